@@ -1,0 +1,296 @@
+/*
+ * chan.c - making, sharing, closing and asking about channels; transfers are in transfer.c.
+ *
+ * DESIGN
+ *
+ * A handle is a small block of its own, so that clones can be told apart. Each side counts its
+ * handles; the last drop of a side closes the channel for the other side, and the second side to
+ * end frees it. Whoever drops holds its side until it has woken the others, so nothing is freed
+ * under a notifier.
+ *
+ * Closing for senders is a bit in the ring, so that no push slips in behind the discard. Closing
+ * for receivers is a bit in the state: all pushes are over when it is set, and a receiver that sees
+ * it and then an empty ring is at the end.
+ */
+#include "chan_impl.h"
+
+#include <string.h>
+
+/* The size of struct chan_options when the library was first released. */
+#define OPTIONS_MIN_SIZE sizeof(struct chan_options)
+
+/* Reads options of any age: what the caller does not know is zero, what we do not know must be. */
+static bool read_options(struct chan_options *to, const struct chan_options *from)
+{
+    const unsigned char *bytes = (const unsigned char *)from;
+
+    if (from == NULL || from->size < OPTIONS_MIN_SIZE)
+        return false;
+    for (size_t i = sizeof(*to); i < from->size; i++)
+        if (bytes[i] != 0)
+            return false;
+    memset(to, 0, sizeof(*to));
+    memcpy(to, from, from->size < sizeof(*to) ? from->size : sizeof(*to));
+    return to->capacity > 0;
+}
+
+static void chan_free(struct chan *chan)
+{
+    if (chan == NULL)
+        return;
+    if (chan->ring != NULL)
+        chan->ring->ops->free(chan->ring);
+    free(chan->name);
+    free(chan);
+}
+
+/* NULL when out of memory. */
+static struct chan *chan_new(const struct chan_options *options)
+{
+    struct chan *chan = aligned_alloc(CHANI_LINE, sizeof(*chan));
+
+    if (chan == NULL)
+        return NULL;
+    memset(chan, 0, sizeof(*chan));
+    chan->drop = options->drop;
+    chan->drop_ctx = options->drop_ctx;
+    chan->one_to_one = options->one_to_one;
+    atomic_init(&chan->senders, 1);
+    atomic_init(&chan->receivers, 1);
+    atomic_init(&chan->sides, 2);
+    chani_park_init(&chan->not_empty);
+    chani_park_init(&chan->not_full);
+    chan->ring = options->one_to_one ? chani_ring_1to1_new(options->capacity, options->elem_size)
+                                     : chani_ring_many_new(options->capacity, options->elem_size);
+    if (options->name != NULL)
+        chan->name = strdup(options->name);
+    if (chan->ring == NULL || (options->name != NULL && chan->name == NULL)) {
+        chan_free(chan);
+        return NULL;
+    }
+    return chan;
+}
+
+static chan_tx *tx_new(struct chan *chan)
+{
+    chan_tx *tx = malloc(sizeof(*tx));
+
+    if (tx == NULL)
+        return NULL;
+    chani_guard_init(&tx->guard, chan->one_to_one);
+    tx->chan = chan;
+    return tx;
+}
+
+static chan_rx *rx_new(struct chan *chan)
+{
+    chan_rx *rx = malloc(sizeof(*rx));
+
+    if (rx == NULL)
+        return NULL;
+    chani_guard_init(&rx->guard, chan->one_to_one);
+    rx->chan = chan;
+    return rx;
+}
+
+enum chan_status chan_open(const struct chan_options *options, chan_tx **tx, chan_rx **rx)
+{
+    struct chan_options known;
+    struct chan *chan;
+    chan_tx *new_tx;
+    chan_rx *new_rx;
+
+    if (!read_options(&known, options))
+        return CHAN_INVALID;
+    chan = chan_new(&known);
+    if (chan == NULL)
+        return CHAN_NOMEM;
+    new_tx = tx_new(chan);
+    new_rx = rx_new(chan);
+    if (new_tx == NULL || new_rx == NULL) {
+        free(new_tx);
+        free(new_rx);
+        chan_free(chan);
+        return CHAN_NOMEM;
+    }
+    *tx = new_tx;
+    *rx = new_rx;
+    return CHAN_OK;
+}
+
+enum chan_status chan_tx_clone(const chan_tx *tx, chan_tx **clone)
+{
+    chan_tx *made;
+
+    chani_guard_check(&tx->guard, "chan_tx_clone");
+    if (tx->chan->one_to_one)
+        return CHAN_INVALID;
+    made = tx_new(tx->chan);
+    if (made == NULL)
+        return CHAN_NOMEM;
+    atomic_fetch_add(&tx->chan->senders, 1);
+    *clone = made;
+    return CHAN_OK;
+}
+
+enum chan_status chan_rx_clone(const chan_rx *rx, chan_rx **clone)
+{
+    chan_rx *made;
+
+    chani_guard_check(&rx->guard, "chan_rx_clone");
+    if (rx->chan->one_to_one)
+        return CHAN_INVALID;
+    made = rx_new(rx->chan);
+    if (made == NULL)
+        return CHAN_NOMEM;
+    atomic_fetch_add(&rx->chan->receivers, 1);
+    *clone = made;
+    return CHAN_OK;
+}
+
+static void side_release(struct chan *chan)
+{
+    if (atomic_fetch_sub(&chan->sides, 1) == 1)
+        chan_free(chan);
+}
+
+void chan_tx_drop(chan_tx *tx)
+{
+    struct chan *chan;
+
+    if (tx == NULL)
+        return;
+    chani_guard_drop(&tx->guard, "chan_tx_drop");
+    chan = tx->chan;
+    chani_guard_free(tx);
+    if (atomic_fetch_sub(&chan->senders, 1) > 1)
+        return;
+    atomic_fetch_or(&chan->state, CHANI_TX_GONE);
+    chani_park_notify(&chan->not_empty, SIZE_MAX);
+    side_release(chan);
+}
+
+/* Destroys what is queued. A push that began before the close is waited for. */
+static void discard_queued(struct chan *chan)
+{
+    struct chani_ring *ring = chan->ring;
+    struct chani_wait wait;
+
+    chani_wait_init(&wait, &chan->not_empty, CHAN_FOREVER);
+    while (ring->ops->discard(ring, chan->drop, chan->drop_ctx) == CHANI_BUSY)
+        chani_wait_again(&wait, true);
+    chani_wait_end(&wait);
+}
+
+void chan_rx_drop(chan_rx *rx)
+{
+    struct chan *chan;
+
+    if (rx == NULL)
+        return;
+    chani_guard_drop(&rx->guard, "chan_rx_drop");
+    chan = rx->chan;
+    chani_guard_free(rx);
+    if (atomic_fetch_sub(&chan->receivers, 1) > 1)
+        return;
+    chan->ring->ops->close(chan->ring);
+    chani_park_notify(&chan->not_full, SIZE_MAX);
+    discard_queued(chan);
+    side_release(chan);
+}
+
+void chan_rx_shutdown(chan_rx *rx)
+{
+    struct chan *chan;
+
+    chani_guard_check(&rx->guard, "chan_rx_shutdown");
+    chan = rx->chan;
+    atomic_fetch_or(&chan->state, CHANI_RX_SHUT);
+    chan->ring->ops->close(chan->ring);
+    chani_park_notify(&chan->not_empty, SIZE_MAX);
+    chani_park_notify(&chan->not_full, SIZE_MAX);
+}
+
+size_t chan_tx_len(const chan_tx *tx)
+{
+    chani_guard_check(&tx->guard, "chan_tx_len");
+    return tx->chan->ring->ops->len(tx->chan->ring);
+}
+
+size_t chan_rx_len(const chan_rx *rx)
+{
+    chani_guard_check(&rx->guard, "chan_rx_len");
+    return rx->chan->ring->ops->len(rx->chan->ring);
+}
+
+size_t chan_tx_capacity(const chan_tx *tx)
+{
+    chani_guard_check(&tx->guard, "chan_tx_capacity");
+    return tx->chan->ring->capacity;
+}
+
+size_t chan_rx_capacity(const chan_rx *rx)
+{
+    chani_guard_check(&rx->guard, "chan_rx_capacity");
+    return rx->chan->ring->capacity;
+}
+
+static const char *chan_name(const struct chan *chan)
+{
+    return chan->name != NULL ? chan->name : "";
+}
+
+const char *chan_tx_name(const chan_tx *tx)
+{
+    chani_guard_check(&tx->guard, "chan_tx_name");
+    return chan_name(tx->chan);
+}
+
+const char *chan_rx_name(const chan_rx *rx)
+{
+    chani_guard_check(&rx->guard, "chan_rx_name");
+    return chan_name(rx->chan);
+}
+
+bool chan_tx_is_full(const chan_tx *tx)
+{
+    chani_guard_check(&tx->guard, "chan_tx_is_full");
+    return tx->chan->ring->ops->len(tx->chan->ring) == tx->chan->ring->capacity;
+}
+
+bool chan_rx_is_empty(const chan_rx *rx)
+{
+    chani_guard_check(&rx->guard, "chan_rx_is_empty");
+    return rx->chan->ring->ops->len(rx->chan->ring) == 0;
+}
+
+bool chan_tx_is_closed(const chan_tx *tx)
+{
+    chani_guard_check(&tx->guard, "chan_tx_is_closed");
+    return tx->chan->ring->ops->is_closed(tx->chan->ring);
+}
+
+bool chan_rx_is_closed(const chan_rx *rx)
+{
+    const struct chan *chan = rx->chan;
+    uint32_t state;
+
+    chani_guard_check(&rx->guard, "chan_rx_is_closed");
+    state = atomic_load(&chan->state);
+    if (state & CHANI_RX_SHUT)
+        return true;
+    return (state & CHANI_TX_GONE) && chan->ring->ops->len(chan->ring) == 0;
+}
+
+const char *chan_status_name(enum chan_status status)
+{
+    static const char *const names[] = {
+        [CHAN_OK] = "ok",           [CHAN_CLOSED] = "closed",   [CHAN_FULL] = "full",
+        [CHAN_EMPTY] = "empty",     [CHAN_TIMEOUT] = "timeout", [CHAN_INVALID] = "invalid",
+        [CHAN_NOMEM] = "no memory",
+    };
+
+    if ((size_t)status >= sizeof(names) / sizeof(names[0]))
+        return "unknown";
+    return names[status];
+}

@@ -1,0 +1,78 @@
+/*
+ * guard.h - finds misuse of handles; costs nothing unless the library is built with CHAN_DEBUG.
+ *
+ * Every handle has a guard. `call` is the name of the public function, for the message. A misuse
+ * prints one line and aborts.
+ */
+#ifndef CHANI_GUARD_H
+#define CHANI_GUARD_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+struct chani_guard {
+    _Atomic uint32_t state; /* live or dropped; 0 without CHAN_DEBUG */
+    _Atomic uint32_t users; /* calls under way; 0 without CHAN_DEBUG */
+    bool alone;             /* constant: one thread at a time */
+};
+
+#ifdef CHAN_DEBUG
+
+/* `alone`: only one transfer at a time may be under way. */
+void chani_guard_init(struct chani_guard *guard, bool alone);
+
+/* The handle must be alive. */
+void chani_guard_check(const struct chani_guard *guard, const char *call);
+
+/* Begin and end a transfer. */
+void chani_guard_enter(struct chani_guard *guard, const char *call);
+void chani_guard_leave(struct chani_guard *guard);
+
+/* The handle must be alive and unused, and is dropped now. */
+void chani_guard_drop(struct chani_guard *guard, const char *call);
+
+/* Frees the handle, not at once, so that a late use of it is still found. */
+void chani_guard_free(void *handle);
+
+#else
+
+static inline void chani_guard_init(struct chani_guard *guard, bool alone)
+{
+    guard->alone = alone;
+    atomic_init(&guard->state, 0);
+    atomic_init(&guard->users, 0);
+}
+
+static inline void chani_guard_check(const struct chani_guard *guard, const char *call)
+{
+    (void)guard;
+    (void)call;
+}
+
+static inline void chani_guard_enter(struct chani_guard *guard, const char *call)
+{
+    (void)guard;
+    (void)call;
+}
+
+static inline void chani_guard_leave(struct chani_guard *guard)
+{
+    (void)guard;
+}
+
+static inline void chani_guard_drop(struct chani_guard *guard, const char *call)
+{
+    (void)guard;
+    (void)call;
+}
+
+static inline void chani_guard_free(void *handle)
+{
+    free(handle);
+}
+
+#endif
+
+#endif

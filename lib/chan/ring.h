@@ -1,0 +1,70 @@
+/*
+ * ring.h - what a channel needs from the queue inside it.
+ *
+ * A ring never waits and never wakes anybody: it says what is the matter, and transfer.c does the
+ * rest. What it publishes for the other side it publishes with a seq_cst operation, and what it
+ * reads of the other side to say CHANI_BLOCKED, CHANI_BUSY or CHANI_CLOSED with seq_cst loads, so
+ * that the caller may park on the answer (see park.h).
+ */
+#ifndef CHANI_RING_H
+#define CHANI_RING_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+
+enum chani_moved {
+    CHANI_MOVED,   /* at least one value */
+    CHANI_BLOCKED, /* full, or empty */
+    CHANI_BUSY,    /* a peer is in the middle of copying the value or slot that is next */
+    CHANI_SHUT     /* push: closed */
+};
+
+struct chani_ring;
+
+struct chani_ring_ops {
+    /* Move the first 1..n values, n > 0. *moved is set on CHANI_MOVED. */
+    enum chani_moved (*push)(struct chani_ring *ring, const void *elems, size_t n, size_t *moved);
+    enum chani_moved (*pop)(struct chani_ring *ring, void *elems, size_t n, size_t *moved);
+
+    /* A push or pop would move something now. */
+    bool (*can_push)(const struct chani_ring *ring);
+    bool (*can_pop)(const struct chani_ring *ring);
+
+    size_t (*len)(const struct chani_ring *ring);
+
+    /* Makes every later push give CHANI_SHUT. Any thread, any number of times. */
+    void (*close)(struct chani_ring *ring);
+    bool (*is_closed)(const struct chani_ring *ring);
+
+    /*
+     * Destroys the values of a closed ring, on the popping side. CHANI_BLOCKED when all are gone,
+     * CHANI_BUSY when a push that began before the close is not finished.
+     */
+    enum chani_moved (*discard)(struct chani_ring *ring, void (*drop)(void *elem, void *ctx),
+                                void *ctx);
+
+    void (*free)(struct chani_ring *ring);
+};
+
+/* The head of every ring. Constant after start. */
+struct chani_ring {
+    const struct chani_ring_ops *ops;
+    size_t capacity;
+    size_t elem_size;
+};
+
+/* NULL when out of memory. */
+struct chani_ring *chani_ring_1to1_new(size_t capacity, size_t elem_size);
+struct chani_ring *chani_ring_many_new(size_t capacity, size_t elem_size);
+
+/* Copies n values. A value of 8 bytes, most likely a pointer, costs no call. */
+static inline void chani_copy(void *to, const void *from, size_t n, size_t elem_size)
+{
+    if (elem_size == 8 && n == 1)
+        memcpy(to, from, 8);
+    else if (elem_size > 0)
+        memcpy(to, from, n * elem_size);
+}
+
+#endif

@@ -1,0 +1,208 @@
+/*
+ * transfer.c - sending and receiving: attempts on the ring, and waiting between them.
+ */
+#include "chan_impl.h"
+
+/*
+ * A transfer that slept may have used up a wake-up meant for the operation behind it; see DESIGN in
+ * park.c. What it leaves it offers to the next waiter.
+ */
+static void pass_on(struct chani_park *park, const struct chani_ring *ring,
+                    bool (*can_move)(const struct chani_ring *ring))
+{
+    if (can_move(ring))
+        chani_park_notify(park, 1);
+}
+
+/* Sends the first 1..n values, waiting until `deadline` for room. */
+static enum chan_status send_some(struct chan *chan, const void *elems, size_t n, int64_t deadline,
+                                  size_t *moved)
+{
+    struct chani_ring *ring = chan->ring;
+    struct chani_wait wait;
+    enum chani_moved how;
+
+    chani_wait_init(&wait, &chan->not_full, deadline);
+    while ((how = ring->ops->push(ring, elems, n, moved)) != CHANI_MOVED && how != CHANI_SHUT)
+        if (!chani_wait_again(&wait, how == CHANI_BUSY))
+            break;
+    chani_wait_end(&wait);
+    if (how == CHANI_MOVED) {
+        chani_park_notify(&chan->not_empty, *moved);
+        if (wait.slept)
+            pass_on(&chan->not_full, ring, ring->ops->can_push);
+        return CHAN_OK;
+    }
+    if (how == CHANI_SHUT)
+        return CHAN_CLOSED;
+    return deadline == CHANI_NOW ? CHAN_FULL : CHAN_TIMEOUT;
+}
+
+/*
+ * Pops 1..n values; CHANI_SHUT when there will never be one. An empty ring is looked at again after
+ * the senders are known to be gone: their last value may have come in between.
+ */
+static enum chani_moved take(struct chan *chan, void *elems, size_t n, size_t *moved)
+{
+    struct chani_ring *ring = chan->ring;
+    enum chani_moved how;
+
+    if (atomic_load(&chan->state) & CHANI_RX_SHUT)
+        return CHANI_SHUT;
+    how = ring->ops->pop(ring, elems, n, moved);
+    if (how != CHANI_BLOCKED || !(atomic_load(&chan->state) & CHANI_TX_GONE))
+        return how;
+    how = ring->ops->pop(ring, elems, n, moved);
+    return how == CHANI_BLOCKED ? CHANI_SHUT : how;
+}
+
+/* Receives 1..n values, waiting until `deadline` for the first. */
+static enum chan_status recv_some(struct chan *chan, void *elems, size_t n, int64_t deadline,
+                                  size_t *moved)
+{
+    struct chani_ring *ring = chan->ring;
+    struct chani_wait wait;
+    enum chani_moved how;
+
+    chani_wait_init(&wait, &chan->not_empty, deadline);
+    while ((how = take(chan, elems, n, moved)) != CHANI_MOVED && how != CHANI_SHUT)
+        if (!chani_wait_again(&wait, how == CHANI_BUSY))
+            break;
+    chani_wait_end(&wait);
+    if (how == CHANI_MOVED) {
+        chani_park_notify(&chan->not_full, *moved);
+        if (wait.slept)
+            pass_on(&chan->not_empty, ring, ring->ops->can_pop);
+        return CHAN_OK;
+    }
+    if (how == CHANI_SHUT)
+        return CHAN_CLOSED;
+    return deadline == CHANI_NOW ? CHAN_EMPTY : CHAN_TIMEOUT;
+}
+
+static enum chan_status send_one(chan_tx *tx, const void *elem, int64_t deadline, const char *call)
+{
+    enum chan_status status;
+    size_t moved;
+
+    chani_guard_enter(&tx->guard, call);
+    status = send_some(tx->chan, elem, 1, deadline, &moved);
+    chani_guard_leave(&tx->guard);
+    return status;
+}
+
+static enum chan_status recv_one(chan_rx *rx, void *elem, int64_t deadline, const char *call)
+{
+    enum chan_status status;
+    size_t moved;
+
+    chani_guard_enter(&rx->guard, call);
+    status = recv_some(rx->chan, elem, 1, deadline, &moved);
+    chani_guard_leave(&rx->guard);
+    return status;
+}
+
+/* The deadline that is `timeout_ns` from now. */
+static int64_t deadline_after(int64_t timeout_ns)
+{
+    int64_t now = chan_now_ns();
+
+    if (timeout_ns <= 0)
+        return now;
+    return timeout_ns < CHAN_FOREVER - now ? now + timeout_ns : CHAN_FOREVER;
+}
+
+/* A deadline of the caller is never taken for CHANI_NOW, which gives another status. */
+static int64_t public_deadline(int64_t deadline_ns)
+{
+    return deadline_ns > 0 ? deadline_ns : 0;
+}
+
+enum chan_status chan_send(chan_tx *tx, const void *elem)
+{
+    return send_one(tx, elem, CHAN_FOREVER, "chan_send");
+}
+
+enum chan_status chan_try_send(chan_tx *tx, const void *elem)
+{
+    return send_one(tx, elem, CHANI_NOW, "chan_try_send");
+}
+
+enum chan_status chan_send_deadline(chan_tx *tx, const void *elem, int64_t deadline_ns)
+{
+    return send_one(tx, elem, public_deadline(deadline_ns), "chan_send_deadline");
+}
+
+/* The clock is read only when the first attempt fails. */
+enum chan_status chan_send_timeout(chan_tx *tx, const void *elem, int64_t timeout_ns)
+{
+    enum chan_status status = send_one(tx, elem, CHANI_NOW, "chan_send_timeout");
+
+    if (status != CHAN_FULL)
+        return status;
+    if (timeout_ns <= 0)
+        return CHAN_TIMEOUT;
+    return send_one(tx, elem, deadline_after(timeout_ns), "chan_send_timeout");
+}
+
+enum chan_status chan_send_many(chan_tx *tx, const void *elems, size_t n, size_t *count)
+{
+    const unsigned char *elem = elems;
+    enum chan_status status = CHAN_OK;
+    size_t sent = 0;
+    size_t moved;
+
+    chani_guard_enter(&tx->guard, "chan_send_many");
+    while (sent < n && status == CHAN_OK) {
+        status = send_some(tx->chan, elem, n - sent, CHAN_FOREVER, &moved);
+        if (status != CHAN_OK)
+            break;
+        sent += moved;
+        if (tx->chan->ring->elem_size > 0)
+            elem += moved * tx->chan->ring->elem_size;
+    }
+    chani_guard_leave(&tx->guard);
+    if (count != NULL)
+        *count = sent;
+    return status;
+}
+
+enum chan_status chan_recv(chan_rx *rx, void *elem)
+{
+    return recv_one(rx, elem, CHAN_FOREVER, "chan_recv");
+}
+
+enum chan_status chan_try_recv(chan_rx *rx, void *elem)
+{
+    return recv_one(rx, elem, CHANI_NOW, "chan_try_recv");
+}
+
+enum chan_status chan_recv_deadline(chan_rx *rx, void *elem, int64_t deadline_ns)
+{
+    return recv_one(rx, elem, public_deadline(deadline_ns), "chan_recv_deadline");
+}
+
+enum chan_status chan_recv_timeout(chan_rx *rx, void *elem, int64_t timeout_ns)
+{
+    enum chan_status status = recv_one(rx, elem, CHANI_NOW, "chan_recv_timeout");
+
+    if (status != CHAN_EMPTY)
+        return status;
+    if (timeout_ns <= 0)
+        return CHAN_TIMEOUT;
+    return recv_one(rx, elem, deadline_after(timeout_ns), "chan_recv_timeout");
+}
+
+enum chan_status chan_recv_many(chan_rx *rx, void *elems, size_t n, size_t *count)
+{
+    enum chan_status status = CHAN_OK;
+    size_t moved = 0;
+
+    chani_guard_enter(&rx->guard, "chan_recv_many");
+    if (n > 0)
+        status = recv_some(rx->chan, elems, n, CHAN_FOREVER, &moved);
+    chani_guard_leave(&rx->guard);
+    if (count != NULL)
+        *count = status == CHAN_OK ? moved : 0;
+    return status;
+}

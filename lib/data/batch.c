@@ -1,0 +1,336 @@
+/* batch.c: the pool of blocks and batches; moving records from one batch to another. */
+#include "batch.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#include "../base/alloc.h"
+#include "../base/scan.h"
+#include "input.h"
+
+enum { PAGE = 4096 };
+
+struct cp_pool {
+    /* Constant after cp_pool_new. */
+    struct cp_pool_size size;
+    char *memory;
+    size_t memory_bytes;
+
+    /* Guarded by mu. Free ones lie on stacks. */
+    pthread_mutex_t mu;
+    pthread_cond_t freed;
+    struct cp_batch **batches;
+    struct cp_block **blocks;
+    struct cp_block **large;
+    size_t n_batches, n_blocks, n_large;
+    size_t large_made;
+};
+
+static size_t round_up(size_t n, size_t to)
+{
+    return (n + to - 1) / to * to;
+}
+
+/* Where the parts of one batch lie behind its struct. */
+struct batch_layout {
+    size_t rec, sel, col, columns, arena, total;
+};
+
+static struct batch_layout batch_layout_of(const struct cp_pool_size *s)
+{
+    struct batch_layout l;
+    l.rec = round_up(sizeof(struct cp_batch), 64);
+    l.sel = l.rec + round_up(s->records * sizeof(struct cp_record), 64);
+    l.col = l.sel + round_up(s->records * sizeof(uint16_t), 64);
+    l.columns = l.col + round_up(s->slots * sizeof(struct cp_value *), 64);
+    l.arena = l.columns + s->slots * round_up(s->records * sizeof(struct cp_value), 64);
+    l.total = round_up(l.arena + (s->arena ? s->arena + CP_PAD : 0), PAGE);
+    return l;
+}
+
+/* Odd multiples of a page, so that the first bytes of all blocks do not compete for the same cache sets. */
+static size_t block_stride(const struct cp_pool_size *s)
+{
+    return round_up(s->block_size + CP_PAD, PAGE) | PAGE;
+}
+
+static size_t pool_lists_bytes(const struct cp_pool_size *s)
+{
+    return round_up((s->batches + s->blocks + s->large_blocks) * sizeof(void *) +
+                        (s->blocks + s->large_blocks) * sizeof(struct cp_block),
+                    PAGE);
+}
+
+static size_t pool_memory_bytes(const struct cp_pool_size *s)
+{
+    return pool_lists_bytes(s) + s->batches * batch_layout_of(s).total + s->blocks * block_stride(s);
+}
+
+size_t cp_pool_bytes(const struct cp_pool_size *s)
+{
+    return pool_memory_bytes(s) + s->large_blocks * (s->max_record + CP_PAD);
+}
+
+static struct cp_batch *batch_init(struct cp_pool *p, char *at, const struct batch_layout *l)
+{
+    struct cp_batch *b = (struct cp_batch *)(void *)at;
+    size_t column = round_up(p->size.records * sizeof(struct cp_value), 64);
+    b->home = p;
+    b->rec = (struct cp_record *)(void *)(at + l->rec);
+    b->sel = (uint16_t *)(void *)(at + l->sel);
+    b->col = (struct cp_value **)(void *)(at + l->col);
+    for (size_t i = 0; i < p->size.slots; i++)
+        b->col[i] = (struct cp_value *)(void *)(at + l->columns + i * column);
+    b->arena = (struct cp_arena){.base = at + l->arena, .cap = p->size.arena};
+    return b;
+}
+
+static void pool_carve(struct cp_pool *p)
+{
+    const struct cp_pool_size *s = &p->size;
+    struct batch_layout l = batch_layout_of(s);
+    char *at = p->memory;
+    struct cp_block *block;
+
+    p->batches = (struct cp_batch **)(void *)at;
+    p->blocks = (struct cp_block **)(p->batches + s->batches);
+    p->large = p->blocks + s->blocks;
+    block = (struct cp_block *)(void *)(p->large + s->large_blocks);
+    at += pool_lists_bytes(s);
+    for (size_t i = 0; i < s->batches; i++, at += l.total)
+        p->batches[p->n_batches++] = batch_init(p, at, &l);
+    for (size_t i = 0; i < s->blocks; i++, at += block_stride(s)) {
+        *block = (struct cp_block){.cap = s->block_size, .data = (uint8_t *)at, .home = p};
+        p->blocks[p->n_blocks++] = block++;
+    }
+    for (size_t i = 0; i < s->large_blocks; i++) {
+        *block = (struct cp_block){.is_large = true, .home = p};
+        p->large[p->n_large++] = block++;
+    }
+}
+
+struct cp_pool *cp_pool_new(const struct cp_pool_size *size)
+{
+    struct cp_pool *p = cp_xcalloc(1, sizeof *p);
+    p->size = *size;
+    p->memory_bytes = pool_memory_bytes(size);
+    p->memory = mmap(NULL, p->memory_bytes, PROT_READ | PROT_WRITE,
+                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (p->memory == MAP_FAILED)
+        cp_oom();
+    pthread_mutex_init(&p->mu, NULL);
+    pthread_cond_init(&p->freed, NULL);
+    pool_carve(p);
+    return p;
+}
+
+void cp_pool_free(struct cp_pool *p)
+{
+    if (!p)
+        return;
+    for (size_t i = 0; i < p->n_large; i++)
+        free(p->large[i]->data);
+    pthread_mutex_destroy(&p->mu);
+    pthread_cond_destroy(&p->freed);
+    munmap(p->memory, p->memory_bytes);
+    free(p);
+}
+
+size_t cp_pool_in_flight(struct cp_pool *p)
+{
+    pthread_mutex_lock(&p->mu);
+    size_t n = p->size.batches - p->n_batches;
+    pthread_mutex_unlock(&p->mu);
+    return n;
+}
+
+struct cp_batch *cp_pool_batch(struct cp_pool *p)
+{
+    pthread_mutex_lock(&p->mu);
+    while (p->n_batches == 0)
+        pthread_cond_wait(&p->freed, &p->mu);
+    struct cp_batch *b = p->batches[--p->n_batches];
+    pthread_mutex_unlock(&p->mu);
+    b->block = NULL;
+    b->input = NULL;
+    b->shape = NULL;
+    b->n = b->n_sel = 0;
+    cp_arena_reset(&b->arena, 0);
+    return b;
+}
+
+static struct cp_block *pool_take_block(struct cp_pool *p, struct cp_block **stack, size_t *n)
+{
+    pthread_mutex_lock(&p->mu);
+    while (*n == 0)
+        pthread_cond_wait(&p->freed, &p->mu);
+    struct cp_block *b = stack[--*n];
+    pthread_mutex_unlock(&p->mu);
+    atomic_store_explicit(&b->refs, 1, memory_order_relaxed);
+    return b;
+}
+
+struct cp_block *cp_pool_block(struct cp_pool *p)
+{
+    return pool_take_block(p, p->blocks, &p->n_blocks);
+}
+
+struct cp_block *cp_pool_large_block(struct cp_pool *p, size_t need)
+{
+    struct cp_block *b = pool_take_block(p, p->large, &p->n_large);
+    if (b->cap < need)
+        cp_block_grow(b, need);
+    return b;
+}
+
+void cp_block_grow(struct cp_block *b, size_t need)
+{
+    b->data = cp_xrealloc(b->data, need + CP_PAD, 1);
+    memset(b->data + b->cap, 0, need + CP_PAD - b->cap);
+    b->cap = need;
+}
+
+void cp_block_release(struct cp_block *b)
+{
+    if (!b || atomic_fetch_sub_explicit(&b->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    struct cp_pool *p = b->home;
+    pthread_mutex_lock(&p->mu);
+    if (b->is_large)
+        p->large[p->n_large++] = b;
+    else
+        p->blocks[p->n_blocks++] = b;
+    pthread_cond_broadcast(&p->freed);
+    pthread_mutex_unlock(&p->mu);
+}
+
+void cp_batch_release(struct cp_batch *b)
+{
+    if (!b)
+        return;
+    struct cp_pool *p = b->home;
+    cp_block_release(b->block);
+    cp_input_release(b->input);
+    pthread_mutex_lock(&p->mu);
+    p->batches[p->n_batches++] = b;
+    pthread_cond_broadcast(&p->freed);
+    pthread_mutex_unlock(&p->mu);
+}
+
+void cp_batch_select_all(struct cp_batch *b)
+{
+    for (uint32_t i = 0; i < b->n; i++)
+        b->sel[i] = (uint16_t)i;
+    b->n_sel = b->n;
+}
+
+uint64_t cp_batch_line(const struct cp_batch *b, uint32_t i)
+{
+    const uint8_t *start = b->block->data + b->start;
+    return b->first_line + cp_scan_count(start, b->rec[i].off - b->start, '\n');
+}
+
+uint64_t cp_batch_offset(const struct cp_batch *b, uint32_t i)
+{
+    return b->first_offset + (b->rec[i].off - b->start);
+}
+
+/* Moving texts. The texts of one record in the old arena may overlap (substr gives a piece of another text): the union
+ * of them is copied, so that the new arena never needs more than the old one held. */
+
+struct piece {
+    const char *p;
+    size_t n;
+    char *copy;
+};
+
+static bool lies_in(const struct cp_arena *a, const struct cp_value *v)
+{
+    return cp_is_spelled(v) && v->p >= a->base && v->p < a->base + a->used;
+}
+
+/* Adds [p, p + n) to pieces sorted by address and merges it with those it touches. */
+static size_t piece_add(struct piece *v, size_t n, const char *p, size_t len)
+{
+    size_t at = n;
+    while (at > 0 && v[at - 1].p > p)
+        at--;
+    if (at > 0 && v[at - 1].p + v[at - 1].n >= p) {
+        at--;
+        if (p + len > v[at].p + v[at].n)
+            v[at].n = (size_t)(p + len - v[at].p);
+    } else {
+        memmove(v + at + 1, v + at, (n - at) * sizeof *v);
+        v[at] = (struct piece){.p = p, .n = len};
+        n++;
+    }
+    while (at + 1 < n && v[at].p + v[at].n >= v[at + 1].p) {
+        const char *end = v[at + 1].p + v[at + 1].n;
+        if (end > v[at].p + v[at].n)
+            v[at].n = (size_t)(end - v[at].p);
+        memmove(v + at + 1, v + at + 2, (n - at - 2) * sizeof *v);
+        n--;
+    }
+    return n;
+}
+
+static void rebase(struct cp_value *v, const struct piece *pieces, size_t n)
+{
+    for (size_t k = 0; k < n; k++) {
+        if (v->p >= pieces[k].p && v->p <= pieces[k].p + pieces[k].n) {
+            v->p = pieces[k].copy + (v->p - pieces[k].p);
+            return;
+        }
+    }
+}
+
+static void move_texts(struct cp_batch *to, const struct cp_arena *from, uint32_t i, const uint16_t *slots, size_t n_slots)
+{
+    struct piece pieces[CP_MAX_SLOTS + 1];
+    size_t n = 0;
+
+    for (size_t k = 0; k < n_slots; k++) {
+        const struct cp_value *v = &to->col[slots[k]][i];
+        if (lies_in(from, v))
+            n = piece_add(pieces, n, v->p, v->len);
+    }
+    for (size_t k = 0; k < n; k++) {
+        pieces[k].copy = cp_arena_take(&to->arena, pieces[k].n);
+        memcpy(pieces[k].copy, pieces[k].p, pieces[k].n);
+    }
+    for (size_t k = 0; k < n_slots; k++) {
+        struct cp_value *v = &to->col[slots[k]][i];
+        if (lies_in(from, v))
+            rebase(v, pieces, n);
+    }
+}
+
+struct cp_batch *cp_batch_move(struct cp_batch *b, size_t from, const uint16_t *slots, size_t n_slots)
+{
+    struct cp_batch *to = cp_pool_batch(b->home);
+
+    to->seq = b->seq;
+    to->start = b->start;
+    to->first_line = b->first_line;
+    to->first_offset = b->first_offset;
+    to->n = b->n;
+    to->zone = b->zone;
+    to->shape = b->shape;
+    to->block = b->block;
+    to->input = b->input;
+    if (to->block)
+        cp_block_ref(to->block);
+    if (to->input)
+        cp_input_ref(to->input);
+    memcpy(to->rec, b->rec, b->n * sizeof *b->rec);
+    to->n_sel = b->n_sel - (uint32_t)from;
+    memcpy(to->sel, b->sel + from, to->n_sel * sizeof *b->sel);
+    b->n_sel = (uint32_t)from;
+    for (size_t k = 0; k < n_slots; k++)
+        for (uint32_t s = 0; s < to->n_sel; s++)
+            to->col[slots[k]][to->sel[s]] = b->col[slots[k]][to->sel[s]];
+    for (uint32_t s = 0; s < to->n_sel; s++)
+        move_texts(to, &b->arena, to->sel[s], slots, n_slots);
+    return to;
+}

@@ -1,0 +1,124 @@
+/* batch.h: blocks, batches and the pool they live in.
+ *
+ * DESIGN. What crosses a channel is a batch, never a record. Bytes lie in a block (CP_BLOCK_SIZE, reference counted,
+ * never moved, not written any more once framed). A batch is a view on one block: up to CP_BATCH_RECORDS records
+ * (offset and length), a selection (which of them are still there, ascending), one column of values per slot, an arena for
+ * texts that stages compute. Exactly one thread owns a batch; sending gives it away. A filter shortens the selection, it
+ * moves nothing. A column is an array of values indexed by the record's number (not by its place in the selection).
+ *
+ * All batches and blocks that an origin (a source, or a stage that makes records) can have in flight are made when the
+ * pipeline starts, in one piece of memory; they go back to the origin's pool when released. The pool is a stack, not a
+ * queue: what was released last is warm in the cache, and a pipeline that keeps up touches only a few of its blocks.
+ * Memory that is never used is never touched, so it is no part of the resident set.
+ */
+#ifndef CP_DATA_BATCH_H
+#define CP_DATA_BATCH_H
+
+#include <stdatomic.h>
+
+#include "../base/arena.h"
+#include "../base/moment.h"
+#include "value.h"
+
+enum {
+    CP_BLOCK_SIZE = 128 * 1024,
+    CP_BATCH_RECORDS = 2048, /* at most 65536: selections are 16 bit */
+    CP_MAX_SLOTS = 1024,     /* columns that a plan may have */
+};
+
+struct cp_pool;
+struct cp_shape;
+struct cp_input;
+
+struct cp_block {
+    _Atomic uint32_t refs; /* batches that view it, plus one while the source fills it */
+    bool is_large;         /* one of the pool's large blocks; cap may grow while only the source holds it */
+    size_t cap;            /* bytes of data; CP_PAD more can be read */
+    uint8_t *data;
+    struct cp_pool *home;
+};
+
+/* One record: bytes [off, off + len) of the block, without its line end. */
+struct cp_record {
+    uint32_t off, len;
+};
+
+struct cp_batch {
+    /* Constant since the pool was made. */
+    struct cp_pool *home;
+    struct cp_record *rec;
+    uint16_t *sel;
+    struct cp_value **col; /* one column per slot of the plan */
+    struct cp_arena arena; /* emptied when the batch is released */
+
+    /* Set by the origin. */
+    struct cp_block *block;       /* NULL: made records, without bytes of their own */
+    struct cp_input *input;       /* where the bytes came from; NULL for made records */
+    uint64_t seq;                 /* the mark: number of the batch at its origin, from 0 */
+    uint32_t start;               /* where this batch's bytes begin in the block */
+    uint64_t first_line;          /* line number, from 1, of the byte there */
+    uint64_t first_offset;        /* its offset in the input */
+    uint32_t n;                   /* records */
+    struct cp_time_zone zone;     /* for times without zone or year */
+
+    /* Changed by the stages it passes. */
+    uint32_t n_sel;               /* records still there: sel[0..n_sel) */
+    const struct cp_shape *shape; /* which fields a writer sees (plan/shape.h) */
+};
+
+static inline struct cp_slice cp_batch_raw(const struct cp_batch *b, uint32_t i)
+{
+    return (struct cp_slice){(const char *)b->block->data + b->rec[i].off, b->rec[i].len};
+}
+
+/* Selects all n records. */
+void cp_batch_select_all(struct cp_batch *b);
+
+/* Sizes of one pool; computed by the plan, printed by explain. */
+struct cp_pool_size {
+    size_t batches;        /* at least: capacities of the edges downstream + one per stage + one per stage that splits */
+    size_t blocks;         /* 0 for origins whose records have no bytes of their own */
+    size_t block_size;     /* bytes */
+    size_t large_blocks;   /* for records longer than a block; made when first needed */
+    size_t max_record;     /* bytes; the largest a large block grows to */
+    size_t records;        /* per batch */
+    size_t slots;          /* columns per batch */
+    size_t arena;          /* bytes per batch; 0 where no stage makes text */
+};
+
+/* The bytes that a pool of this size can come to use; exactly what cp_pool_new reserves plus its large blocks. */
+size_t cp_pool_bytes(const struct cp_pool_size *size);
+
+struct cp_pool *cp_pool_new(const struct cp_pool_size *size);
+/* All batches must have come back. */
+void cp_pool_free(struct cp_pool *p);
+
+/* Thread safe. Blocks until a batch is free; it comes empty: no block, no input, n = 0, arena reset, columns undefined. */
+struct cp_batch *cp_pool_batch(struct cp_pool *p);
+/* Gives the batch and its reference to its block back. Thread safe; NULL is allowed. */
+void cp_batch_release(struct cp_batch *b);
+/* Batches that are not in the pool now. */
+size_t cp_pool_in_flight(struct cp_pool *p);
+
+/* Blocks until a block is free; the caller holds the one reference. */
+struct cp_block *cp_pool_block(struct cp_pool *p);
+/* The same for a record of at least `need` bytes (need <= max_record). */
+struct cp_block *cp_pool_large_block(struct cp_pool *p, size_t need);
+/* Makes a large block that nobody else refers to larger; its content stays, its data may move. */
+void cp_block_grow(struct cp_block *b, size_t need);
+static inline void cp_block_ref(struct cp_block *b)
+{
+    atomic_fetch_add_explicit(&b->refs, 1, memory_order_relaxed);
+}
+void cp_block_release(struct cp_block *b);
+
+/* Moves the records sel[from..) of b to a new batch of the same pool (blocks until one is free; the plan counted it): same
+ * block, same input, same columns `slots`. Their texts that lie in b's arena are copied to the new arena, where they take
+ * no more room than they took in b's. For a stage whose arena is full. */
+struct cp_batch *cp_batch_move(struct cp_batch *b, size_t from, const uint16_t *slots, size_t n_slots);
+
+/* Line number and byte offset in its input of record i. O(bytes of the batch): for messages and _line. */
+uint64_t cp_batch_line(const struct cp_batch *b, uint32_t i);
+uint64_t cp_batch_offset(const struct cp_batch *b, uint32_t i);
+
+#endif

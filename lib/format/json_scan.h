@@ -1,0 +1,164 @@
+/* json_scan.h: the scanner that checks JSON and picks values out of it in one pass. Internal to lib/format.
+ *
+ * DESIGN. Records of a log repeat: the same keys in the same order, only the scalars differ. So a record is read as scalars
+ * (strings, numbers, true, false, null) with *glue* between them: everything from the end of one scalar to the start of the
+ * next, such as `},"status":`. The grammar proper is in one slow function, cp_json_cross, which checks one piece of glue
+ * byte by byte and knows the brackets that are open. What it found is remembered as an *edge* from the *state* before the
+ * glue to the state behind it. The next time the same bytes stand there, one vector comparison replaces all the work: a
+ * state implies which brackets are open, and which scalar, if any, is wanted. So the graph of states is an automaton over
+ * glue, built while reading: exact, since an edge is taken only on equal bytes, and never wrong for a record it has not
+ * seen: that takes the slow function and adds to the graph. Lists are loops in it, optional keys are further edges. The
+ * scalars themselves are checked each time, by vectors.
+ *
+ *     {"ts":"2015-05-17T10:05:04Z","status":200,"tags":["a","z1"]}
+ *     ------                      ----------   --------- -     ---
+ *
+ * On the critical path is only the search for the end of each scalar; the length of the glue is known from the edge, and
+ * the processor predicts which edge comes.
+ *
+ * Rejected, measured on 430-byte records on one core (AVX-512): the slow function for all glue, that is an ordinary
+ * recursive descent with vectors: see the figures at cp_json_scanner_init; a bitmap of quotes, backslashes and control
+ * bytes made first, 64 bytes at a time (simdjson's first stage): see there too.
+ */
+#ifndef CP_FORMAT_JSON_SCAN_H
+#define CP_FORMAT_JSON_SCAN_H
+
+#include <stdint.h>
+
+#include "../base/arena.h"
+#include "../data/value.h"
+
+enum { CP_JSON_DEPTH = 1024 };
+
+/* A key that leads to something wanted: a tree over the keys of nested objects. Constant. */
+struct cp_json_target {
+    struct cp_slice key; /* decoded */
+    int capture;         /* index into the scanner's `found`; or -1 */
+    struct cp_json_target *child, *next;
+};
+
+/* An open bracket, or (depth 0) the document. */
+struct cp_json_level {
+    const struct cp_json_level *parent;
+    const struct cp_json_target *target; /* of the value that it is; NULL: nothing inside is wanted */
+    uint16_t depth;
+    bool is_object;
+    bool is_known; /* it is the first member of a struct cp_json_context */
+};
+
+struct cp_json_edge;
+
+/* The place before a scalar (or the end): what the scalar is, and the glue that was seen behind it. */
+struct cp_json_state {
+    struct cp_json_edge *edges;
+    const struct cp_json_level *level;
+    int16_t capture;
+    uint8_t n_edges;
+    bool is_end;
+    bool is_known; /* lives in the memo: may get edges */
+    uint32_t hash;
+    struct cp_json_state *next; /* in its bucket */
+};
+
+/* What has to be done when glue is passed, beside passing it. */
+enum cp_json_op {
+    CP_JSON_OPEN,  /* a wanted object or list starts at `at` */
+    CP_JSON_CLOSE, /* and ends before `at` */
+    CP_JSON_FORGET, /* a key that leads to wanted ones: those of an earlier duplicate do not count */
+};
+struct cp_json_action {
+    const struct cp_json_target *target;
+    uint16_t at;
+    uint8_t op;
+};
+
+struct cp_json_edge {
+    struct cp_json_edge *next;
+    struct cp_json_state *to;
+    uint64_t mask; /* of the first 64 bytes */
+    uint16_t n;
+    bool is_end; /* leads to the end of the record */
+    uint8_t n_actions;
+    uint8_t glue[]; /* then the actions, aligned to 8 */
+};
+
+enum { CP_JSON_MAX_ACTIONS = 16, CP_JSON_MAX_GLUE = 256, CP_JSON_MAX_EDGES = 8 };
+
+struct cp_json_memo;
+
+/* Not thread safe: a scanner belongs to one thread at a time. */
+struct cp_json_scanner {
+    const char *end;        /* of the text */
+    struct cp_value *found; /* by capture; CP_MISSING where there is none. The caller's; cleared by the caller */
+    const struct cp_json_target *root;
+    struct cp_json_memo *memo; /* NULL: nothing is remembered */
+    struct cp_json_state *start;
+    struct cp_json_state scratch[3]; /* states that are not remembered: left and reached, in turn; the start */
+    struct cp_json_level deep[CP_JSON_DEPTH + 1]; /* levels that are not remembered, by depth */
+    /* The glue being crossed. */
+    struct cp_json_action actions[CP_JSON_MAX_ACTIONS];
+    size_t n_actions;
+};
+
+/* root: keys wanted, NULL for none; it and found must stay. memo false: for a single text. heap is needed with memo. */
+void cp_json_scanner_init(struct cp_json_scanner *s, const struct cp_json_target *root, struct cp_value *found, bool memo,
+                          struct cp_heap *heap);
+
+/* Checks the text p[0..n) and fills `found`. CP_PAD bytes behind it must be readable. NULL, or why it is no JSON; *at is
+ * where. */
+const char *cp_json_scan(struct cp_json_scanner *s, const char *p, size_t n, size_t *at);
+
+/* Crosses the glue at *p, behind a scalar of state `from` (or at the start of the text). Returns the state reached, *p is
+ * then the start of its scalar or the end; NULL: *why says what is wrong at *p. */
+struct cp_json_state *cp_json_cross(struct cp_json_scanner *s, struct cp_json_state *from, const char **p,
+                                    const char **why);
+/* Does what an edge asks for, passing glue that starts at p. */
+void cp_json_act(struct cp_json_scanner *s, const struct cp_json_edge *e, const char *p);
+
+/* Chooses instructions, as cp_scan_init does (base/scan.h): for tests and measurements. */
+int cp_json_scan_init(int level);
+
+/* ---- Pieces that others use too ---- */
+
+/* The first quote, backslash or control byte at or behind p; some byte at or behind end when there is none before it. */
+const char *cp_json_string_stop(const char *p, const char *end);
+/* The closing quote of the string whose content starts at p; NULL: *why, and *bad is where. *escaped is set when there
+ * are escapes. */
+const char *cp_json_string_end(const char *p, const char *end, bool *escaped, const char **why, const char **bad);
+/* Behind the number at p; NULL when there is none or it goes on beyond end. */
+const char *cp_json_number_end(const char *p, const char *end);
+/* Decodes the escape at p (a backslash; validated) into out; its length is put into *n; returns behind it. */
+const char *cp_json_unescape(const char *p, const char *end, char out[4], size_t *n);
+/* Whether key text between quotes, with escapes or not, is `name`. */
+bool cp_json_key_is(struct cp_slice raw, bool escaped, struct cp_slice name);
+
+static inline bool cp_json_is_blank(char c)
+{
+    return c == ' ' || c == '\n' || c == '\r' || c == '\t';
+}
+static inline const char *cp_json_skip_blanks(const char *p, const char *end)
+{
+    while (p < end && cp_json_is_blank(*p))
+        p++;
+    return p;
+}
+
+/* ---- Values that span lines: frame document ---- */
+
+/* Where the scan stands between two calls. Zero is the start of an input. */
+struct cp_json_framer {
+    uint32_t depth;
+    uint8_t state;   /* between documents, in brackets, in a string at the top, in a word or number at the top */
+    bool in_string;  /* in brackets */
+    bool is_escaped; /* the last byte seen was a backslash that escapes the next */
+};
+
+/* Looks for the end of the first document in p[0..n), the bytes behind those of the call before. Documents are values with
+ * or without blanks between them (`{} {}`, `{}{}`, `1\n2`); whether they are valid is the decoder's business, but after
+ * a bracket too many or a stray comma the document ends at the end of the line. *start is where the document starts, when
+ * it starts in these bytes (blanks before it belong to no document), else it is left alone. Returns the offset behind the
+ * document's last byte, *found true, and the framer is ready for the next; or n and *found false when more bytes are
+ * needed. at_end: no bytes follow: a document that is not closed ends at n; *found is false when there were only blanks. */
+size_t cp_json_frame(struct cp_json_framer *f, const char *p, size_t n, bool at_end, size_t *start, bool *found);
+
+#endif

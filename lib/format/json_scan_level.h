@@ -1,0 +1,169 @@
+/* json_scan_level.h: the fast half of the JSON scanner. Included by json_scan.c once per instruction set, with
+ *   LEVEL   the suffix of the names
+ *   TARGET  the attribute that permits the instructions
+ *   WIDTH   bytes of a vector: 64, 32, 16, or 0 for portable code
+ */
+#define JOIN_(a, b) a##_##b
+#define JOIN(a, b) JOIN_(a, b)
+#define NAME(f) JOIN(f, LEVEL)
+
+/* The first quote, backslash or control byte; at or behind end when there is none before it. */
+TARGET static inline const char *NAME(string_stop)(const char *p, const char *end)
+{
+#if WIDTH == 64
+    do {
+        __m512i x = _mm512_loadu_si512((const void *)p);
+        uint64_t hit = _mm512_cmpeq_epi8_mask(x, _mm512_set1_epi8('"')) |
+                       _mm512_cmpeq_epi8_mask(x, _mm512_set1_epi8('\\')) |
+                       _mm512_cmplt_epu8_mask(x, _mm512_set1_epi8(0x20));
+        if (__builtin_expect(hit != 0, 1))
+            return p + __builtin_ctzll(hit);
+        p += 64;
+    } while (p < end);
+    return p;
+#elif WIDTH == 32
+    const __m256i low = _mm256_set1_epi8(0x1f);
+    do {
+        __m256i x = _mm256_loadu_si256((const __m256i *)(const void *)p);
+        __m256i hit = _mm256_or_si256(
+            _mm256_or_si256(_mm256_cmpeq_epi8(x, _mm256_set1_epi8('"')), _mm256_cmpeq_epi8(x, _mm256_set1_epi8('\\'))),
+            _mm256_cmpeq_epi8(_mm256_max_epu8(x, low), low));
+        unsigned mask = (unsigned)_mm256_movemask_epi8(hit);
+        if (__builtin_expect(mask != 0, 1))
+            return p + __builtin_ctz(mask);
+        p += 32;
+    } while (p < end);
+    return p;
+#else
+    return cp_json_string_stop(p, end);
+#endif
+}
+
+/* Whether the glue of an edge stands at p. Reads CP_JSON_MAX_GLUE bytes of the text only as far as they are equal. */
+TARGET static inline bool NAME(glue_matches)(const struct cp_json_edge *e, const char *p, const char *end)
+{
+#if WIDTH == 64
+    __mmask64 differ = _mm512_mask_cmpneq_epi8_mask(e->mask, _mm512_loadu_si512((const void *)p),
+                                                    _mm512_loadu_si512((const void *)e->glue));
+#elif WIDTH == 32
+    __m256i equal = _mm256_cmpeq_epi8(_mm256_loadu_si256((const __m256i *)(const void *)p),
+                                      _mm256_loadu_si256((const __m256i *)(const void *)e->glue));
+    unsigned differ = ~(unsigned)_mm256_movemask_epi8(equal) & (unsigned)e->mask;
+#elif WIDTH == 16
+    __m128i equal = _mm_cmpeq_epi8(_mm_loadu_si128((const __m128i *)(const void *)p),
+                                   _mm_loadu_si128((const __m128i *)(const void *)e->glue));
+    unsigned differ = ~(unsigned)_mm_movemask_epi8(equal) & (unsigned)e->mask & 0xFFFF;
+#else
+    bool differ = false;
+#endif
+    if (differ != 0)
+        return false;
+    if (__builtin_expect(e->n <= WIDTH, 1))
+        return true;
+    return (size_t)(end - p) >= e->n && memcmp(p + WIDTH, e->glue + WIDTH, e->n - WIDTH) == 0;
+}
+
+/* Behind the number at p, NULL when there is none. The usual ones are found in the mask of the first 16 bytes. */
+TARGET static inline const char *NAME(number_stop)(const char *p, const char *end)
+{
+#if WIDTH > 0
+    const char *q = p + (*p == '-');
+    const __m128i nine = _mm_set1_epi8(9);
+    __m128i x = _mm_sub_epi8(_mm_loadu_si128((const __m128i *)(const void *)q), _mm_set1_epi8('0'));
+    unsigned others = ~(unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(_mm_max_epu8(x, nine), nine)) & 0xFFFF;
+    unsigned n = others != 0 ? (unsigned)__builtin_ctz(others) : 0;
+
+    if (n == 0 || (*q == '0' && n > 1))
+        return cp_json_number_end(p, end);
+    if (q[n] == '.') {
+        unsigned point = n;
+        others &= others - 1;
+        if (others == 0 || (n = (unsigned)__builtin_ctz(others)) == point + 1)
+            return cp_json_number_end(p, end);
+    }
+    if ((q[n] | 0x20) == 'e')
+        return cp_json_number_end(p, end);
+    return q + n;
+#else
+    return cp_json_number_end(p, end);
+#endif
+}
+
+/* The state machine of a whole text. Every turn passes one piece of glue and one scalar. */
+TARGET static const char *NAME(scan)(struct cp_json_scanner *s, const char *text, size_t n, size_t *at)
+{
+    const char *const end = text + n;
+    const char *p = text, *q, *why, *bad;
+    struct cp_json_state *t = s->start;
+    struct cp_value v;
+
+    for (;;) {
+        struct cp_json_edge *e;
+        for (e = t->edges; e; e = e->next) {
+            if (!NAME(glue_matches)(e, p, end))
+                continue;
+            q = p + e->n;
+            if (e->is_end ? q == end : q < end && starts_scalar[(unsigned char)*q])
+                break;
+        }
+        if (__builtin_expect(e != NULL, 1)) {
+            if (__builtin_expect(e->n_actions != 0, 0))
+                cp_json_act(s, e, p);
+            t = e->to;
+            p = q;
+        } else {
+            bad = p;
+            t = cp_json_cross(s, t, &bad, &why);
+            p = bad;
+            if (!t)
+                goto refused;
+        }
+        if (t->is_end)
+            return NULL;
+
+        bad = p;
+        v = (struct cp_value){0};
+        if (*p == '"') {
+            v.kind = CP_TEXT;
+            v.p = ++p;
+            q = NAME(string_stop)(p, end);
+            if (__builtin_expect(q >= end || *q != '"', 0)) {
+                bool escaped = false;
+                q = cp_json_string_end(q < end ? q : p, end, &escaped, &why, &bad);
+                if (!q)
+                    goto refused;
+                v.esc = escaped ? CP_ESC_JSON : CP_PLAIN;
+            }
+            v.len = (uint32_t)(q - p);
+            p = q + 1;
+        } else if (*p == '-' || (unsigned char)(*p - '0') < 10) {
+            q = NAME(number_stop)(p, end);
+            why = "bad number";
+            if (q > end) /* digits of something else behind the text */
+                q = cp_json_number_end(p, end);
+            if (!q)
+                goto refused;
+            v = cp_span(CP_NUMBER, p, (size_t)(q - p));
+            p = q;
+        } else {
+            q = word_end(p, end, &v);
+            why = "expected a value";
+            if (!q)
+                goto refused;
+            p = q;
+        }
+        if (t->capture >= 0)
+            s->found[t->capture] = v;
+    }
+
+refused:
+    *at = (size_t)(bad - text);
+    return why;
+}
+
+#undef JOIN_
+#undef JOIN
+#undef NAME
+#undef LEVEL
+#undef TARGET
+#undef WIDTH

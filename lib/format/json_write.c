@@ -1,0 +1,318 @@
+/* json_write.c: values as JSON text.
+ *
+ * DESIGN. Text is copied in vectors straight into the output buffer while the same vectors are looked through for bytes
+ * that must be changed; what lies behind the first such byte is overwritten. Bytes from 0x80 on are looked at only when
+ * there are any: then the rest of the text is checked as UTF-8 once.
+ */
+
+#include "../base/moment.h"
+#include "../base/number.h"
+#include "../base/scan.h"
+#include "json.h"
+#include "json_scan.h"
+
+/* Bytes of text that are written in one go: each may become six. */
+enum { PIECE = 512 };
+
+#ifdef __SSE2__
+/* Copies 32 bytes and returns which of them are no plain ASCII: quotes, backslashes, control bytes, 0x80 and above. */
+static inline unsigned copy32(char *out, const char *p)
+{
+    const __m128i quote = _mm_set1_epi8('"'), slash = _mm_set1_epi8('\\'), low = _mm_set1_epi8(0x20);
+    unsigned bits = 0;
+
+    for (int i = 0; i < 2; i++) {
+        __m128i x = _mm_loadu_si128((const __m128i *)(const void *)(p + 16 * i));
+        /* As signed bytes those from 0x80 on are below 0x20 too. */
+        __m128i hit = _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(x, quote), _mm_cmpeq_epi8(x, slash)),
+                                   _mm_cmplt_epi8(x, low));
+        _mm_storeu_si128((__m128i *)(void *)(out + 16 * i), x);
+        bits |= (unsigned)_mm_movemask_epi8(hit) << (16 * i);
+    }
+    return bits;
+}
+#else
+static inline unsigned copy32(char *out, const char *p)
+{
+    unsigned bits = 0;
+
+    memcpy(out, p, 32);
+    for (int i = 0; i < 32; i++)
+        bits |= (unsigned)(p[i] == '"' || p[i] == '\\' || (signed char)p[i] < 0x20) << i;
+    return bits;
+}
+#endif
+
+/* Copies plain bytes of p[0..n) to out, where room for them and CP_PAD more is; returns how many until the first that is
+ * not plain. */
+static inline size_t copy_plain(char *out, const char *p, size_t n)
+{
+    for (size_t k = 0; k < n; k += 32) {
+        unsigned bits = copy32(out + k, p + k);
+        if (__builtin_expect(bits != 0, 0)) {
+            k += (unsigned)__builtin_ctz(bits);
+            return k < n ? k : n;
+        }
+    }
+    return n;
+}
+
+/* Writes the escape for a quote, backslash or control byte. */
+static char *put_escape(char *out, unsigned char c)
+{
+    static const char letters[0x20] = {['\b'] = 'b', ['\f'] = 'f', ['\n'] = 'n', ['\r'] = 'r', ['\t'] = 't'};
+    static const char hex[] = "0123456789abcdef";
+
+    *out++ = '\\';
+    if (c >= 0x20 || letters[c] != 0) {
+        *out++ = c >= 0x20 ? (char)c : letters[c];
+        return out;
+    }
+    memcpy(out, "u00", 3);
+    out[3] = hex[c >> 4];
+    out[4] = hex[c & 15];
+    return out + 5;
+}
+
+/* How one text is being written. */
+struct text_writer {
+    struct cp_out *out;
+    const char *valid;  /* up to here bytes >= 0x80 are known to be good; NULL: nothing is known */
+    bool keeps_escapes; /* the bytes are the inside of a JSON string already */
+};
+
+/* Bytes from 0x80 on at p; returns behind those that were written. */
+static const char *put_high(struct text_writer *w, const char *p, const char *end, const char *limit)
+{
+    struct cp_out *o = w->out;
+
+    if (!w->valid || p >= w->valid)
+        w->valid = p + cp_utf8_valid_prefix(p, (size_t)(end - p));
+    if (p == w->valid) {
+        memcpy(o->p, "\xEF\xBF\xBD", 3);
+        o->p += 3;
+        o->bad_utf8++;
+        return p + 1;
+    }
+    const char *stop = w->valid < limit ? w->valid : limit;
+    while (p < stop && (signed char)*p < 0)
+        *o->p++ = *p++;
+    return p;
+}
+
+/* At most PIECE bytes, for whose longest form there is room. `end` is that of the whole text. */
+static inline void put_piece(struct text_writer *w, const char *p, size_t n, const char *end)
+{
+    struct cp_out *o = w->out;
+    const char *limit = p + n;
+
+    for (;;) {
+        size_t k = copy_plain(o->p, p, (size_t)(limit - p));
+        o->p += k;
+        p += k;
+        if (__builtin_expect(p == limit, 1))
+            return;
+        if ((signed char)*p < 0)
+            p = put_high(w, p, end, limit);
+        else if (w->keeps_escapes)
+            *o->p++ = *p++;
+        else
+            o->p = put_escape(o->p, (unsigned char)*p++);
+    }
+}
+
+/* A text without quotes around it. */
+static void put_body(struct cp_out *o, const char *p, size_t n, bool keeps_escapes)
+{
+    struct text_writer w = {.out = o, .keeps_escapes = keeps_escapes};
+    const char *end = p + n;
+
+    while (n > PIECE) {
+        cp_out_room(o, 6 * PIECE);
+        put_piece(&w, p, PIECE, end);
+        p += PIECE;
+        n -= PIECE;
+    }
+    cp_out_room(o, 6 * n);
+    put_piece(&w, p, n, end);
+}
+
+void cp_json_put_text(struct cp_out *o, const char *p, size_t n)
+{
+    if (__builtin_expect(n > PIECE, 0)) {
+        cp_out_byte(o, '"');
+        put_body(o, p, n, false);
+        cp_out_byte(o, '"');
+        return;
+    }
+    struct text_writer w = {.out = o};
+    *cp_out_room(o, 6 * n + 2) = '"';
+    o->p++;
+    put_piece(&w, p, n, p + n);
+    *o->p++ = '"';
+}
+
+/* ---- Escapes of other formats ---- */
+
+/* Decodes what stands at p, an escape of logfmt, csv or tsv, into c; returns behind it. What is no escape is one byte. */
+static const char *decode_one(enum cp_escape esc, const char *p, const char *end, char c[4], size_t *n)
+{
+    *c = *p;
+    *n = 1;
+    if (end - p < 2)
+        return p + 1;
+    if (esc == CP_ESC_CSV)
+        return p + 1 + (p[0] == '"' && p[1] == '"');
+    if (esc == CP_ESC_TSV) {
+        const char *at = memchr("tnr\\", p[1], 4);
+        if (p[0] != '\\' || !at)
+            return p + 1;
+        *c = "\t\n\r\\"[at - "tnr\\"];
+        return p + 2;
+    }
+    bool valid = true;
+    const char *why, *bad;
+    if (p[0] != '\\' || (p[1] != 'u' && !memchr("\"\\/bfnrt", p[1], 8)))
+        return p + 1;
+    if (p[1] == 'u') /* four digits are needed */
+        valid = end - p >= 6 && cp_json_string_end(p, p + 6, &valid, &why, &bad) == NULL && bad == p + 6;
+    return valid ? cp_json_unescape(p, end, c, n) : p + 1;
+}
+
+static void put_escaped(struct cp_out *o, const struct cp_value *v)
+{
+    const char *p = v->p, *end = p + v->len;
+    char first = v->esc == CP_ESC_CSV ? '"' : '\\';
+
+    cp_out_byte(o, '"');
+    while (p < end) {
+        const char *stop = memchr(p, first, (size_t)(end - p));
+        char c[4 + CP_PAD];
+        size_t n;
+        if (!stop)
+            stop = end;
+        if (stop > p)
+            put_body(o, p, (size_t)(stop - p), false);
+        if (stop == end)
+            break;
+        p = decode_one(v->esc, stop, end, c, &n);
+        put_body(o, c, n, false);
+    }
+    cp_out_byte(o, '"');
+}
+
+/* ---- Values ---- */
+
+/* A string of JSON is written with the escapes that it has: nobody changed it. */
+static void put_json_string(struct cp_out *o, const struct cp_value *v)
+{
+    cp_out_byte(o, '"');
+    put_body(o, v->p, v->len, true);
+    cp_out_byte(o, '"');
+}
+
+static void put_text_value(struct cp_out *o, const struct cp_value *v)
+{
+    if (v->esc == CP_ESC_JSON)
+        put_json_string(o, v);
+    else if (v->esc != CP_PLAIN)
+        put_escaped(o, v);
+    else if ((v->flags & CP_UNTYPED) && cp_num_is_plain(v->p, v->len))
+        cp_out_put(o, v->p, v->len);
+    else
+        cp_json_put_text(o, v->p, v->len);
+}
+
+static void put_computed(struct cp_out *o, const struct cp_num *num)
+{
+    o->p += cp_num_format(cp_out_room(o, CP_NUM_MAX), num);
+}
+
+/* The spelling when JSON allows it, else the shortest form. */
+static void put_number(struct cp_out *o, const struct cp_value *v)
+{
+    struct cp_num num;
+
+    if (cp_num_is_json(v->p, v->len))
+        cp_out_put(o, v->p, v->len);
+    else if (cp_num_parse(v->p, v->len, &num) && (num.kind == CP_NUM_INT || __builtin_isfinite(num.d)))
+        put_computed(o, &num);
+    else
+        cp_json_put_text(o, v->p, v->len);
+}
+
+static void put_time(struct cp_out *o, int64_t ns)
+{
+    char *p = cp_out_room(o, CP_TIME_MAX + 2);
+    size_t n = cp_time_format(p + 1, ns);
+
+    p[0] = p[n + 1] = '"';
+    o->p += n + 2;
+}
+
+void cp_json_put(struct cp_out *o, const struct cp_value *v)
+{
+    switch ((enum cp_kind)v->kind) {
+    case CP_TEXT:
+        put_text_value(o, v);
+        return;
+    case CP_NUMBER:
+        put_number(o, v);
+        return;
+    case CP_STAMP:
+        cp_json_put_text(o, v->p, v->len);
+        return;
+    case CP_MISSING:
+    case CP_NULL:
+        cp_out_put(o, "null", 4);
+        return;
+    case CP_FALSE:
+        cp_out_put(o, "false", 5);
+        return;
+    case CP_TRUE:
+        cp_out_put(o, "true", 4);
+        return;
+    case CP_INT:
+        put_computed(o, &(struct cp_num){.kind = CP_NUM_INT, .i = v->i});
+        return;
+    case CP_DOUBLE:
+        put_computed(o, &(struct cp_num){.kind = CP_NUM_DBL, .d = v->d});
+        return;
+    case CP_TIME:
+        put_time(o, v->i);
+        return;
+    case CP_LIST:
+    case CP_OBJECT:
+        cp_out_put(o, v->p, v->len);
+        return;
+    }
+}
+
+/* ---- Into memory ---- */
+
+struct sink {
+    char *buf;
+    size_t n, max;
+};
+
+static int sink_write(void *ctx, const char *p, size_t n)
+{
+    struct sink *s = ctx;
+
+    if (s->n < s->max)
+        memcpy(s->buf + s->n, p, n < s->max - s->n ? n : s->max - s->n);
+    s->n += n;
+    return 0;
+}
+
+size_t cp_json_format(const struct cp_value *v, char *buf, size_t max)
+{
+    char room[6 * PIECE + 2 + CP_PAD];
+    struct sink s = {.buf = buf, .max = max};
+    struct cp_out o;
+
+    cp_out_init(&o, room, sizeof room, sink_write, &s);
+    cp_json_put(&o, v);
+    cp_out_flush(&o);
+    return s.n;
+}

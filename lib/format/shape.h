@@ -1,0 +1,30 @@
+/* shape.h: which fields a writer sees in the records of a batch. Made by the planner from a scope, constant, shared by
+ * all batches that pass the same edge. */
+#ifndef CP_FORMAT_SHAPE_H
+#define CP_FORMAT_SHAPE_H
+
+#include "../base/slice.h"
+#include "../data/value.h"
+
+struct cp_format;
+
+struct cp_shape_field {
+    struct cp_slice name; /* to write; p == NULL: the raw member `key` is removed */
+    struct cp_slice key;  /* raw member whose place it takes; p == NULL: comes after the last one */
+    int slot;             /* its value; CP_MISSING there: not written. CP_NO_SLOT (with a key): the member's own bytes */
+};
+
+struct cp_shape {
+    const struct cp_format *format; /* of the raw bytes; NULL: never parsed or made */
+    const void *decoder;            /* of that format, for walk */
+    bool is_open;                   /* raw members that no field names are written too */
+    bool is_changed;                /* else a record's own bytes are the record */
+    bool is_json;                   /* a record of parse json, for raw output (semantics 37, 48) */
+    bool is_made;                   /* no bytes */
+    int failed_slot, line_slot;     /* see cp_scope */
+    struct cp_shape_field *fields;
+    size_t n;
+    size_t serial; /* differs between shapes: lets a writer notice a change without comparing */
+};
+
+#endif

@@ -1,0 +1,510 @@
+/* plan.c: from a doc to stages that can run. */
+#include "plan.h"
+
+#include <stdio.h>
+
+#include "../base/alloc.h"
+
+enum {
+    DEFAULT_CAPACITY = 4,
+    MAX_STAGES = 256,
+    MAX_CAPACITY = 65536,
+};
+
+/* Where the walk stands. */
+struct walk {
+    struct cp_plan *plan;
+    const struct cp_doc *doc;
+    struct cp_diags *diags;
+    struct cp_scope scope;
+    struct cp_planner planner;
+    struct cp_framing framing;
+    size_t *slots_before; /* slots that existed before stage i was planned */
+    struct wants_of *wants;
+};
+
+struct wants_of {
+    struct cp_wants *wants;
+    size_t stage;
+    struct wants_of *next;
+};
+
+static struct walk *walk_of(struct cp_planner *p)
+{
+    return (struct walk *)(void *)((char *)p - offsetof(struct walk, planner));
+}
+
+/* ---- What stages call while planning ---- */
+
+int cp_plan_bind(struct cp_planner *p, struct cp_expr *x)
+{
+    if (cp_expr_bind(x, p->scope, p->names, p->diags) < 0)
+        return -1;
+    if (cp_expr_makes_text(x))
+        cp_plan_makes_text(p);
+    return 0;
+}
+
+struct cp_expr *cp_plan_expr(struct cp_planner *p)
+{
+    struct cp_expr *x = cp_expr_parse(p->lexer);
+    return x && cp_plan_bind(p, x) == 0 ? x : NULL;
+}
+
+struct cp_ref cp_plan_read(struct cp_planner *p, const struct cp_path *path, struct cp_pos pos)
+{
+    bool exists = true;
+    struct cp_ref ref = cp_scope_read(p->scope, path, &exists);
+    if (!exists)
+        cp_diag_warning(p->diags, pos, NULL, "no stage before makes the field %.*s", (int)path->text.n, path->text.p);
+    return ref;
+}
+
+void cp_plan_makes_text(struct cp_planner *p)
+{
+    p->stage->makes_text = true;
+}
+
+void cp_plan_memory(struct cp_planner *p, size_t bytes)
+{
+    p->stage->memory += bytes;
+}
+
+void cp_plan_at_end(struct cp_planner *p, int (*fn)(struct cp_stage *, void *, struct cp_err *))
+{
+    p->stage->at_end = fn;
+}
+
+struct cp_wants *cp_plan_wants(struct cp_planner *p, const struct cp_format *format, void *decoder)
+{
+    struct walk *w = walk_of(p);
+    struct wants_of *o = cp_heap_take(p->heap, sizeof *o);
+    o->wants = cp_heap_take(p->heap, sizeof *o->wants);
+    o->wants->format = format;
+    o->wants->decoder = decoder;
+    o->stage = p->stage->index;
+    o->next = w->wants;
+    w->wants = o;
+    return o->wants;
+}
+
+struct cp_shape *cp_plan_shape_raw(struct cp_planner *p)
+{
+    static _Atomic size_t serial;
+    const struct cp_scope *s = p->scope;
+    struct cp_shape *shape = cp_heap_take(p->heap, sizeof *shape);
+
+    shape->format = s->wants ? s->wants->format : NULL;
+    shape->decoder = s->wants ? s->wants->decoder : NULL;
+    shape->is_open = s->is_open;
+    shape->is_changed = s->is_changed;
+    shape->is_json = s->is_json;
+    shape->is_made = s->is_made;
+    shape->failed_slot = s->failed_slot;
+    shape->line_slot = s->line_slot;
+    shape->serial = ++serial;
+    return shape;
+}
+
+struct cp_shape *cp_plan_shape(struct cp_planner *p)
+{
+    struct cp_scope *s = p->scope;
+    struct cp_shape *shape = cp_plan_shape_raw(p);
+
+    shape->fields = cp_heap_take(p->heap, (s->n + 1) * sizeof *shape->fields);
+    shape->n = s->n;
+    for (size_t i = 0; i < s->n; i++) {
+        const struct cp_field *f = &s->fields[i];
+        shape->fields[i] = (struct cp_shape_field){f->name, f->key, f->slot};
+        if (!s->is_open && f->name.p)
+            shape->fields[i].slot = cp_scope_slot(s, i);
+    }
+    return shape;
+}
+
+/* ---- Settings that every stage has ---- */
+
+static const struct cp_option common_options[] = {
+    {"capacity", CP_OPT_COUNT, 0, NULL, NULL, "batches in the channel into this stage"},
+    {"on_error", CP_OPT_CHOICE, sizeof(uint64_t), "default skip keep stop", NULL, "what becomes of a record that fails"},
+    {NULL},
+};
+
+struct common {
+    uint64_t capacity;
+    int on_error;
+};
+
+static const char *const future_keys[] = {"workers", "order", "when_full", "from"};
+
+static bool is_future_key(struct cp_slice key)
+{
+    for (size_t i = 0; i < sizeof future_keys / sizeof *future_keys; i++)
+        if (cp_slice_is(key, future_keys[i]))
+            return true;
+    return false;
+}
+
+/* Values of the keys of a later version that say what is done anyway. */
+static bool is_default_value(struct cp_slice key, const struct cp_node *v)
+{
+    return v->kind == CP_NODE_SCALAR &&
+           ((cp_slice_is(key, "workers") && cp_slice_is(v->text.s, "1")) ||
+            (cp_slice_is(key, "order") && cp_slice_is(v->text.s, "true")) ||
+            (cp_slice_is(key, "when_full") && cp_slice_is(v->text.s, "wait")));
+}
+
+static void unknown_setting(struct cp_planner *p, const struct cp_text *key)
+{
+    const char *names[64];
+    size_t n = 0;
+    for (const struct cp_option *o = p->stage->type->options; o && o->name && n < 56; o++)
+        names[n++] = o->name;
+    for (const struct cp_option *o = common_options; o->name; o++)
+        names[n++] = o->name;
+    const char *near = cp_nearest(key->s.p, key->s.n, names, n);
+    char hint[128];
+    if (near)
+        snprintf(hint, sizeof hint, "did you mean %s?", near);
+    else
+        snprintf(hint, sizeof hint, "`chanpipe help %s` lists its options", p->stage->type->name);
+    cp_diag_error(p->diags, cp_text_pos(key, 0, key->s.n), hint, "%s has no option %.*s", p->stage->type->name,
+                  (int)key->s.n, key->s.p);
+}
+
+static void plan_setting(struct cp_planner *p, const struct cp_setting *set, struct common *common)
+{
+    const struct cp_stage_type *type = p->stage->type;
+    const struct cp_option *o = type->options ? cp_option_find(type->options, set->key.s) : NULL;
+
+    if (o) {
+        cp_option_set_node(o, p->stage->self, set->value, p->heap, p->diags);
+    } else if ((o = cp_option_find(common_options, set->key.s))) {
+        cp_option_set_node(o, common, set->value, p->heap, p->diags);
+    } else if (is_future_key(set->key.s)) {
+        if (!is_default_value(set->key.s, set->value))
+            cp_diag_error(p->diags, set->value->text.pos, NULL, "this value of %.*s is not available in this version",
+                          (int)set->key.s.n, set->key.s.p);
+    } else if (!type->setting || type->setting(p, p->stage->self, set) == 0) {
+        unknown_setting(p, &set->key);
+    }
+}
+
+static void plan_settings(struct cp_planner *p)
+{
+    struct common common = {.capacity = UINT64_MAX};
+    const struct cp_item *item = p->item;
+
+    for (size_t i = 0; i < item->n_settings; i++)
+        plan_setting(p, &item->settings[i], &common);
+    if (common.capacity == 0 || (common.capacity > MAX_CAPACITY && common.capacity != UINT64_MAX))
+        cp_diag_error(p->diags, p->stage->pos, NULL, "capacity is a number of batches from 1 to %d", MAX_CAPACITY);
+    else if (common.capacity != UINT64_MAX)
+        p->stage->capacity = common.capacity;
+    p->stage->on_error = (enum cp_on_error)common.on_error;
+}
+
+/* ---- One stage ---- */
+
+static const char *expand_lookup(void *ctx, struct cp_slice name)
+{
+    const struct cp_expr_names *names = ctx;
+    const char *v = names->var(names->ctx, name);
+    return v ? v : names->env(names->ctx, name);
+}
+
+static bool is_regex(const struct cp_planner *p, const struct cp_word *w)
+{
+    return p->stage->type->args == CP_ARGS_WORDS_REGEX && !w->quoted && w->text.s.n > 0 && w->text.s.p[0] == '/';
+}
+
+static int plan_words(struct cp_planner *p)
+{
+    int rc;
+    if (p->words.n > 0)
+        return 0; /* operands of the command line */
+    rc = cp_words_split(&p->item->args, p->stage->type->args == CP_ARGS_WORDS_REGEX, p->heap, &p->words, p->diags);
+    for (size_t i = 0; i < p->words.n; i++)
+        if (!is_regex(p, &p->words.v[i]) &&
+            cp_doc_expand(&p->words.v[i].text, expand_lookup, (void *)p->names, p->heap, p->diags) < 0)
+            rc = -1;
+    return rc;
+}
+
+static int plan_args(struct cp_planner *p)
+{
+    p->lexer = NULL;
+    if (p->stage->type->args == CP_ARGS_EXPR)
+        p->lexer = cp_lexer_new(&p->item->args, p->heap, p->diags);
+    else
+        return plan_words(p);
+    return 0;
+}
+
+/* The stage's own name, or its kind with a number from the second on (semantics 2). */
+static const char *stage_name(struct cp_plan *plan, const struct cp_item *item)
+{
+    size_t same = 1;
+    if (item->name.s.n > 0)
+        return cp_heap_copy(&plan->heap, item->name.s.p, item->name.s.n);
+    for (size_t i = 0; i < plan->n; i++)
+        same += cp_slice_is(item->kind.s, plan->stages[i]->type->name);
+    if (same == 1)
+        return cp_heap_copy(&plan->heap, item->kind.s.p, item->kind.s.n);
+    return cp_heap_printf(&plan->heap, "%.*s%zu", (int)item->kind.s.n, item->kind.s.p, same);
+}
+
+static void check_name(struct walk *w, const struct cp_item *item, const char *name)
+{
+    for (size_t i = 0; i < w->plan->n; i++)
+        if (strcmp(w->plan->stages[i]->name, name) == 0)
+            cp_diag_error(w->diags, item->name.pos, NULL, "two stages are named %s", name);
+}
+
+static struct cp_stage *stage_new(struct walk *w, const struct cp_item *item, const struct cp_stage_type *type)
+{
+    struct cp_plan *plan = w->plan;
+    struct cp_stage *s = cp_heap_take(&plan->heap, sizeof *s);
+
+    s->type = type;
+    s->name = stage_name(plan, item);
+    check_name(w, item, s->name);
+    s->index = plan->n;
+    s->self = cp_heap_take(&plan->heap, type->size);
+    s->pos = item->kind.pos;
+    s->error_slot = CP_NO_SLOT;
+    s->max_line = w->planner.max_line;
+    s->records = plan->batch_records;
+    s->reports_values = plan->options.counts_values;
+    s->heap = &plan->heap;
+    w->slots_before[plan->n] = plan->n_slots;
+    plan->stages[plan->n++] = s;
+    return s;
+}
+
+/* on_error keep of a stage with expressions: `_error` becomes a field. Parse stages do it their own way. */
+static void plan_on_error(struct cp_planner *p)
+{
+    struct cp_stage *s = p->stage;
+    if (s->on_error != CP_ON_ERROR_KEEP || s->type->kind == CP_PARSE)
+        return;
+    s->error_slot = cp_scope_write(p->scope, CP_SLICE("_error"));
+}
+
+static void plan_stage(struct walk *w, const struct cp_item *item, const struct cp_stage_type *type)
+{
+    struct cp_planner *p = &w->planner;
+    struct cp_prefilter *prefilter = p->prefilter;
+
+    p->stage = stage_new(w, item, type);
+    p->item = item;
+    if (type->options)
+        cp_options_init(type->options, p->stage->self, p->heap);
+    if (plan_args(p) == 0) {
+        plan_settings(p);
+        type->plan(p, p->stage->self);
+    }
+    plan_on_error(p);
+    if (type->flags & CP_STAGE_COUNTS || type->kind == CP_AGGREGATE)
+        p->prefilter = NULL;
+    else if (p->prefilter == prefilter && type->kind != CP_FILTER && type->kind != CP_SOURCE)
+        p->prefilter = NULL;
+    p->words = (struct cp_words){0};
+}
+
+static const struct cp_item *implicit_item(struct cp_plan *plan, const char *kind)
+{
+    struct cp_item *item = cp_heap_take(&plan->heap, sizeof *item);
+    item->kind.s = cp_slice_of(kind);
+    item->args.s = CP_SLICE("");
+    return item;
+}
+
+/* Operands become the words of `files`. */
+static void use_operands(struct walk *w)
+{
+    const struct cp_plan_options *o = &w->plan->options;
+    struct cp_word *v = cp_heap_take(&w->plan->heap, (o->n_operands + 1) * sizeof *v);
+    for (size_t i = 0; i < o->n_operands; i++) {
+        v[i].text.s = cp_slice_of(o->operands[i]);
+        v[i].quoted = true; /* a name as it is, no pattern */
+    }
+    w->planner.words = (struct cp_words){v, o->n_operands};
+}
+
+static const struct cp_stage_type *type_of(const struct cp_item *item)
+{
+    return cp_stage_type_find(item->kind.s);
+}
+
+/* Where the walk over the items begins: 1 when the operands replace a source that the pipeline names. */
+static size_t plan_source(struct walk *w)
+{
+    const struct cp_doc *doc = w->doc;
+    const struct cp_stage_type *first = doc->n > 0 ? type_of(&doc->items[0]) : NULL;
+    bool has_source = first && first->kind == CP_SOURCE;
+    bool has_operands = w->plan->options.n_operands > 0;
+
+    if (has_source && !has_operands)
+        return 0;
+    if (has_operands) {
+        use_operands(w);
+        if (has_source && strcmp(first->name, "files") == 0) {
+            plan_stage(w, &doc->items[0], first);
+            return 1;
+        }
+        if (has_source)
+            cp_diag_error(w->diags, doc->items[0].kind.pos, "leave out the files or this stage",
+                          "the pipeline has a source of its own, %s", first->name);
+    }
+    const char *kind = has_operands ? "files" : "stdin";
+    plan_stage(w, implicit_item(w->plan, kind), cp_stage_type_find(cp_slice_of(kind)));
+    return has_source && has_operands ? 1 : 0;
+}
+
+static bool check_place(struct walk *w, const struct cp_item *item, const struct cp_stage_type *type)
+{
+    const struct cp_plan *plan = w->plan;
+    const struct cp_stage *last = plan->n ? plan->stages[plan->n - 1] : NULL;
+
+    if (type->kind == CP_SOURCE && plan->n > 0)
+        cp_diag_error(w->diags, item->kind.pos, "a source is the first stage", "%s is a source, but stages come before it",
+                      type->name);
+    else if (last && last->type->kind == CP_SINK)
+        cp_diag_error(w->diags, item->kind.pos, NULL, "nothing comes out of %s, so %s gets no records", last->name,
+                      type->name);
+    else
+        return true;
+    return false;
+}
+
+static void plan_items(struct walk *w, size_t from)
+{
+    for (size_t i = from; i < w->doc->n && w->plan->n < MAX_STAGES; i++) {
+        const struct cp_item *item = &w->doc->items[i];
+        const struct cp_stage_type *type = type_of(item);
+        if (type && check_place(w, item, type))
+            plan_stage(w, item, type);
+    }
+    if (w->plan->n == MAX_STAGES)
+        cp_diag_error(w->diags, w->doc->items[w->doc->n - 1].kind.pos, NULL, "a pipeline has at most %d stages",
+                      MAX_STAGES - 2);
+    else if (w->plan->stages[w->plan->n - 1]->type->kind != CP_SINK)
+        plan_stage(w, implicit_item(w->plan, "stdout"), cp_stage_type_find(CP_SLICE("stdout")));
+}
+
+/* ---- Sizes ---- */
+
+/* Slots that are filled when a batch arrives at stage k: those that stages before it made. */
+static void plan_live(struct walk *w)
+{
+    struct cp_plan *plan = w->plan;
+    uint16_t *maker = cp_heap_take(&plan->heap, (plan->n_slots + 1) * sizeof *maker);
+    for (size_t k = 0; k < plan->n; k++) {
+        size_t end = k + 1 < plan->n ? w->slots_before[k + 1] : plan->n_slots;
+        for (size_t slot = w->slots_before[k]; slot < end; slot++)
+            maker[slot] = (uint16_t)k;
+    }
+    for (struct wants_of *o = w->wants; o; o = o->next)
+        for (size_t i = 0; i < o->wants->n; i++)
+            maker[o->wants->v[i].slot] = (uint16_t)o->stage;
+    for (size_t k = 0; k < plan->n; k++) {
+        struct cp_stage *s = plan->stages[k];
+        s->live = cp_heap_take(&plan->heap, (plan->n_slots + 1) * sizeof *s->live);
+        for (size_t slot = 0; slot < plan->n_slots; slot++)
+            if (maker[slot] < k)
+                s->live[s->n_live++] = (uint16_t)slot;
+    }
+}
+
+static bool is_origin(const struct cp_stage *s)
+{
+    return s->type->kind == CP_SOURCE || s->type->flags & CP_STAGE_MAKES;
+}
+
+/* The pool of origin k: one batch for every place that can hold one at a time, down to the next origin. */
+static void plan_pool(struct cp_plan *plan, size_t k)
+{
+    struct cp_stage *s = plan->stages[k];
+    struct cp_pool_size *size = &s->pool_size;
+
+    size->batches = 1;
+    for (size_t i = k + 1; i < plan->n; i++) {
+        const struct cp_stage *t = plan->stages[i];
+        size->batches += t->capacity + 1 + t->makes_text;
+        if (t->makes_text)
+            size->arena = 2 * t->max_line;
+        if (is_origin(t))
+            break;
+    }
+    size->records = plan->batch_records;
+    size->slots = plan->n_slots;
+    size->max_record = s->max_line;
+    if (s->type->kind == CP_SOURCE) {
+        size->blocks = size->batches + 1; /* and the one that the source fills */
+        size->block_size = plan->block_size;
+        size->large_blocks = 2;
+    }
+}
+
+static void plan_sizes(struct walk *w)
+{
+    struct cp_plan *plan = w->plan;
+    size_t capacity = plan->options.capacity ? plan->options.capacity : DEFAULT_CAPACITY;
+
+    for (size_t i = 0; i < plan->n; i++)
+        if (plan->stages[i]->capacity == 0)
+            plan->stages[i]->capacity = capacity;
+    for (size_t i = 0; i < plan->n; i++)
+        if (is_origin(plan->stages[i]))
+            plan_pool(plan, i);
+    plan_live(w);
+}
+
+static int plan_at_end(struct cp_plan *plan, struct cp_diags *diags)
+{
+    for (size_t i = 0; i < plan->n; i++) {
+        struct cp_stage *s = plan->stages[i];
+        struct cp_err err = {0};
+        if (s->at_end && s->at_end(s, s->self, &err) < 0)
+            cp_diag_error(diags, s->pos, err.hint[0] ? err.hint : NULL, "%s", err.message);
+    }
+    return diags->errors ? -1 : 0;
+}
+
+/* ---- The whole ---- */
+
+static void walk_init(struct walk *w, struct cp_plan *plan, const struct cp_doc *doc, struct cp_diags *diags)
+{
+    w->plan = plan;
+    w->doc = doc;
+    w->diags = diags;
+    w->slots_before = cp_heap_take(&plan->heap, MAX_STAGES * sizeof *w->slots_before);
+    w->scope = (struct cp_scope){.heap = &plan->heap, .n_slots = &plan->n_slots, .failed_slot = CP_NO_SLOT,
+                                 .line_slot = CP_NO_SLOT};
+    w->planner = (struct cp_planner){.heap = &plan->heap,
+                                     .diags = diags,
+                                     .scope = &w->scope,
+                                     .names = plan->options.names,
+                                     .framing = &w->framing,
+                                     .options = &plan->options,
+                                     .max_line = 1 << 20};
+}
+
+int cp_plan_make(struct cp_plan *plan, const struct cp_doc *doc, const struct cp_plan_options *options,
+                 struct cp_diags *diags)
+{
+    struct walk w = {0};
+
+    *plan = (struct cp_plan){.options = *options};
+    plan->block_size = options->block_size ? options->block_size : CP_BLOCK_SIZE;
+    plan->batch_records = options->batch_records ? options->batch_records : CP_BATCH_RECORDS;
+    plan->stages = cp_heap_take(&plan->heap, (MAX_STAGES + 2) * sizeof *plan->stages);
+    if (doc->name.s.n > 0)
+        plan->name = cp_heap_copy(&plan->heap, doc->name.s.p, doc->name.s.n);
+    walk_init(&w, plan, doc, diags);
+    plan_items(&w, plan_source(&w));
+    if (diags->errors == 0)
+        plan_sizes(&w);
+    return diags->errors ? -1 : plan_at_end(plan, diags);
+}

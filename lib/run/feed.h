@@ -1,0 +1,34 @@
+/* feed.h: from the bytes of an input to batches of records: what all sources of bytes share.
+ *
+ * Reads straight into blocks of the source's pool, cuts records (format/frame.h) and sends batches. A record that a read
+ * cut in two is copied to the next block; one that is larger than a block gets a large block; one that is longer than
+ * max_line is passed over, counted as an error. What a read brought leaves at once: nothing waits for a block to fill.
+ */
+#ifndef CP_RUN_FEED_H
+#define CP_RUN_FEED_H
+
+#include "../format/frame.h"
+#include "../io/reader.h"
+#include "../stage.h"
+
+struct cp_feed {
+    struct cp_stage *stage;
+    const struct cp_framing *framing;
+    struct cp_frame_state frame;
+    struct cp_input *input;
+    struct cp_block *block; /* being filled; its bytes [from, have) have not left yet */
+    size_t from, have;
+    size_t block_size;      /* of a block that is not large */
+    uint64_t line, offset;  /* of byte `from` */
+    struct cp_batch *batch; /* taken from the pool, still empty; or NULL */
+    bool wants_header;      /* the next record names the columns */
+    bool is_first;          /* nothing of the input has been cut yet */
+    bool is_skipping;       /* within a record that is too long */
+};
+
+void cp_feed_init(struct cp_feed *f, struct cp_stage *s, const struct cp_framing *framing);
+/* Reads one input to its end. False: the source shall end (stopped, nobody wants more, or the stage has failed). */
+bool cp_feed_input(struct cp_feed *f, struct cp_reader *r);
+void cp_feed_release(struct cp_feed *f);
+
+#endif

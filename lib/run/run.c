@@ -1,0 +1,470 @@
+/* run.c: threads, channels, close and failure. */
+#include "run.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "../base/alloc.h"
+#include "../chan/chan.h"
+
+enum { STACK_SIZE = 256 * 1024 };
+
+struct cp_run {
+    struct cp_plan *plan;
+    const struct cp_run_options *options;
+    pthread_t *threads;
+    size_t started;
+    int done_fd; /* eventfd: counts threads that ended */
+
+    pthread_mutex_t mu;
+    struct cp_run_result *result; /* guarded by mu while threads run */
+};
+
+/* ---- Ending ---- */
+
+static void source_stop(struct cp_stage *s)
+{
+    uint64_t one = 1;
+    atomic_store(&s->must_stop, true);
+    ssize_t n = write(s->stop_fd, &one, sizeof one);
+    (void)n; /* cannot fail: the counter is far from its limit */
+}
+
+/* Nobody wants what comes into s any more: shuts that channel and passes it up. Any thread: the receivers live until all
+ * threads have ended. */
+static void stage_cut_input(struct cp_stage *s)
+{
+    for (; s->in; s = s->above)
+        chan_rx_shutdown(s->in);
+    source_stop(s);
+}
+
+void cp_stage_report(struct cp_stage *s)
+{
+    struct cp_run *run = s->run;
+    pthread_mutex_lock(&run->mu);
+    if (run->result->err.exit == CP_EXIT_OK) {
+        run->result->err = s->err;
+        run->result->err_stage = s->name;
+    }
+    pthread_mutex_unlock(&run->mu);
+}
+
+enum cp_outcome cp_stage_fail(struct cp_stage *s, enum cp_exit exit, int sys, const char *fmt, ...)
+{
+    char text[sizeof s->err.message];
+    va_list ap;
+
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    cp_err_set(&s->err, exit, sys, "%s", text);
+    cp_stage_report(s);
+    return CP_OUTCOME_FAILED;
+}
+
+void cp_stage_reader_left(struct cp_stage *s)
+{
+    pthread_mutex_lock(&s->run->mu);
+    if (s->run->result->signal == 0)
+        s->run->result->signal = SIGPIPE;
+    pthread_mutex_unlock(&s->run->mu);
+}
+
+/* ---- Sending ---- */
+
+struct cp_batch *cp_stage_batch(struct cp_stage *s)
+{
+    struct cp_batch *b = cp_pool_batch(s->pool);
+    b->seq = s->next_seq++;
+    return b;
+}
+
+/* Sends b on, or releases it where nothing is left of it. False: nobody takes it. */
+static bool stage_forward(struct cp_stage *s, struct cp_batch *b)
+{
+    uint32_t n = b->n_sel;
+    if (!s->out || n == 0) {
+        cp_batch_release(b);
+        return true;
+    }
+    s->account.out += n;
+    s->account.batches++;
+    if (chan_send(s->out, &b) == CHAN_OK)
+        return true;
+    s->account.refused += n;
+    cp_batch_release(b);
+    return false;
+}
+
+bool cp_emit(struct cp_stage *s, struct cp_batch *b)
+{
+    return stage_forward(s, b) && !atomic_load_explicit(&s->must_stop, memory_order_relaxed);
+}
+
+/* ---- One stage's thread ---- */
+
+/* The arena of b is full: halves the work. Returns the second half as a batch of its own; with one record only, moves it to
+ * a batch where it is alone, once. NULL: one record alone is too much. */
+static struct cp_batch *stage_halve(struct cp_stage *s, struct cp_batch *b, bool *alone)
+{
+    if (b->n_sel > 1)
+        return cp_batch_move(b, b->n_sel / 2, s->live, s->n_live);
+    if (*alone)
+        return NULL;
+    *alone = true;
+    return cp_batch_move(b, 0, s->live, s->n_live);
+}
+
+static enum cp_outcome stage_work(struct cp_stage *s, struct cp_batch *b, bool alone);
+
+static enum cp_outcome stage_work_halves(struct cp_stage *s, struct cp_batch *b, bool alone)
+{
+    struct cp_batch *rest = stage_halve(s, b, &alone);
+    if (!rest) {
+        cp_stage_record_error(s, b, b->sel[0], "its computed texts are too large");
+        s->account.errored++;
+        cp_batch_release(b);
+        return CP_OUTCOME_OK;
+    }
+    if (b->n_sel == 0) {
+        cp_batch_release(b);
+        return stage_work(s, rest, alone);
+    }
+    enum cp_outcome step = stage_work(s, b, false);
+    if (step == CP_OUTCOME_OK)
+        return stage_work(s, rest, false);
+    s->account.filtered += rest->n_sel;
+    cp_batch_release(rest);
+    return step;
+}
+
+/* Processes b and sends it on; owns it. */
+static enum cp_outcome stage_work(struct cp_stage *s, struct cp_batch *b, bool alone)
+{
+    size_t mark = b->arena.used;
+    enum cp_outcome step = s->type->process(s, s->self, b);
+
+    if (step == CP_OUTCOME_FULL) {
+        cp_arena_reset(&b->arena, mark);
+        return stage_work_halves(s, b, alone);
+    }
+    if (step == CP_OUTCOME_FAILED) {
+        s->account.held += b->n_sel;
+        cp_batch_release(b);
+        return step;
+    }
+    return stage_forward(s, b) ? step : CP_OUTCOME_DONE;
+}
+
+/* The next batch; tells the stage when there is none at hand. */
+static bool stage_receive(struct cp_stage *s, struct cp_batch **b)
+{
+    enum chan_status st = chan_try_recv(s->in, b);
+    if (st == CHAN_EMPTY) {
+        if (s->type->idle && s->type->idle(s, s->self) < 0)
+            return false;
+        st = chan_recv(s->in, b);
+    }
+    if (st != CHAN_OK)
+        return false;
+    s->account.in += (*b)->n_sel;
+    return true;
+}
+
+static void stage_loop(struct cp_stage *s)
+{
+    struct cp_batch *b;
+    enum cp_outcome step = CP_OUTCOME_OK;
+
+    while (step == CP_OUTCOME_OK && stage_receive(s, &b))
+        step = stage_work(s, b, false);
+    stage_cut_input(s);
+    if (s->type->finish && step != CP_OUTCOME_FAILED)
+        s->type->finish(s, s->self);
+}
+
+static void *stage_thread(void *arg)
+{
+    struct cp_stage *s = arg;
+    uint64_t one = 1;
+
+    if (s->type->kind == CP_SOURCE)
+        s->type->run(s, s->self);
+    else
+        stage_loop(s);
+    if (s->out)
+        chan_tx_drop(s->out);
+    ssize_t n = write(s->run->done_fd, &one, sizeof one);
+    (void)n;
+    return NULL;
+}
+
+/* ---- Setting up ---- */
+
+/* A batch that nobody received. */
+static void edge_drop(void *elem, void *ctx)
+{
+    struct cp_batch *b = *(struct cp_batch **)elem;
+    struct cp_stage *below = ctx;
+    below->account.cut += b->n_sel;
+    cp_batch_release(b);
+}
+
+static int edge_open(struct cp_stage *from, struct cp_stage *to, struct cp_err *err)
+{
+    struct chan_options o = {
+        .size = sizeof o,
+        .capacity = to->capacity,
+        .elem_size = sizeof(struct cp_batch *),
+        .drop = edge_drop,
+        .drop_ctx = to,
+        .name = to->name,
+        .one_to_one = true,
+    };
+    enum chan_status st = chan_open(&o, &from->out, &to->in);
+    if (st != CHAN_OK)
+        return cp_err_set(err, CP_EXIT_IO, 0, "cannot make the channel into %s: %s", to->name, chan_status_name(st));
+    from->below = to;
+    to->above = from;
+    return 0;
+}
+
+static int stage_open(struct cp_run *run, struct cp_stage *s, struct cp_err *err)
+{
+    s->run = run;
+    s->stop_fd = -1;
+    if (s->pool_size.batches > 0)
+        s->pool = cp_pool_new(&s->pool_size);
+    if (s->type->kind == CP_SOURCE && (s->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) < 0)
+        return cp_err_set(err, CP_EXIT_IO, errno, "cannot make an event descriptor");
+    return s->type->open ? s->type->open(s, s->self, err) : 0;
+}
+
+static int run_open(struct cp_run *run)
+{
+    struct cp_plan *plan = run->plan;
+    struct cp_err *err = &run->result->err;
+
+    run->done_fd = eventfd(0, EFD_CLOEXEC);
+    if (run->done_fd < 0)
+        return cp_err_set(err, CP_EXIT_IO, errno, "cannot make an event descriptor");
+    for (size_t i = 0; i < plan->n; i++) {
+        if (stage_open(run, plan->stages[i], err) < 0) {
+            run->result->err_stage = plan->stages[i]->name;
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static int run_connect(struct cp_run *run)
+{
+    struct cp_plan *plan = run->plan;
+    for (size_t i = 0; i + 1 < plan->n; i++)
+        if (edge_open(plan->stages[i], plan->stages[i + 1], &run->result->err) < 0)
+            return -1;
+    return 0;
+}
+
+static void thread_name(const struct cp_stage *s, pthread_t thread)
+{
+    char name[16];
+    snprintf(name, sizeof name, "cp:%.10s/1", s->name);
+    pthread_setname_np(thread, name);
+}
+
+/* Starts the threads, sinks first, so that nothing is read before everybody is there. */
+static int run_start(struct cp_run *run)
+{
+    struct cp_plan *plan = run->plan;
+    pthread_attr_t attr;
+    int rc = 0;
+
+    pthread_attr_init(&attr);
+    pthread_attr_setstacksize(&attr, STACK_SIZE);
+    run->threads = cp_xcalloc(plan->n, sizeof *run->threads);
+    for (size_t i = plan->n; i-- > 0 && rc == 0;) {
+        rc = pthread_create(&run->threads[i], &attr, stage_thread, plan->stages[i]);
+        if (rc == 0) {
+            thread_name(plan->stages[i], run->threads[i]);
+            run->started++;
+        }
+    }
+    pthread_attr_destroy(&attr);
+    return rc == 0 ? 0 : cp_err_set(&run->result->err, CP_EXIT_IO, rc, "cannot start a thread");
+}
+
+/* The senders of threads that could not be started: their going ends those that run. */
+static void run_unwind(struct cp_run *run)
+{
+    struct cp_plan *plan = run->plan;
+    for (size_t i = 0; i < plan->n - run->started; i++)
+        if (plan->stages[i]->out)
+            chan_tx_drop(plan->stages[i]->out);
+}
+
+/* ---- The calling thread ---- */
+
+static int64_t now_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
+}
+
+/* The sink that writes to standard output, or NULL. */
+static struct cp_stage *stdout_sink(struct cp_plan *plan)
+{
+    struct cp_stage *s = plan->stages[plan->n - 1];
+    return strcmp(s->type->name, "stdout") == 0 ? s : NULL;
+}
+
+struct watch {
+    struct pollfd fds[3]; /* done, signals, standard output */
+    struct cp_stage *sink;
+    int64_t deadline;     /* of grace; INT64_MAX: no signal came */
+};
+
+static void run_stop_sources(struct cp_run *run)
+{
+    for (size_t i = 0; i < run->plan->n; i++)
+        if (run->plan->stages[i]->type->kind == CP_SOURCE)
+            source_stop(run->plan->stages[i]);
+}
+
+/* The first signal stops the sources; the second, or the end of grace, leaves everything as it is. */
+static bool on_signal(struct cp_run *run, struct watch *w)
+{
+    struct signalfd_siginfo info;
+    if (read(w->fds[1].fd, &info, sizeof info) != sizeof info)
+        return true;
+    pthread_mutex_lock(&run->mu);
+    bool is_second = w->deadline != INT64_MAX;
+    run->result->signal = (int)info.ssi_signo;
+    pthread_mutex_unlock(&run->mu);
+    if (is_second)
+        return false;
+    w->deadline = now_ns() + run->options->grace;
+    run_stop_sources(run);
+    return true;
+}
+
+static void on_hangup(struct watch *w)
+{
+    w->fds[2].fd = -1;
+    cp_stage_reader_left(w->sink);
+    stage_cut_input(w->sink);
+}
+
+static int wait_ms(const struct watch *w)
+{
+    if (w->deadline == INT64_MAX)
+        return -1;
+    int64_t left = w->deadline - now_ns();
+    return left <= 0 ? 0 : (int)(left / 1000000 + 1);
+}
+
+/* Until all threads have ended. False: they are left behind. */
+static bool run_wait(struct cp_run *run, struct watch *w)
+{
+    size_t ended = 0;
+    while (ended < run->started) {
+        int n = poll(w->fds, 3, wait_ms(w));
+        if (n < 0)
+            continue;
+        if (n == 0)
+            return false;
+        if (w->fds[0].revents) {
+            uint64_t k;
+            if (read(run->done_fd, &k, sizeof k) == sizeof k)
+                ended += k;
+        }
+        if (w->fds[1].revents && !on_signal(run, w))
+            return false;
+        if (w->fds[2].revents & (POLLERR | POLLHUP))
+            on_hangup(w);
+    }
+    return true;
+}
+
+/* SIGPIPE would end the process in the middle of a write; a write then says EPIPE. */
+static int signals_open(const struct cp_run_options *options)
+{
+    sigset_t set;
+    if (!options->handles_signals)
+        return -1;
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
+    sigemptyset(&set);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGTERM);
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+    return signalfd(-1, &set, SFD_CLOEXEC);
+}
+
+static void run_join(struct cp_run *run)
+{
+    for (size_t i = run->plan->n - run->started; i < run->plan->n; i++)
+        pthread_join(run->threads[i], NULL);
+    for (size_t i = 1; i < run->plan->n; i++)
+        chan_rx_drop(run->plan->stages[i]->in);
+}
+
+static void run_threads(struct cp_run *run)
+{
+    struct watch w = {.sink = stdout_sink(run->plan), .deadline = INT64_MAX};
+    int signal_fd = signals_open(run->options);
+
+    w.fds[0] = (struct pollfd){.fd = run->done_fd, .events = POLLIN};
+    w.fds[1] = (struct pollfd){.fd = signal_fd, .events = POLLIN};
+    w.fds[2] = (struct pollfd){.fd = w.sink ? STDOUT_FILENO : -1};
+    if (run_start(run) < 0)
+        run_unwind(run);
+    if (run_wait(run, &w))
+        run_join(run);
+    else
+        run->result->is_cut = true;
+    if (signal_fd >= 0)
+        close(signal_fd);
+}
+
+int cp_run(struct cp_plan *plan, const struct cp_run_options *options, struct cp_run_result *result)
+{
+    struct cp_run *run = cp_heap_take(&plan->heap, sizeof *run);
+    int64_t start = now_ns();
+
+    *result = (struct cp_run_result){0};
+    *run = (struct cp_run){.plan = plan, .options = options, .result = result, .done_fd = -1};
+    pthread_mutex_init(&run->mu, NULL);
+    if (run_open(run) == 0 && run_connect(run) == 0)
+        run_threads(run);
+    result->wall_ns = now_ns() - start;
+    if (!result->is_cut) {
+        free(run->threads);
+        close(run->done_fd);
+    }
+    return result->err.exit == CP_EXIT_OK ? 0 : -1;
+}
+
+void cp_run_close(struct cp_plan *plan)
+{
+    for (size_t i = 0; i < plan->n; i++) {
+        struct cp_stage *s = plan->stages[i];
+        if (s->type->close)
+            s->type->close(s->self);
+        if (s->stop_fd >= 0)
+            close(s->stop_fd);
+    }
+    for (size_t i = 0; i < plan->n; i++)
+        cp_pool_free(plan->stages[i]->pool);
+}

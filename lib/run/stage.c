@@ -1,0 +1,149 @@
+/* stage.c: what the runtime offers to a stage at work beside sending: evaluation and record errors. */
+#include <stdio.h>
+
+#include "../expr/expr.h"
+#include "../stage.h"
+
+struct cp_eval *cp_stage_eval(struct cp_stage *s, struct cp_batch *b)
+{
+    cp_eval_begin(s->eval, b);
+    return s->eval;
+}
+
+void cp_stage_prepare(struct cp_stage *s, const struct cp_expr *x)
+{
+    if (!s->eval) {
+        s->eval = cp_heap_take(s->heap, sizeof *s->eval);
+        cp_eval_init(s->eval, s->heap, s->records, s->max_line);
+    }
+    if (x)
+        cp_eval_prepare(s->eval, x);
+}
+
+/* "access.log:17: reason"; made records have no place. */
+static void keep_first(struct cp_stage *s, const char *input, uint64_t line, const char *reason)
+{
+    if (s->first_error[0])
+        return;
+    if (input)
+        snprintf(s->first_error, sizeof s->first_error, "%s:%llu: %s", input, (unsigned long long)line, reason);
+    else
+        snprintf(s->first_error, sizeof s->first_error, "%s", reason);
+}
+
+void cp_stage_record_error(struct cp_stage *s, const struct cp_batch *b, uint32_t i, const char *reason)
+{
+    if (s->first_error[0])
+        return;
+    if (b->input)
+        keep_first(s, b->input->name, cp_batch_line(b, i), reason);
+    else
+        keep_first(s, NULL, 0, reason);
+}
+
+void cp_stage_input_error(struct cp_stage *s, const char *input, uint64_t line, const char *reason)
+{
+    keep_first(s, input, line, reason);
+}
+
+static void settle_keep(struct cp_stage *s, struct cp_batch *b, const char *const *reason)
+{
+    struct cp_value *error = b->col[s->error_slot];
+    for (uint32_t k = 0; k < b->n_sel; k++) {
+        const char *r = reason ? reason[b->sel[k]] : NULL;
+        error[b->sel[k]] = r ? cp_text(r, strlen(r)) : (struct cp_value){.kind = CP_MISSING};
+    }
+}
+
+/* Drops the records that failed. */
+static void settle_skip(struct cp_stage *s, struct cp_batch *b, const char *const *reason)
+{
+    uint32_t kept = 0;
+    for (uint32_t k = 0; k < b->n_sel; k++)
+        if (!reason[b->sel[k]])
+            b->sel[kept++] = b->sel[k];
+    s->account.errored += b->n_sel - kept;
+    b->n_sel = kept;
+}
+
+/* Those before the first failure pass. */
+static enum cp_outcome settle_stop(struct cp_stage *s, struct cp_batch *b, const char *const *reason)
+{
+    uint32_t k = 0;
+    while (!reason[b->sel[k]])
+        k++;
+    s->account.errored++;
+    s->account.filtered += b->n_sel - k - 1;
+    cp_stage_fail(s, CP_EXIT_RECORDS, 0, "%s", s->first_error);
+    b->n_sel = k;
+    return CP_OUTCOME_DONE;
+}
+
+enum cp_outcome cp_stage_settle(struct cp_stage *s, struct cp_batch *b, struct cp_eval *ev)
+{
+    if (ev->n_failed == 0) {
+        if (s->error_slot != CP_NO_SLOT)
+            settle_keep(s, b, NULL);
+        return CP_OUTCOME_OK;
+    }
+    for (uint32_t k = 0; k < b->n_sel && !s->first_error[0]; k++)
+        if (ev->reason[b->sel[k]])
+            cp_stage_record_error(s, b, b->sel[k], ev->reason[b->sel[k]]);
+    switch (s->on_error) {
+    case CP_ON_ERROR_SKIP:
+        settle_skip(s, b, ev->reason);
+        return CP_OUTCOME_OK;
+    case CP_ON_ERROR_STOP:
+        return settle_stop(s, b, ev->reason);
+    case CP_ON_ERROR_KEEP:
+        settle_keep(s, b, ev->reason);
+        s->account.warned += ev->n_failed;
+        return CP_OUTCOME_OK;
+    default:
+        s->account.warned += ev->n_failed;
+        return CP_OUTCOME_OK;
+    }
+}
+
+/* The union of keep and the records that failed, in order. */
+static size_t keep_failed(const struct cp_batch *b, const char *const *reason, const uint16_t *keep, size_t kept,
+                          uint16_t *out)
+{
+    size_t n = 0, at = 0;
+    for (uint32_t k = 0; k < b->n_sel; k++) {
+        uint16_t i = b->sel[k];
+        bool is_kept = at < kept && keep[at] == i;
+        at += is_kept;
+        if (is_kept || reason[i])
+            out[n++] = i;
+    }
+    return n;
+}
+
+enum cp_outcome cp_stage_pass(struct cp_stage *s, struct cp_batch *b, struct cp_eval *ev, const uint16_t *keep, size_t kept)
+{
+    uint16_t all[CP_BATCH_RECORDS];
+    uint32_t n = b->n_sel;
+    uint64_t errored = s->account.errored;
+    enum cp_outcome step = CP_OUTCOME_OK;
+
+    if (ev->n_failed > 0 && s->on_error == CP_ON_ERROR_STOP) {
+        uint64_t filtered = s->account.filtered;
+        step = cp_stage_settle(s, b, ev);
+        s->account.filtered = filtered;
+        while (kept > 0 && (b->n_sel == 0 || keep[kept - 1] > b->sel[b->n_sel - 1]))
+            kept--;
+    } else if (ev->n_failed > 0) {
+        if (s->on_error == CP_ON_ERROR_KEEP) {
+            kept = keep_failed(b, ev->reason, keep, kept, all);
+            keep = all;
+        }
+        cp_stage_settle(s, b, ev);
+    } else if (s->error_slot != CP_NO_SLOT) {
+        cp_stage_settle(s, b, ev);
+    }
+    memmove(b->sel, keep, kept * sizeof *keep);
+    b->n_sel = (uint32_t)kept;
+    s->account.filtered += n - kept - (s->account.errored - errored);
+    return step;
+}

@@ -1,0 +1,253 @@
+/* stage.h: the contract between a stage and the rest. All that a file in stages/ sees.
+ *
+ * A stage is one file with one const descriptor, `const struct cp_stage_type cp_stage_NAME`; there is no other place to
+ * edit: the registry is made from the file list. From the descriptor come validation of both pipeline forms, help, the
+ * manual page, completion, the schema and one test per example.
+ *
+ * LIFE OF A STAGE
+ *   plan      once, while the pipeline is checked, on one thread. Reads its arguments, binds its expressions to the scope,
+ *             changes the scope to what its records look like. Reports mistakes with positions to diags.
+ *   open      once, before any thread starts and after the whole plan stands. Opens files, makes tables.
+ *   run       sources only: its thread; sends batches with cp_emit until the input ends or cp_emit says stop.
+ *   process   all others: its thread, for every batch. Works on the batch in place: shortens the selection, fills columns.
+ *             The runtime sends the batch on. Aggregates take what they need and clear the selection.
+ *   idle      nothing more at hand right now: whatever was held back only to make larger portions must leave (sinks).
+ *   finish    its thread, at the end of input or after CP_OUTCOME_DONE: aggregates emit their rows.
+ *   close     once, after all threads have ended; also when open failed half-way.
+ *
+ * The private struct (descriptor.size bytes) is allocated zeroed by the planner; options are already in it when plan is
+ * called. What a stage sends downstream may point into its memory until close.
+ */
+#ifndef CP_STAGE_H
+#define CP_STAGE_H
+
+#include "base/err.h"
+#include "base/option.h"
+#include "data/batch.h"
+#include "expr/expr.h"
+#include "expr/scope.h"
+#include "format/format.h"
+#include "plan/doc.h"
+#include "plan/words.h"
+
+struct cp_stage;
+struct cp_planner;
+
+enum cp_stage_kind { CP_SOURCE, CP_PARSE, CP_TRANSFORM, CP_FILTER, CP_AGGREGATE, CP_FLOW, CP_SINK };
+
+enum cp_stage_flags {
+    CP_STAGE_STATELESS = 1,     /* records do not depend on each other: may have workers */
+    CP_STAGE_MAKES = 2,         /* sends batches of its own with cp_stage_batch (aggregates, sort) */
+    CP_STAGE_LOOSES_ORDER = 4,
+    CP_STAGE_COUNTS = 8,        /* what passes depends on how many came before (head, skip, sample): no prefilter behind */
+};
+
+/* One tested example: what the stage makes of an input, in a one-liner. Run by the tests, shown by help. */
+struct cp_example {
+    const char *pipeline; /* the whole one-liner */
+    const char *input;
+    const char *output;
+    const char *summary; /* or NULL */
+};
+
+/* What process tells the runtime. */
+enum cp_outcome {
+    CP_OUTCOME_OK,
+    CP_OUTCOME_DONE,   /* send this batch on, then take no more input: as if it had ended */
+    CP_OUTCOME_FULL,   /* the batch's arena is full: nothing was changed but columns of this stage; call again with fewer */
+    CP_OUTCOME_FAILED, /* cp_stage_fail was called */
+};
+
+struct cp_stage_type {
+    const char *name;
+    enum cp_stage_kind kind;
+    const char *summary; /* one sentence without full stop */
+    const char *usage;   /* the arguments, as in `by FIELD [, FIELD …]` */
+    const char *doc;     /* paragraphs of plain text */
+    enum cp_args_form args;
+    unsigned flags;
+    size_t size; /* of the private struct */
+    const struct cp_option *options;
+    const struct cp_example *examples; /* ended by pipeline == NULL */
+
+    /* A setting that is neither a common key nor in `options` (parse: options of its format). 1: taken, also after a
+     * diagnostic; 0: unknown. The words have been split. NULL: all such are unknown. */
+    int (*setting)(struct cp_planner *p, void *self, const struct cp_setting *set);
+    int (*plan)(struct cp_planner *p, void *self);
+    int (*open)(struct cp_stage *s, void *self, struct cp_err *err);
+    void (*run)(struct cp_stage *s, void *self);
+    enum cp_outcome (*process)(struct cp_stage *s, void *self, struct cp_batch *b);
+    int (*idle)(struct cp_stage *s, void *self);
+    int (*finish)(struct cp_stage *s, void *self);
+    void (*close)(void *self);
+};
+
+/* The registry, sorted by name; NULL-terminated. */
+extern const struct cp_stage_type *const cp_stage_types[];
+const struct cp_stage_type *cp_stage_type_find(struct cp_slice name);
+/* The same as the readers of docs need it. */
+const struct cp_kinds *cp_stage_kinds(void);
+
+/* ---- While planning ---- */
+
+enum cp_on_error { CP_ON_ERROR_DEFAULT, CP_ON_ERROR_SKIP, CP_ON_ERROR_KEEP, CP_ON_ERROR_STOP };
+
+/* How the source cuts and labels bytes; a parse stage sets it for its format. */
+struct cp_framing {
+    enum cp_frame frame;
+    bool is_chosen;                 /* the user wrote `frame:` */
+    uint8_t delimiter;              /* of CP_FRAME_CSV */
+    bool wants_header;              /* the first record of every input names the columns */
+    struct cp_wants *lines;         /* who reads `line` before any parse stage */
+    const struct cp_format *format; /* the parser that reads the bytes; NULL: lines */
+    void *decoder;                  /* for format->header */
+};
+
+struct cp_plan_options {
+    const char *format;               /* -o; NULL: the default */
+    const char *const *operands;      /* FILE … of the command line */
+    size_t n_operands;
+    const struct cp_expr_names *names; /* var.X, env.X, ${X} */
+    bool is_terminal;                 /* standard output is one */
+    bool no_prefilter;
+    bool counts_errors;               /* --strict, --account: every bad record must be seen, so no prefilter */
+    bool counts_values;               /* -s: parsers count the values they make */
+    size_t block_size;                /* 0: CP_BLOCK_SIZE; tests use smaller ones */
+    size_t batch_records;             /* 0: CP_BATCH_RECORDS */
+    size_t capacity;                  /* 0: 4 */
+};
+
+struct cp_planner {
+    struct cp_stage *stage;
+    const struct cp_item *item;
+    struct cp_heap *heap;   /* lives as long as the pipeline */
+    struct cp_diags *diags;
+    struct cp_scope *scope; /* what the records look like; plan changes it in place */
+    struct cp_words words;  /* CP_ARGS_WORDS*: the arguments, ${} expanded */
+    struct cp_lexer *lexer; /* CP_ARGS_EXPR: the arguments */
+    const struct cp_expr_names *names;
+    struct cp_framing *framing;      /* of the source above; NULL when there is none */
+    struct cp_prefilter *prefilter;  /* of the parse stage above while conditions may be added; else NULL */
+    const struct cp_plan_options *options;
+    size_t max_line;                 /* bytes a record or a computed text may have; the source sets it */
+};
+
+/* Parses one expression from p->lexer and binds it to p->scope; NULL after a diagnostic. Notes whether it makes text. */
+struct cp_expr *cp_plan_expr(struct cp_planner *p);
+/* The same for an expression parsed already. */
+int cp_plan_bind(struct cp_planner *p, struct cp_expr *x);
+/* How to read a field here; warns when no stage makes it. */
+struct cp_ref cp_plan_read(struct cp_planner *p, const struct cp_path *path, struct cp_pos pos);
+/* The stage takes memory in the batch's arena: batches get one, and the pool one batch more. */
+void cp_plan_makes_text(struct cp_planner *p);
+/* What a writer sees in the records of this scope; asks parsers for all fields that a writer writes. Constant. */
+struct cp_shape *cp_plan_shape(struct cp_planner *p);
+/* Called when the whole plan stands (all fields that anybody reads are known), before open; in the order of the stages. */
+void cp_plan_at_end(struct cp_planner *p, int (*fn)(struct cp_stage *s, void *self, struct cp_err *err));
+/* The same for a writer that writes the records' own bytes: asks for nothing. Scope must be unchanged. */
+struct cp_shape *cp_plan_shape_raw(struct cp_planner *p);
+/* The wants of a parser: its scope hands them what anybody reads. */
+struct cp_wants *cp_plan_wants(struct cp_planner *p, const struct cp_format *format, void *decoder);
+/* Counts memory of the stage that is in no pool, for the bound that explain prints. */
+void cp_plan_memory(struct cp_planner *p, size_t bytes);
+
+/* The conditions that spare records from being parsed (architecture.md, decision 5). */
+struct cp_prefilter {
+    struct cp_need needs[8]; /* at least one must hold; of the first filter that gave any */
+    size_t n;
+    bool (*can_probe)(const void *decoder, const struct cp_need *need);
+    const void *decoder;
+};
+
+/* ---- While running ---- */
+
+/* Terms of the account (product.md, section 6). Written by the stage's thread only; in and out by the runtime. */
+struct cp_account {
+    uint64_t in, made, out, filtered, dropped, errored, taken, held;
+    uint64_t unparsed; /* part of filtered: ruled out by the prefilter */
+    uint64_t values;   /* columns filled by a parser */
+    uint64_t warned;   /* records with an error that went on */
+    uint64_t refused; /* of the edge out of it: records sent to a receiver that had closed */
+    uint64_t cut;     /* of the edge into it: records in the channel when it closed */
+    uint64_t bytes, batches;
+    uint64_t bad_utf8;
+};
+
+struct cp_run;
+struct chan_tx;
+struct chan_rx;
+
+struct cp_stage {
+    /* Constant after planning. */
+    const struct cp_stage_type *type;
+    const char *name;
+    size_t index;
+    void *self;
+    struct cp_pos pos;
+    enum cp_on_error on_error;
+    int error_slot;        /* of _error, with on_error keep; else CP_NO_SLOT */
+    size_t capacity;       /* of the channel into it, in batches */
+    size_t max_line;       /* bytes a text may have */
+    size_t records;        /* of a batch, at most */
+    bool makes_text;
+    bool reports_values;   /* somebody looks at account.values */
+    struct cp_shape *shape; /* of what leaves it; NULL: as it came */
+    uint16_t *live;        /* slots that have been filled when a batch arrives here */
+    size_t n_live;
+    size_t memory;         /* cp_plan_memory */
+    int (*at_end)(struct cp_stage *s, void *self, struct cp_err *err);
+    struct cp_pool_size pool_size; /* of its own pool: sources and CP_STAGE_MAKES */
+    struct cp_heap *heap;
+
+    /* The runtime's. */
+    struct cp_run *run;
+    struct cp_pool *pool;
+    struct chan_rx *in;
+    struct chan_tx *out;
+    struct cp_stage *above, *below;
+    struct cp_eval *eval;  /* made by cp_stage_eval */
+    _Atomic bool must_stop; /* sources: somebody asked it to end */
+    int stop_fd;            /* sources: readable when must_stop */
+    uint64_t next_seq;
+    struct cp_account account;
+    struct cp_err err;      /* why it failed */
+    char first_error[256];  /* the first record error: "file:line: reason" */
+};
+
+/* Sends a batch downstream; it is gone. False: nobody wants more, or the pipeline was stopped: end soon. For sources and
+ * stages that make records; process never needs it. */
+bool cp_emit(struct cp_stage *s, struct cp_batch *b);
+
+/* A batch of the stage's own pool, numbered; blocks until one is free. Sources and CP_STAGE_MAKES. */
+struct cp_batch *cp_stage_batch(struct cp_stage *s);
+
+/* The evaluator of the stage's thread, ready for batch b, without errors. */
+struct cp_eval *cp_stage_eval(struct cp_stage *s, struct cp_batch *b);
+
+/* Makes room for evaluating x (NULL: for reading refs only), in open. */
+void cp_stage_prepare(struct cp_stage *s, const struct cp_expr *x);
+
+/* For stages that drop records: makes keep[0..kept), chosen from b's selection with ev, the selection; counts the others as
+ * filtered and treats records with an error as on_error says (skip: errored, keep: they pass with _error). */
+enum cp_outcome cp_stage_pass(struct cp_stage *s, struct cp_batch *b, struct cp_eval *ev, const uint16_t *keep, size_t kept);
+
+/* After evaluating with ev: counts the records that had an error and treats them as on_error says: skip shortens b's
+ * selection, keep fills _error, stop fails the stage. To be called once per batch, after everything was evaluated and no
+ * CP_EVAL_FULL can come any more. */
+enum cp_outcome cp_stage_settle(struct cp_stage *s, struct cp_batch *b, struct cp_eval *ev);
+
+/* Counts record i as errored and keeps the first example. Does not change the selection. at: offset in the record, or -1. */
+void cp_stage_record_error(struct cp_stage *s, const struct cp_batch *b, uint32_t i, const char *reason);
+/* The same for an error without a record of its own (a line that is too long). */
+void cp_stage_input_error(struct cp_stage *s, const char *input, uint64_t line, const char *reason);
+
+/* A sink whose reader left (EPIPE): no failure, but the process ends by SIGPIPE. */
+void cp_stage_reader_left(struct cp_stage *s);
+
+/* The stage cannot go on: s->err has been filled. */
+void cp_stage_report(struct cp_stage *s);
+/* The stage cannot go on. Fills its error (the first stays) and returns CP_OUTCOME_FAILED. */
+enum cp_outcome cp_stage_fail(struct cp_stage *s, enum cp_exit exit, int sys, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
+
+#endif

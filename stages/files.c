@@ -1,0 +1,131 @@
+/* files: reads files, one after another. */
+#include <glob.h>
+
+#include "../lib/run/feed.h"
+#include "source.h"
+
+struct files {
+    struct source_options common;
+    struct cp_list paths; /* as an option: `paths: [a, b]` */
+
+    struct cp_framing *framing;
+    char **names; /* in the heap */
+    size_t n, cap;
+};
+
+static const struct cp_option options[] = {
+    {"paths", CP_OPT_LIST, offsetof(struct files, paths), NULL, NULL, "the files, instead of arguments"},
+    SOURCE_OPTIONS(struct files, common),
+    {NULL},
+};
+
+static void add_name(struct files *self, struct cp_heap *heap, const char *name)
+{
+    if (self->n == self->cap) {
+        size_t cap = self->cap ? self->cap * 2 : 16;
+        char **v = cp_heap_take(heap, cap * sizeof *v);
+        if (self->n > 0)
+            memcpy(v, self->names, self->n * sizeof *v);
+        self->names = v;
+        self->cap = cap;
+    }
+    self->names[self->n++] = cp_heap_copy(heap, name, strlen(name));
+}
+
+static void add_pattern(struct cp_planner *p, struct files *self, const char *pattern, struct cp_pos pos)
+{
+    glob_t g;
+    int rc = glob(pattern, GLOB_BRACE | GLOB_TILDE, NULL, &g);
+
+    for (size_t i = 0; rc == 0 && i < g.gl_pathc; i++)
+        add_name(self, p->heap, g.gl_pathv[i]);
+    if (rc == GLOB_NOMATCH)
+        cp_diag_error(p->diags, pos, NULL, "no file matches %s", pattern);
+    else if (rc != 0)
+        cp_diag_error(p->diags, pos, NULL, "cannot list the files of %s", pattern);
+    if (rc == 0)
+        globfree(&g);
+}
+
+static bool has_wildcard(const char *s)
+{
+    return strpbrk(s, "*?[{~") != NULL;
+}
+
+static void add(struct cp_planner *p, struct files *self, const struct cp_slice *name, bool is_literal, struct cp_pos pos)
+{
+    char *path = cp_heap_copy(p->heap, name->p, name->n);
+    if (!is_literal && has_wildcard(path))
+        add_pattern(p, self, path, pos);
+    else
+        add_name(self, p->heap, path);
+}
+
+static int files_plan(struct cp_planner *p, void *data)
+{
+    struct files *self = data;
+
+    self->framing = p->framing;
+    for (size_t i = 0; i < p->words.n; i++) {
+        const struct cp_word *w = &p->words.v[i];
+        if (w->key.n > 0)
+            source_word(p, options, self, w);
+        else
+            add(p, self, &w->text.s, w->quoted, cp_text_pos(&w->text, 0, w->text.s.n));
+    }
+    for (size_t i = 0; i < self->paths.n; i++)
+        add(p, self, &self->paths.v[i], false, p->stage->pos);
+    source_plan(p, &self->common);
+    if (self->n == 0 && p->diags->errors == 0)
+        return cp_diag_error(p->diags, p->stage->pos, "files access.log, files \"logs/*.log\"", "files needs a path");
+    return 0;
+}
+
+/* All files are looked at before anything runs, so that a mistyped name costs nothing. */
+static int files_open(struct cp_stage *s, void *data, struct cp_err *err)
+{
+    struct files *self = data;
+    for (size_t i = 0; i < self->n; i++) {
+        struct cp_reader r;
+        if (strcmp(self->names[i], "-") == 0)
+            continue;
+        if (cp_reader_open(&r, self->names[i], s->stop_fd, err) < 0)
+            return -1;
+        cp_reader_close(&r);
+    }
+    return 0;
+}
+
+static void files_run(struct cp_stage *s, void *data)
+{
+    struct files *self = data;
+    struct cp_feed feed;
+    bool ok = true;
+
+    cp_feed_init(&feed, s, self->framing);
+    for (size_t i = 0; i < self->n && ok; i++) {
+        struct cp_reader r;
+        if (cp_reader_open(&r, self->names[i], s->stop_fd, &s->err) < 0) {
+            cp_stage_report(s);
+            return;
+        }
+        ok = cp_feed_input(&feed, &r);
+        cp_reader_close(&r);
+    }
+}
+
+const struct cp_stage_type cp_stage_files = {
+    .name = "files",
+    .kind = CP_SOURCE,
+    .summary = "Reads files, one after another",
+    .usage = "PATH ...",
+    .doc = "Shell patterns (* ? [a-c] {a,b} ~) are replaced by the files that match, in the order of their names; - is standard "
+           "input. Files compressed with gzip are told by their first bytes and unpacked. A file that cannot be opened is an "
+           "error before anything runs.",
+    .args = CP_ARGS_WORDS,
+    .size = sizeof(struct files),
+    .options = options,
+    .plan = files_plan,
+    .open = files_open,
+    .run = files_run,
+};

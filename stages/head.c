@@ -1,0 +1,49 @@
+/* head: passes the first records and ends. */
+#include "../lib/stage.h"
+
+struct head {
+    uint64_t left;
+};
+
+static int head_plan(struct cp_planner *p, void *data)
+{
+    struct head *self = data;
+
+    self->left = 10;
+    if (!cp_lexer_at_end(p->lexer))
+        cp_lexer_accept_count(p->lexer, &self->left);
+    return cp_lexer_expect_end(p->lexer, "a number of records, as in head 10");
+}
+
+static enum cp_outcome head_process(struct cp_stage *s, void *data, struct cp_batch *b)
+{
+    struct head *self = data;
+
+    if (b->n_sel < self->left) {
+        self->left -= b->n_sel;
+        return CP_OUTCOME_OK;
+    }
+    s->account.filtered += b->n_sel - self->left;
+    b->n_sel = (uint32_t)self->left;
+    self->left = 0;
+    return CP_OUTCOME_DONE;
+}
+
+const struct cp_stage_type cp_stage_head = {
+    .name = "head",
+    .kind = CP_FILTER,
+    .summary = "Passes the first records and ends",
+    .usage = "[N]",
+    .doc = "Without N, 10. When it has them all it closes its input, and everything before it ends too. Over several files "
+           "it counts over all of them.",
+    .args = CP_ARGS_EXPR,
+    .flags = CP_STAGE_COUNTS,
+    .size = sizeof(struct head),
+    .plan = head_plan,
+    .process = head_process,
+    .examples =
+        (const struct cp_example[]){
+            {"head 2", "a\nb\nc\n", "a\nb\n", NULL},
+            {NULL},
+        },
+};

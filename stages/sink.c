@@ -1,0 +1,171 @@
+/* sink.c: encoding records and handing them to a descriptor. */
+#include "sink.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+/* ---- Planning ---- */
+
+static const char *default_format(const struct cp_planner *p)
+{
+    if (p->scope->is_made && p->options->is_terminal)
+        return "table";
+    return p->scope->is_parsed || p->scope->is_made ? "json" : "raw";
+}
+
+static int unknown_format(struct cp_planner *p, struct cp_slice name)
+{
+    const char *names[64];
+    size_t n = 0;
+    char hint[96] = "json, logfmt, csv, tsv, table or raw";
+
+    for (size_t i = 0; cp_formats[i] && n < 64; i++)
+        if (cp_formats[i]->encode)
+            names[n++] = cp_formats[i]->name;
+    const char *near = cp_nearest(name.p, name.n, names, n);
+    if (near)
+        snprintf(hint, sizeof hint, "did you mean %s?", near);
+    return cp_diag_error(p->diags, p->stage->pos, hint, "unknown output format %.*s", (int)name.n, name.p);
+}
+
+static int choose_format(struct cp_planner *p, struct sink *k, const char *wanted)
+{
+    struct cp_slice name = k->format_name;
+    if (k->format)
+        return 0;
+    if (name.n == 0)
+        name = cp_slice_of(wanted ? wanted : default_format(p));
+    const struct cp_format *f = cp_format_find(name);
+    if (!f || !f->encode)
+        return unknown_format(p, name);
+    k->format = f;
+    k->encoder = cp_heap_take(p->heap, f->encoder_size + 1);
+    if (f->encode_options)
+        cp_options_init(f->encode_options, k->encoder, p->heap);
+    return 0;
+}
+
+int sink_setting(struct cp_planner *p, struct sink *k, const struct cp_setting *set, const char *wanted)
+{
+    if (choose_format(p, k, wanted) < 0)
+        return 1;
+    const struct cp_option *o =
+        k->format->encode_options ? cp_option_find(k->format->encode_options, set->key.s) : NULL;
+    if (!o)
+        return 0;
+    cp_option_set_node(o, k->encoder, set->value, p->heap, p->diags);
+    return 1;
+}
+
+static int sink_word(struct cp_planner *p, struct sink *k, const struct cp_option *table, void *base,
+                     const struct cp_word *w, const char *wanted)
+{
+    const struct cp_option *o = cp_option_find(table, w->key);
+    if (!o) {
+        if (choose_format(p, k, wanted) < 0)
+            return -1;
+        o = k->format->encode_options ? cp_option_find(k->format->encode_options, w->key) : NULL;
+        base = k->encoder;
+    }
+    if (!o)
+        return cp_diag_error(p->diags, cp_text_pos(&w->text, 0, w->text.s.n), NULL, "%s has no option %.*s",
+                             p->stage->type->name, (int)w->key.n, w->key.p);
+    return cp_option_set_text(o, base, &w->text, p->heap, p->diags);
+}
+
+int sink_words(struct cp_planner *p, struct sink *k, const struct cp_option *table, void *base, struct cp_words *rest,
+               const char *wanted)
+{
+    *rest = (struct cp_words){cp_heap_take(p->heap, (p->words.n + 1) * sizeof *rest->v), 0};
+    for (size_t i = 0; i < p->words.n; i++) {
+        const struct cp_word *w = &p->words.v[i];
+        if (w->key.n == 0)
+            rest->v[rest->n++] = *w;
+        else if (sink_word(p, k, table, base, w, wanted) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+int sink_plan(struct cp_planner *p, struct sink *k, const char *wanted)
+{
+    if (choose_format(p, k, wanted) < 0)
+        return -1;
+    bool is_own = strcmp(k->format->name, "raw") == 0 && !p->scope->is_changed && !p->scope->is_made;
+    k->shape = is_own ? cp_plan_shape_raw(p) : cp_plan_shape(p);
+    cp_plan_memory(p, CP_OUT_SIZE + CP_PAD);
+    return 0;
+}
+
+/* ---- Working ---- */
+
+int sink_open(struct cp_stage *s, struct sink *k, int fd, const char *path, struct cp_err *err)
+{
+    k->path = path;
+    k->writer = (struct cp_writer){.fd = fd};
+    cp_out_init(&k->out, cp_heap_take(s->heap, CP_OUT_SIZE + CP_PAD), CP_OUT_SIZE, cp_writer_write, &k->writer);
+    return k->format->encode_open ? k->format->encode_open(k->encoder, s->heap, err) : 0;
+}
+
+/* The write failed. A reader that left is no failure. */
+static enum cp_outcome write_failed(struct cp_stage *s, struct sink *k)
+{
+    if (k->writer.sys == EPIPE && k->writer.fd == 1) {
+        cp_stage_reader_left(s);
+        return CP_OUTCOME_DONE;
+    }
+    return cp_stage_fail(s, CP_EXIT_IO, k->writer.sys, "cannot write %s after %llu bytes", k->path,
+                         (unsigned long long)k->writer.bytes);
+}
+
+static enum cp_outcome record_failed(struct cp_stage *s, struct cp_batch *b, uint32_t i, const char *reason)
+{
+    cp_stage_record_error(s, b, i, reason);
+    s->account.errored++;
+    if (s->on_error != CP_ON_ERROR_STOP)
+        return CP_OUTCOME_OK;
+    cp_stage_fail(s, CP_EXIT_RECORDS, 0, "%s", s->first_error);
+    return CP_OUTCOME_DONE;
+}
+
+enum cp_outcome sink_process(struct cp_stage *s, struct sink *k, struct cp_batch *b)
+{
+    const uint16_t *sel = b->sel;
+    size_t n = b->n_sel;
+    enum cp_outcome step = CP_OUTCOME_OK;
+
+    b->shape = k->shape;
+    while (n > 0 && step == CP_OUTCOME_OK) {
+        size_t done;
+        const char *reason = k->format->encode(k->encoder, b, sel, n, &k->out, &done);
+        s->account.out += done;
+        if (!reason)
+            n = 0;
+        else
+            step = record_failed(s, b, sel[done], reason), sel += done + 1, n -= done + 1;
+    }
+    s->account.filtered += n;
+    s->account.bad_utf8 = k->out.bad_utf8;
+    return k->out.failed ? write_failed(s, k) : step;
+}
+
+int sink_idle(struct cp_stage *s, struct sink *k)
+{
+    if (cp_out_flush(&k->out) == 0)
+        return 0;
+    write_failed(s, k);
+    return -1;
+}
+
+int sink_finish(struct cp_stage *s, struct sink *k)
+{
+    if (!k->out.failed && k->format->encode_end)
+        k->format->encode_end(k->encoder, &k->out);
+    return k->out.failed ? -1 : sink_idle(s, k);
+}
+
+void sink_close(struct sink *k)
+{
+    if (k->format && k->format->encode_close)
+        k->format->encode_close(k->encoder);
+}

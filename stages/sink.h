@@ -1,0 +1,36 @@
+/* sink.h: what sinks that write records to a descriptor share: choosing a format, encoding, flushing, failing. */
+#ifndef CP_STAGES_SINK_H
+#define CP_STAGES_SINK_H
+
+#include "../lib/io/writer.h"
+#include "../lib/stage.h"
+
+struct sink {
+    struct cp_slice format_name; /* option */
+
+    const struct cp_format *format;
+    void *encoder;
+    struct cp_shape *shape;
+    struct cp_out out;
+    struct cp_writer writer;
+    const char *path; /* for messages */
+};
+
+#define SINK_OPTIONS(type, member) \
+    {"format", CP_OPT_TEXT, offsetof(type, member.format_name), NULL, NULL, "json, logfmt, csv, tsv, table or raw"}
+
+/* Chooses the format: the option, else `wanted` (-o, a file's suffix), else the default for these records. */
+int sink_plan(struct cp_planner *p, struct sink *k, const char *wanted);
+/* For the descriptor's `setting`: options of the output format. */
+int sink_setting(struct cp_planner *p, struct sink *k, const struct cp_setting *set, const char *wanted);
+/* Words key=value; `rest` gets the other words, in the heap, and their number. */
+int sink_words(struct cp_planner *p, struct sink *k, const struct cp_option *table, void *base, struct cp_words *rest,
+               const char *wanted);
+
+int sink_open(struct cp_stage *s, struct sink *k, int fd, const char *path, struct cp_err *err);
+enum cp_outcome sink_process(struct cp_stage *s, struct sink *k, struct cp_batch *b);
+int sink_idle(struct cp_stage *s, struct sink *k);
+int sink_finish(struct cp_stage *s, struct sink *k);
+void sink_close(struct sink *k);
+
+#endif

@@ -1,0 +1,27 @@
+/* source.c: the options that all sources of bytes share. */
+#include "source.h"
+
+enum { MOST = 1 << 30 };
+
+void source_plan(struct cp_planner *p, const struct source_options *o)
+{
+    if (o->max_line == 0 || o->max_line > MOST)
+        cp_diag_error(p->diags, p->stage->pos, NULL, "max_line is a size from 1 byte to 1GiB");
+    p->max_line = p->stage->max_line = o->max_line;
+    *p->framing = (struct cp_framing){.frame = CP_FRAME_LINE};
+    p->framing->lines = p->scope->wants = cp_plan_wants(p, cp_format_find(CP_SLICE("line")), NULL);
+    cp_scope_declare(p->scope, CP_SLICE("line"));
+    if (o->frame > 0) {
+        p->framing->frame = (enum cp_frame)(o->frame - 1);
+        p->framing->is_chosen = true;
+    }
+}
+
+int source_word(struct cp_planner *p, const struct cp_option *table, void *base, const struct cp_word *w)
+{
+    const struct cp_option *o = cp_option_find(table, w->key);
+    if (!o)
+        return cp_diag_error(p->diags, cp_text_pos(&w->text, 0, w->text.s.n), NULL, "%s has no option %.*s",
+                             p->stage->type->name, (int)w->key.n, w->key.p);
+    return cp_option_set_text(o, base, &w->text, p->heap, p->diags);
+}

@@ -1,0 +1,88 @@
+/* stdout: writes records to standard output. */
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "sink.h"
+
+struct std_out {
+    struct sink sink;
+};
+
+static const struct cp_option options[] = {
+    SINK_OPTIONS(struct std_out, sink),
+    {NULL},
+};
+
+static int stdout_setting(struct cp_planner *p, void *data, const struct cp_setting *set)
+{
+    struct std_out *self = data;
+    return sink_setting(p, &self->sink, set, p->options->format);
+}
+
+static int stdout_plan(struct cp_planner *p, void *data)
+{
+    struct std_out *self = data;
+    struct cp_words rest;
+
+    if (sink_words(p, &self->sink, options, self, &rest, p->options->format) < 0)
+        return -1;
+    if (rest.n > 0)
+        return cp_diag_error(p->diags, cp_text_pos(&rest.v[0].text, 0, rest.v[0].text.s.n), "file PATH writes a file",
+                             "stdout takes no arguments");
+    return sink_plan(p, &self->sink, p->options->format);
+}
+
+static int stdout_open(struct cp_stage *s, void *data, struct cp_err *err)
+{
+    struct std_out *self = data;
+    struct stat st;
+
+    if (fstat(STDOUT_FILENO, &st) < 0)
+        return cp_err_set(err, CP_EXIT_IO, 0, "cannot write standard output: it is closed");
+    return sink_open(s, &self->sink, STDOUT_FILENO, "standard output", err);
+}
+
+static enum cp_outcome stdout_process(struct cp_stage *s, void *data, struct cp_batch *b)
+{
+    struct std_out *self = data;
+    return sink_process(s, &self->sink, b);
+}
+
+static int stdout_idle(struct cp_stage *s, void *data)
+{
+    struct std_out *self = data;
+    return sink_idle(s, &self->sink);
+}
+
+static int stdout_finish(struct cp_stage *s, void *data)
+{
+    struct std_out *self = data;
+    return sink_finish(s, &self->sink);
+}
+
+static void stdout_close(void *data)
+{
+    struct std_out *self = data;
+    sink_close(&self->sink);
+}
+
+const struct cp_stage_type cp_stage_stdout = {
+    .name = "stdout",
+    .kind = CP_SINK,
+    .summary = "Writes records to standard output",
+    .usage = "[format=FORMAT]",
+    .doc = "The sink of a pipeline that names none. The format is that of option -o, else a table for counts and statistics "
+           "on a terminal, the lines themselves when the pipeline never parsed, JSON otherwise. Nothing is held back: what "
+           "has come is written before the stage waits for more.",
+    .args = CP_ARGS_WORDS,
+    .size = sizeof(struct std_out),
+    .options = options,
+    .setting = stdout_setting,
+    .plan = stdout_plan,
+    .open = stdout_open,
+    .process = stdout_process,
+    .idle = stdout_idle,
+    .finish = stdout_finish,
+    .close = stdout_close,
+};
