@@ -1,4 +1,11 @@
-/* cmd.h: the commands. This is the only layer that prints to the user and decides the exit status. */
+/* cmd.h: the commands. This is the only layer that prints to the user and decides the exit status.
+ *
+ * A command is one file with one descriptor, `const struct cmd cmd_NAME`, listed in main.c. Its
+ * options are one const table: from it come parsing, -h, the help and the manual.
+ *
+ * Names that the user or the data gave (files, fields, texts in messages) may hold anything: what
+ * goes to a terminal passes cmd_put, which shows control bytes as \x1b.
+ */
 #ifndef CP_CMD_H
 #define CP_CMD_H
 
@@ -7,60 +14,176 @@
 #include "../lib/plan/plan.h"
 #include "../lib/run/run.h"
 
+#define CMD_COUNT(array) (sizeof(array) / sizeof *(array))
+
+/* ---- Commands and their options ---- */
+
+enum cmd_option_type {
+    CMD_FLAG,     /* bool */
+    CMD_TEXT,     /* const char *: the last one given; NULL when not */
+    CMD_LIST,     /* struct cmd_texts: all that were given */
+    CMD_CHOICE,   /* int: index into the words of `argument`, which are separated by | */
+    CMD_DURATION, /* int64_t, nanoseconds */
+};
+
+struct cmd_texts {
+    const char **v;
+    size_t n;
+};
+
+struct cmd_option {
+    char letter;      /* or 0 */
+    const char *name; /* without --; or NULL */
+    enum cmd_option_type type;
+    size_t offset;        /* of the value in the command's struct */
+    const char *argument; /* its name in the help; NULL for flags */
+    const char *summary;  /* one sentence without full stop */
+};
+
 struct cmd {
     const char *name;
     const char *usage;   /* behind `chanpipe NAME` */
     const char *summary; /* one sentence without full stop */
-    const char *doc;     /* paragraphs; options are added from the table */
-    const struct cmd_option *options;
+    const char *doc;     /* paragraphs, one a line; options are added from the table */
+    const struct cmd_option *options; /* ended by a row without letter and name; NULL: only -h */
     int (*main)(int argc, char **argv); /* argv[0] is the command's name; returns the exit status */
 };
 
 extern const struct cmd *const cmds[]; /* NULL-terminated */
+extern const struct cmd cmd_run, cmd_help, cmd_version;
+const struct cmd *cmd_find(const char *name);
 
-/* A command-line option. */
-struct cmd_option {
-    char letter;          /* or 0 */
-    const char *name;     /* without --; or NULL */
-    const char *argument; /* its name in the help; NULL: takes none */
-    const char *summary;
+/* Parses argv[1..] into the struct at `values`; operands are put into *operands, in order (the array
+ * is argv itself). Options may stand anywhere before `--`. True: go on; false: *status is the exit
+ * status, after the help or a message. */
+bool cmd_parse(const struct cmd *c, int argc, char **argv, void *values, struct cmd_texts *operands,
+               int *status);
+
+/* ---- Printing ---- */
+
+/* Prints "chanpipe: …" to standard error, with control bytes escaped; returns status. */
+int cmd_fail(int status, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* What to do about it: a second line below the message. */
+int cmd_hint(int status, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* A message that is no failure. */
+void cmd_say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* Prints an error with its hint, behind the name of the stage (or NULL); returns its status. */
+int cmd_fail_err(const char *stage, const struct cp_err *err);
+
+/* Writes text with control bytes, bytes that are no UTF-8, and marks that change the direction of
+ * writing shown as escapes. */
+void cmd_put(FILE *f, const char *p, size_t n);
+
+/* Writes paragraphs, one for every line of text, wrapped at 80 columns behind `indent` blanks. Lines
+ * that begin with a blank stay as they are. */
+void cmd_put_wrapped(FILE *f, const char *text, int indent);
+/* `term` at `indent`, the text wrapped in a column that begins at `column`; below the term where that
+ * is too long. */
+void cmd_put_entry(FILE *f, const char *term, const char *text, int indent, int column);
+
+/* A table whose columns are as wide as their widest cell. Cells are copied. */
+enum { CMD_COLUMNS = 12 };
+struct cmd_table {
+    struct cp_heap heap;
+    char **cells; /* row by row, `columns` each */
+    size_t columns, n, cap;
+    bool right[CMD_COLUMNS]; /* this column is set to the right */
+};
+void cmd_table_cell(struct cmd_table *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* Prints the table behind `indent` blanks and releases it. The last column wraps at 80 columns when
+ * it is set to the left. */
+void cmd_table_print(FILE *f, struct cmd_table *t, int indent);
+
+/* 1536 -> "1.5KiB". Returns buf. */
+char *cmd_size_text(char buf[32], uint64_t bytes);
+
+/* -h of a command and `help COMMAND`. */
+void cmd_usage(FILE *f, const struct cmd *c);
+
+/* Whether messages on standard error are coloured: `choice` is the index of --color. */
+bool cmd_has_color(int choice);
+
+/* ---- Pipelines ---- */
+
+/* What all commands that take a PIPELINE share. */
+struct cmd_input {
+    struct cmd_texts files, texts; /* -f, -e */
+    struct cmd_texts defs;         /* -D */
+    int color;
+};
+#define CMD_INPUT_OPTIONS(type, member)                                                            \
+    {'e', NULL, CMD_LIST, offsetof(type, member.texts), "TEXT", "the pipeline is TEXT, a one-liner"}, \
+    {'f', "file", CMD_LIST, offsetof(type, member.files), "FILE", "the pipeline is in FILE"},      \
+    {'D', NULL, CMD_LIST, offsetof(type, member.defs), "NAME=VALUE",                               \
+     "set a variable, which the pipeline reads as var.NAME or ${NAME}"},                           \
+    {0, "color", CMD_CHOICE, offsetof(type, member.color), "auto|always|never",                    \
+     "colours in messages; auto: on a terminal, unless NO_COLOR is set or TERM is dumb"}
+
+/* How a pipeline was given. */
+enum cmd_form {
+    CMD_GUESS, /* a one-liner, a file, or the name of a pipeline */
+    CMD_SHORT, /* the same without the command `run`: names belong to commands */
+    CMD_FILE,
+    CMD_ONE_LINER,
 };
 
-/* Calls fn for every option of argv; operands are moved to the front of argv + 1 and counted in *n_operands. `--` ends the
- * options, which may come in any place before it. Returns -1 after a message. */
-int cmd_parse(const struct cmd *c, int argc, char **argv, int *n_operands,
-              int (*fn)(void *ctx, const struct cmd_option *o, const char *value), void *ctx);
+/* The one PIPELINE of a command: -f, -e or the first operand, which is then taken away. 0, or an exit
+ * status after a message. */
+int cmd_pick(const struct cmd *c, const struct cmd_input *in, struct cmd_texts *operands,
+             const char **arg, enum cmd_form *form);
 
-/* Prints "chanpipe: …" to standard error; returns status. */
-int cmd_fail(int status, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-
-/* A pipeline as a command got it: PIPELINE, -f FILE, -e TEXT. */
 struct cmd_pipeline {
     struct cp_heap heap;
     struct cp_doc doc;
     struct cp_diags diags;
-    struct cp_source source;
-    char *text;
+    const char *label; /* for messages: the file's path, "-e" or "pipeline" */
+    bool is_yaml;
+    bool is_read; /* the doc was read without an error */
 };
 
-enum cmd_form { CMD_GUESS, CMD_FILE, CMD_TEXT };
-
-/* Reads and parses it. 0, or an exit status after messages (diagnostics of the text are in p->diags, not yet printed:
- * then 0 is returned too). */
+/* Reads and parses it. 0, or an exit status after a message. Mistakes in its text are in p->diags and
+ * not yet printed: then 0 is returned too. To be unloaded in any case. */
 int cmd_load(struct cmd_pipeline *p, const char *arg, enum cmd_form form);
 void cmd_unload(struct cmd_pipeline *p);
-/* Prints the diagnostics; returns CP_EXIT_USAGE when one is an error, else 0. */
-int cmd_report(struct cmd_pipeline *p);
+/* Prints the diagnostics, warnings too unless quiet; returns CP_EXIT_USAGE when one is an error,
+ * else 0. */
+int cmd_report(struct cmd_pipeline *p, bool color, bool quiet);
 
-/* Variables of -D and the file's `vars`, and the environment. */
+/* Folders where pipelines are looked for by name, first to last; in the heap, NULL-terminated. */
+const char **cmd_pipeline_folders(struct cp_heap *heap);
+
+/* The name of the nearest command or pipeline, in the heap, or NULL. */
+const char *cmd_nearest_name(const char *word, struct cp_heap *heap);
+
+/* Variables of -D and the file's `vars`, the environment, and the time. */
 struct cmd_vars {
-    const struct cp_node *vars; /* of the doc, or NULL */
-    const char *defs[64];       /* name=value */
-    size_t n;
+    const struct cp_node *node; /* the doc's vars, or NULL */
+    const struct cmd_texts *defs;
+    bool *is_used; /* one for each of defs */
 };
-struct cp_expr_names cmd_names(struct cmd_vars *v);
+/* Fills v and names, which refer to v, the doc and defs. 0, or an exit status after a message. */
+int cmd_vars_init(struct cmd_vars *v, struct cp_expr_names *names, struct cmd_pipeline *p,
+                  const struct cmd_texts *defs);
+/* -D of a variable that nobody asked for is an error. 0 or a status after a message; for pipelines
+ * without mistakes. */
+int cmd_vars_check(const struct cmd_vars *v);
 
-/* -h of a command and `help COMMAND`. */
-void cmd_usage(FILE *f, const struct cmd *c);
+/* Settings of tests: CHANPIPE_TEST_BLOCK, CHANPIPE_TEST_BATCH, CHANPIPE_TEST_CAPACITY. 0, or an exit
+ * status after a message. */
+int cmd_test_settings(struct cp_plan_options *options);
+
+/* ---- Reports of a run ---- */
+
+/* Standard output was closed when the program started. */
+extern bool cmd_stdout_is_closed;
+
+/* One line for every stage where records failed; except `but`, whose error was printed already. */
+void cmd_report_errors(const struct cp_plan *plan, const char *but);
+/* The table of --stats. */
+void cmd_report_stats(const struct cp_plan *plan, int64_t wall_ns);
+/* --account: one JSON object per stage. False: f could not be written. */
+bool cmd_report_account(FILE *f, const struct cp_plan *plan);
+/* -v: what was chosen by default. */
+void cmd_report_choices(const struct cp_plan *plan);
 
 #endif

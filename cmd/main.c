@@ -1,27 +1,23 @@
 /* main.c: finds the command and runs it. */
-#include <stdarg.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cmd.h"
 
-extern const struct cmd cmd_run, cmd_check, cmd_explain, cmd_convert, cmd_list, cmd_help, cmd_version;
+extern const struct cmd cmd_check, cmd_explain, cmd_convert, cmd_list;
 
+/* In the order of the help. */
 const struct cmd *const cmds[] = {
     &cmd_run, &cmd_check, &cmd_explain, &cmd_convert, &cmd_list, &cmd_help, &cmd_version, NULL,
 };
 
-int cmd_fail(int status, const char *fmt, ...)
-{
-    va_list ap;
-    fputs("chanpipe: ", stderr);
-    va_start(ap, fmt);
-    vfprintf(stderr, fmt, ap);
-    va_end(ap);
-    fputc('\n', stderr);
-    return status;
-}
+bool cmd_stdout_is_closed;
 
-static const struct cmd *find(const char *name)
+const struct cmd *cmd_find(const char *name)
 {
     for (size_t i = 0; cmds[i]; i++)
         if (strcmp(cmds[i]->name, name) == 0)
@@ -29,17 +25,55 @@ static const struct cmd *find(const char *name)
     return NULL;
 }
 
-/* The command may be left out: then the first argument is a pipeline, or an option of run. */
-int main(int argc, char **argv)
+/* A file that is opened must not become descriptor 0, 1 or 2: a log would be read as the pipeline's
+ * input, or records be written into it. What was closed becomes a descriptor that cannot be read, or
+ * written; standard error one that takes everything. */
+static void occupy_standard_descriptors(void)
+{
+    static const int flags[] = {O_WRONLY, O_RDONLY, O_WRONLY};
+
+    for (int fd = 0; fd <= 2; fd++) {
+        if (fcntl(fd, F_GETFD) >= 0 || errno != EBADF)
+            continue;
+        cmd_stdout_is_closed |= fd == STDOUT_FILENO;
+        if (open("/dev/null", flags[fd]) != fd)
+            _exit(CP_EXIT_IO);
+    }
+}
+
+/* What commands printed must have arrived. */
+static int close_stdout(int status)
+{
+    bool is_bad = ferror(stdout) || fflush(stdout) != 0;
+
+    if (!is_bad)
+        return status;
+    if (errno == EPIPE) { /* the reader left, and SIGPIPE was ignored: end as if it were not */
+        signal(SIGPIPE, SIG_DFL);
+        raise(SIGPIPE);
+    }
+    if (cmd_stdout_is_closed)
+        return cmd_fail(CP_EXIT_IO, "cannot write standard output: it is closed");
+    return cmd_fail(CP_EXIT_IO, "cannot write standard output: %s", strerror(errno));
+}
+
+/* The command may be left out: then the arguments are those of run. */
+static int dispatch(int argc, char **argv)
 {
     if (argc < 2) {
-        cmd_usage(stderr, &cmd_help);
-        return CP_EXIT_USAGE;
+        cmd_fail(CP_EXIT_USAGE, "a pipeline or a command is missing");
+        return cmd_hint(CP_EXIT_USAGE, "`chanpipe help` shows the commands and some examples");
     }
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
-        return cmd_help.main(1, argv);
+        return cmd_help.main(argc - 1, (char *[]){"help", NULL});
     if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0)
-        return cmd_version.main(1, argv);
-    const struct cmd *c = find(argv[1]);
+        return cmd_version.main(argc - 1, argv + 1);
+    const struct cmd *c = cmd_find(argv[1]);
     return c ? c->main(argc - 1, argv + 1) : cmd_run.main(argc, argv);
+}
+
+int main(int argc, char **argv)
+{
+    occupy_standard_descriptors();
+    return close_stdout(dispatch(argc, argv));
 }

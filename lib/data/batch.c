@@ -8,6 +8,7 @@
 #include "../base/alloc.h"
 #include "../base/scan.h"
 #include "input.h"
+#include "piece.h"
 
 enum { PAGE = 4096 };
 
@@ -34,7 +35,7 @@ static size_t round_up(size_t n, size_t to)
 
 /* Where the parts of one batch lie behind its struct. */
 struct batch_layout {
-    size_t rec, sel, col, columns, arena, total;
+    size_t rec, sel, col, columns, origin, arena, total;
 };
 
 static struct batch_layout batch_layout_of(const struct cp_pool_size *s)
@@ -44,7 +45,8 @@ static struct batch_layout batch_layout_of(const struct cp_pool_size *s)
     l.sel = l.rec + round_up(s->records * sizeof(struct cp_record), 64);
     l.col = l.sel + round_up(s->records * sizeof(uint16_t), 64);
     l.columns = l.col + round_up(s->slots * sizeof(struct cp_value *), 64);
-    l.arena = l.columns + s->slots * round_up(s->records * sizeof(struct cp_value), 64);
+    l.origin = l.columns + s->slots * round_up(s->records * sizeof(struct cp_value), 64);
+    l.arena = l.origin + (s->origins ? round_up(s->records * sizeof(struct cp_origin), 64) : 0);
     l.total = round_up(l.arena + (s->arena ? s->arena + CP_PAD : 0), PAGE);
     return l;
 }
@@ -82,6 +84,8 @@ static struct cp_batch *batch_init(struct cp_pool *p, char *at, const struct bat
     b->col = (struct cp_value **)(void *)(at + l->col);
     for (size_t i = 0; i < p->size.slots; i++)
         b->col[i] = (struct cp_value *)(void *)(at + l->columns + i * column);
+    if (p->size.origins)
+        b->origin = (struct cp_origin *)(void *)(at + l->origin);
     b->arena = (struct cp_arena){.base = at + l->arena, .cap = p->size.arena};
     return b;
 }
@@ -137,6 +141,16 @@ void cp_pool_free(struct cp_pool *p)
     free(p);
 }
 
+size_t cp_pool_block_size(const struct cp_pool *p)
+{
+    return p->size.block_size;
+}
+
+size_t cp_pool_records(const struct cp_pool *p)
+{
+    return p->size.records;
+}
+
 size_t cp_pool_in_flight(struct cp_pool *p)
 {
     pthread_mutex_lock(&p->mu);
@@ -152,7 +166,7 @@ struct cp_batch *cp_pool_batch(struct cp_pool *p)
         pthread_cond_wait(&p->freed, &p->mu);
     struct cp_batch *b = p->batches[--p->n_batches];
     pthread_mutex_unlock(&p->mu);
-    b->block = NULL;
+    b->block = b->texts = NULL;
     b->input = NULL;
     b->shape = NULL;
     b->n = b->n_sel = 0;
@@ -211,6 +225,7 @@ void cp_batch_release(struct cp_batch *b)
         return;
     struct cp_pool *p = b->home;
     cp_block_release(b->block);
+    cp_block_release(b->texts);
     cp_input_release(b->input);
     pthread_mutex_lock(&p->mu);
     p->batches[p->n_batches++] = b;
@@ -227,82 +242,45 @@ void cp_batch_select_all(struct cp_batch *b)
 
 uint64_t cp_batch_line(const struct cp_batch *b, uint32_t i)
 {
+    if (b->origin)
+        return b->origin[i].line;
     const uint8_t *start = b->block->data + b->start;
     return b->first_line + cp_scan_count(start, b->rec[i].off - b->start, '\n');
 }
 
 uint64_t cp_batch_offset(const struct cp_batch *b, uint32_t i)
 {
+    if (b->origin)
+        return b->origin[i].offset;
     return b->first_offset + (b->rec[i].off - b->start);
 }
 
 /* Moving texts. The texts of one record in the old arena may overlap (substr gives a piece of another text): the union
  * of them is copied, so that the new arena never needs more than the old one held. */
 
-struct piece {
-    const char *p;
-    size_t n;
-    char *copy;
-};
-
 static bool lies_in(const struct cp_arena *a, const struct cp_value *v)
 {
     return cp_is_spelled(v) && v->p >= a->base && v->p < a->base + a->used;
 }
 
-/* Adds [p, p + n) to pieces sorted by address and merges it with those it touches. */
-static size_t piece_add(struct piece *v, size_t n, const char *p, size_t len)
+static void move_texts(struct cp_batch *to, const struct cp_arena *from, uint32_t i,
+                       const uint16_t *slots, size_t n_slots)
 {
-    size_t at = n;
-    while (at > 0 && v[at - 1].p > p)
-        at--;
-    if (at > 0 && v[at - 1].p + v[at - 1].n >= p) {
-        at--;
-        if (p + len > v[at].p + v[at].n)
-            v[at].n = (size_t)(p + len - v[at].p);
-    } else {
-        memmove(v + at + 1, v + at, (n - at) * sizeof *v);
-        v[at] = (struct piece){.p = p, .n = len};
-        n++;
-    }
-    while (at + 1 < n && v[at].p + v[at].n >= v[at + 1].p) {
-        const char *end = v[at + 1].p + v[at + 1].n;
-        if (end > v[at].p + v[at].n)
-            v[at].n = (size_t)(end - v[at].p);
-        memmove(v + at + 1, v + at + 2, (n - at - 2) * sizeof *v);
-        n--;
-    }
-    return n;
-}
-
-static void rebase(struct cp_value *v, const struct piece *pieces, size_t n)
-{
-    for (size_t k = 0; k < n; k++) {
-        if (v->p >= pieces[k].p && v->p <= pieces[k].p + pieces[k].n) {
-            v->p = pieces[k].copy + (v->p - pieces[k].p);
-            return;
-        }
-    }
-}
-
-static void move_texts(struct cp_batch *to, const struct cp_arena *from, uint32_t i, const uint16_t *slots, size_t n_slots)
-{
-    struct piece pieces[CP_MAX_SLOTS + 1];
+    struct cp_piece pieces[CP_MAX_SLOTS + 1];
     size_t n = 0;
 
     for (size_t k = 0; k < n_slots; k++) {
         const struct cp_value *v = &to->col[slots[k]][i];
         if (lies_in(from, v))
-            n = piece_add(pieces, n, v->p, v->len);
+            n = cp_piece_add(pieces, n, v->p, v->len);
     }
-    for (size_t k = 0; k < n; k++) {
-        pieces[k].copy = cp_arena_take(&to->arena, pieces[k].n);
-        memcpy(pieces[k].copy, pieces[k].p, pieces[k].n);
-    }
+    char *copy = cp_arena_take(&to->arena, cp_piece_place(pieces, n));
+    for (size_t k = 0; k < n; k++)
+        memcpy(copy + pieces[k].to, pieces[k].p, pieces[k].n);
     for (size_t k = 0; k < n_slots; k++) {
         struct cp_value *v = &to->col[slots[k]][i];
         if (lies_in(from, v))
-            rebase(v, pieces, n);
+            v->p = copy + cp_piece_find(pieces, n, v->p);
     }
 }
 
@@ -319,11 +297,16 @@ struct cp_batch *cp_batch_move(struct cp_batch *b, size_t from, const uint16_t *
     to->shape = b->shape;
     to->block = b->block;
     to->input = b->input;
+    to->texts = b->texts;
     if (to->block)
         cp_block_ref(to->block);
+    if (to->texts)
+        cp_block_ref(to->texts);
     if (to->input)
         cp_input_ref(to->input);
     memcpy(to->rec, b->rec, b->n * sizeof *b->rec);
+    if (to->origin)
+        memcpy(to->origin, b->origin, b->n * sizeof *b->origin);
     to->n_sel = b->n_sel - (uint32_t)from;
     memcpy(to->sel, b->sel + from, to->n_sel * sizeof *b->sel);
     b->n_sel = (uint32_t)from;

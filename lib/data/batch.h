@@ -43,6 +43,12 @@ struct cp_record {
     uint32_t off, len;
 };
 
+/* Where a record came from, in batches that mix records of several places (keeper.h). */
+struct cp_origin {
+    struct cp_input *input; /* NULL: made */
+    uint64_t line, offset;
+};
+
 struct cp_batch {
     /* Constant since the pool was made. */
     struct cp_pool *home;
@@ -50,10 +56,12 @@ struct cp_batch {
     uint16_t *sel;
     struct cp_value **col; /* one column per slot of the plan */
     struct cp_arena arena; /* emptied when the batch is released */
+    struct cp_origin *origin; /* of each record; NULL: all are of `input`, lines follow from their bytes */
 
     /* Set by the origin. */
     struct cp_block *block;       /* NULL: made records, without bytes of their own */
-    struct cp_input *input;       /* where the bytes came from; NULL for made records */
+    struct cp_block *texts;       /* NULL, or where texts of made records lie that were kept */
+    struct cp_input *input;       /* where the bytes came from; NULL for made records; see cp_batch_input */
     uint64_t seq;                 /* the mark: number of the batch at its origin, from 0 */
     uint32_t start;               /* where this batch's bytes begin in the block */
     uint64_t first_line;          /* line number, from 1, of the byte there */
@@ -71,6 +79,12 @@ static inline struct cp_slice cp_batch_raw(const struct cp_batch *b, uint32_t i)
     return (struct cp_slice){(const char *)b->block->data + b->rec[i].off, b->rec[i].len};
 }
 
+/* The input of record i: for its name. (Its header and zone are those of b->input and b->zone too.) */
+static inline struct cp_input *cp_batch_input(const struct cp_batch *b, uint32_t i)
+{
+    return b->origin ? b->origin[i].input : b->input;
+}
+
 /* Selects all n records. */
 void cp_batch_select_all(struct cp_batch *b);
 
@@ -84,6 +98,7 @@ struct cp_pool_size {
     size_t records;        /* per batch */
     size_t slots;          /* columns per batch */
     size_t arena;          /* bytes per batch; 0 where no stage makes text */
+    bool origins;          /* batches say of each record where it came from */
 };
 
 /* The bytes that a pool of this size can come to use; exactly what cp_pool_new reserves plus its large blocks. */
@@ -92,6 +107,9 @@ size_t cp_pool_bytes(const struct cp_pool_size *size);
 struct cp_pool *cp_pool_new(const struct cp_pool_size *size);
 /* All batches must have come back. */
 void cp_pool_free(struct cp_pool *p);
+/* Bytes of a block that is not large; records of a batch, at most. */
+size_t cp_pool_block_size(const struct cp_pool *p);
+size_t cp_pool_records(const struct cp_pool *p);
 
 /* Thread safe. Blocks until a batch is free; it comes empty: no block, no input, n = 0, arena reset, columns undefined. */
 struct cp_batch *cp_pool_batch(struct cp_pool *p);

@@ -29,11 +29,15 @@ bool cp_json_iter_next(struct cp_json_iter *it);
 /* Writes a value as JSON (semantics 18, 21, 26, 48, 58): text quoted and escaped, untyped plain decimals as numbers with
  * their own bytes, bad UTF-8 as U+FFFD, missing as null. */
 void cp_json_put(struct cp_out *o, const struct cp_value *v);
+/* A key with its quotes; needs no padding behind it. escape: as it stands, of a walk (CP_PLAIN otherwise). */
+void cp_json_put_key(struct cp_out *o, struct cp_slice key, enum cp_escape escape);
 /* A text with its quotes. */
 void cp_json_put_text(struct cp_out *o, const char *p, size_t n);
 /* The bytes that cp_json_put would write, at most max, into buf: for tojson and object edits. Returns the length needed;
  * nothing beyond max is written. */
 size_t cp_json_format(const struct cp_value *v, char *buf, size_t max);
+/* The same for a key. */
+size_t cp_json_format_key(struct cp_slice key, char *buf, size_t max);
 
 /* A copy of object v with the member at steps[0..n) set (value != NULL) or removed (value == NULL), every other byte as it
  * was; missing or null steps become objects. Into the arena. Returns NULL, or why it cannot be done (a step through

@@ -36,8 +36,7 @@ static bool is_hex(char c)
     return (unsigned char)(c - '0') < 10 || (unsigned char)((c | 0x20) - 'a') < 6;
 }
 
-/* The length of the escape at p (a backslash), 0 when it is none. */
-static size_t escape_length(const char *p, const char *end)
+size_t cp_json_escape_length(const char *p, const char *end)
 {
     static const bool simple[256] = {['"'] = true, ['\\'] = true, ['/'] = true, ['b'] = true,
                                      ['f'] = true, ['n'] = true,  ['r'] = true, ['t'] = true};
@@ -64,7 +63,7 @@ const char *cp_json_string_end(const char *p, const char *end, bool *escaped, co
             *why = "control byte in a string";
             return NULL;
         }
-        size_t n = escape_length(p, end);
+        size_t n = cp_json_escape_length(p, end);
         if (n == 0) {
             *why = "bad escape in a string";
             return NULL;
@@ -513,9 +512,13 @@ struct cp_json_state *cp_json_cross(struct cp_json_scanner *s, struct cp_json_st
 
 /* ---- The fast half, once per instruction set ---- */
 
-static const bool starts_scalar[256] = {
-    ['"'] = true, ['-'] = true, ['0'] = true, ['1'] = true, ['2'] = true, ['3'] = true, ['4'] = true, ['5'] = true,
-    ['6'] = true, ['7'] = true, ['8'] = true, ['9'] = true, ['t'] = true, ['f'] = true, ['n'] = true,
+/* What a first byte says about a scalar. */
+enum scalar { NO_SCALAR, STRING, NUMBER, MINUS, WORD };
+
+static const uint8_t scalar_at[256] = {
+    ['"'] = STRING, ['-'] = MINUS, ['0'] = NUMBER, ['1'] = NUMBER, ['2'] = NUMBER,
+    ['3'] = NUMBER, ['4'] = NUMBER, ['5'] = NUMBER, ['6'] = NUMBER, ['7'] = NUMBER,
+    ['8'] = NUMBER, ['9'] = NUMBER, ['t'] = WORD,   ['f'] = WORD,   ['n'] = WORD,
 };
 
 /* Behind true, false or null at p; NULL when there is none. */
@@ -528,6 +531,20 @@ static inline const char *word_end(const char *p, const char *end, struct cp_val
         return NULL;
     v->kind = *p == 't' ? CP_TRUE : *p == 'f' ? CP_FALSE : CP_NULL;
     return p + n;
+}
+
+/* The first of 8 bytes at p whose high bit is set in the word loaded from there; for big-endian machines the bytes are
+ * looked at one by one, as borrows run the other way. */
+static inline const char *first_byte(const char *p, uint64_t hit)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    return p + __builtin_ctzll(hit) / 8;
+#else
+    (void)hit;
+    while (*p != '"' && *p != '\\' && (unsigned char)*p >= 0x20)
+        p++;
+    return p;
+#endif
 }
 
 typedef const char *scan_fn(struct cp_json_scanner *s, const char *p, size_t n, size_t *at);

@@ -127,6 +127,8 @@ const char *cp_json_string_stop(const char *p, const char *end);
 const char *cp_json_string_end(const char *p, const char *end, bool *escaped, const char **why, const char **bad);
 /* Behind the number at p; NULL when there is none or it goes on beyond end. */
 const char *cp_json_number_end(const char *p, const char *end);
+/* The length of the escape at p (a backslash): 2 or 6; 0 when it is none of RFC 8259. */
+size_t cp_json_escape_length(const char *p, const char *end);
 /* Decodes the escape at p (a backslash; validated) into out; its length is put into *n; returns behind it. */
 const char *cp_json_unescape(const char *p, const char *end, char out[4], size_t *n);
 /* Whether key text between quotes, with escapes or not, is `name`. */

@@ -34,8 +34,22 @@ TARGET static inline const char *NAME(string_stop)(const char *p, const char *en
         p += 32;
     } while (p < end);
     return p;
-#else
+#elif WIDTH == 16
     return cp_json_string_stop(p, end);
+#else
+    const uint64_t ones = UINT64_C(0x0101010101010101);
+    do {
+        uint64_t x;
+        memcpy(&x, p, 8);
+        /* The high bit of a byte is set where the byte is 0 after the exclusive or, or below 0x20; borrows can only set
+         * more bits behind the first hit. Bytes from 0x80 on are no hits. */
+        uint64_t quote = x ^ ones * '"', slash = x ^ ones * '\\';
+        uint64_t hit = ((quote - ones) | (slash - ones) | (x - ones * 0x20)) & ~x & ones * 0x80;
+        if (hit != 0)
+            return first_byte(p, hit);
+        p += 8;
+    } while (p < end);
+    return p;
 #endif
 }
 
@@ -63,28 +77,30 @@ TARGET static inline bool NAME(glue_matches)(const struct cp_json_edge *e, const
     return (size_t)(end - p) >= e->n && memcmp(p + WIDTH, e->glue + WIDTH, e->n - WIDTH) == 0;
 }
 
-/* Behind the number at p, NULL when there is none. The usual ones are found in the mask of the first 16 bytes. */
-TARGET static inline const char *NAME(number_stop)(const char *p, const char *end)
+/* Behind the number at p, whose digits start at q; NULL when it is none. The usual ones are found in the mask of the first
+ * 16 bytes. */
+TARGET static inline const char *NAME(number_stop)(const char *p, const char *q, const char *end)
 {
 #if WIDTH > 0
-    const char *q = p + (*p == '-');
-    const __m128i nine = _mm_set1_epi8(9);
-    __m128i x = _mm_sub_epi8(_mm_loadu_si128((const __m128i *)(const void *)q), _mm_set1_epi8('0'));
-    unsigned others = ~(unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(_mm_max_epu8(x, nine), nine)) & 0xFFFF;
-    unsigned n = others != 0 ? (unsigned)__builtin_ctz(others) : 0;
+    /* Digits become the ten least signed bytes: one comparison finds all others. */
+    __m128i x = _mm_add_epi8(_mm_loadu_si128((const __m128i *)(const void *)q), _mm_set1_epi8(-128 - '0'));
+    unsigned others = (unsigned)_mm_movemask_epi8(_mm_cmpgt_epi8(x, _mm_set1_epi8(-128 + 9))) | 1u << 16;
+    unsigned n = (unsigned)__builtin_ctz(others);
 
-    if (n == 0 || (*q == '0' && n > 1))
+    if (n == 16 || n == 0 || (*q == '0' && n > 1))
         return cp_json_number_end(p, end);
     if (q[n] == '.') {
         unsigned point = n;
         others &= others - 1;
-        if (others == 0 || (n = (unsigned)__builtin_ctz(others)) == point + 1)
+        n = (unsigned)__builtin_ctz(others);
+        if (n == 16 || n == point + 1)
             return cp_json_number_end(p, end);
     }
     if ((q[n] | 0x20) == 'e')
         return cp_json_number_end(p, end);
     return q + n;
 #else
+    (void)q;
     return cp_json_number_end(p, end);
 #endif
 }
@@ -95,7 +111,7 @@ TARGET static const char *NAME(scan)(struct cp_json_scanner *s, const char *text
     const char *const end = text + n;
     const char *p = text, *q, *why, *bad;
     struct cp_json_state *t = s->start;
-    struct cp_value v;
+    enum scalar scalar;
 
     for (;;) {
         struct cp_json_edge *e;
@@ -103,8 +119,14 @@ TARGET static const char *NAME(scan)(struct cp_json_scanner *s, const char *text
             if (!NAME(glue_matches)(e, p, end))
                 continue;
             q = p + e->n;
-            if (e->is_end ? q == end : q < end && starts_scalar[(unsigned char)*q])
-                break;
+            scalar = scalar_at[(unsigned char)*q];
+            if (__builtin_expect(q < end && scalar != NO_SCALAR, 1)) {
+                if (!e->is_end)
+                    break;
+            } else if (e->is_end && q == end) {
+                cp_json_act(s, e, p);
+                return NULL;
+            }
         }
         if (__builtin_expect(e != NULL, 1)) {
             if (__builtin_expect(e->n_actions != 0, 0))
@@ -112,48 +134,56 @@ TARGET static const char *NAME(scan)(struct cp_json_scanner *s, const char *text
             t = e->to;
             p = q;
         } else {
+            t = cp_json_cross(s, t, &p, &why);
             bad = p;
-            t = cp_json_cross(s, t, &bad, &why);
-            p = bad;
             if (!t)
                 goto refused;
+            if (t->is_end)
+                return NULL;
+            scalar = scalar_at[(unsigned char)*p];
         }
-        if (t->is_end)
-            return NULL;
 
-        bad = p;
-        v = (struct cp_value){0};
-        if (*p == '"') {
-            v.kind = CP_TEXT;
-            v.p = ++p;
-            q = NAME(string_stop)(p, end);
+        switch (scalar) {
+        case STRING: {
+            bool escaped = false;
+            q = NAME(string_stop)(++p, end);
             if (__builtin_expect(q >= end || *q != '"', 0)) {
-                bool escaped = false;
                 q = cp_json_string_end(q < end ? q : p, end, &escaped, &why, &bad);
                 if (!q)
                     goto refused;
-                v.esc = escaped ? CP_ESC_JSON : CP_PLAIN;
             }
-            v.len = (uint32_t)(q - p);
+            if (t->capture >= 0) {
+                s->found[t->capture] = cp_text(p, (size_t)(q - p));
+                s->found[t->capture].esc = escaped ? CP_ESC_JSON : CP_PLAIN;
+            }
             p = q + 1;
-        } else if (*p == '-' || (unsigned char)(*p - '0') < 10) {
-            q = NAME(number_stop)(p, end);
-            why = "bad number";
-            if (q > end) /* digits of something else behind the text */
+            break;
+        }
+        case MINUS:
+        case NUMBER:
+            q = scalar == MINUS ? NAME(number_stop)(p, p + 1, end) : NAME(number_stop)(p, p, end);
+            if (__builtin_expect(q > end, 0)) /* digits of something else behind the text */
                 q = cp_json_number_end(p, end);
+            why = "bad number";
+            bad = p;
             if (!q)
                 goto refused;
-            v = cp_span(CP_NUMBER, p, (size_t)(q - p));
+            if (t->capture >= 0)
+                s->found[t->capture] = cp_span(CP_NUMBER, p, (size_t)(q - p));
             p = q;
-        } else {
-            q = word_end(p, end, &v);
+            break;
+        default: {
+            struct cp_value word = {0};
+            q = word_end(p, end, &word);
             why = "expected a value";
+            bad = p;
             if (!q)
                 goto refused;
+            if (t->capture >= 0)
+                s->found[t->capture] = word;
             p = q;
         }
-        if (t->capture >= 0)
-            s->found[t->capture] = v;
+        }
     }
 
 refused:

@@ -5,6 +5,9 @@
  * there are any: then the rest of the text is checked as UTF-8 once.
  */
 
+#include <stdlib.h>
+
+#include "../base/alloc.h"
 #include "../base/moment.h"
 #include "../base/number.h"
 #include "../base/scan.h"
@@ -170,13 +173,9 @@ static const char *decode_one(enum cp_escape esc, const char *p, const char *end
         *c = "\t\n\r\\"[at - "tnr\\"];
         return p + 2;
     }
-    bool valid = true;
-    const char *why, *bad;
-    if (p[0] != '\\' || (p[1] != 'u' && !memchr("\"\\/bfnrt", p[1], 8)))
+    if (p[0] != '\\' || cp_json_escape_length(p, end) == 0)
         return p + 1;
-    if (p[1] == 'u') /* four digits are needed */
-        valid = end - p >= 6 && cp_json_string_end(p, p + 6, &valid, &why, &bad) == NULL && bad == p + 6;
-    return valid ? cp_json_unescape(p, end, c, n) : p + 1;
+    return cp_json_unescape(p, end, c, n);
 }
 
 static void put_escaped(struct cp_out *o, const struct cp_value *v)
@@ -288,6 +287,21 @@ void cp_json_put(struct cp_out *o, const struct cp_value *v)
     }
 }
 
+void cp_json_put_key(struct cp_out *o, struct cp_slice key, enum cp_escape escape)
+{
+    char padded[PIECE + CP_PAD];
+    bool fits = key.n <= PIECE;
+    char *copy = fits ? padded : cp_xmalloc(key.n + CP_PAD);
+    struct cp_value v = cp_text(copy, key.n);
+
+    memcpy(copy, key.p, key.n);
+    memset(copy + key.n, 0, CP_PAD);
+    v.esc = (uint8_t)escape;
+    cp_json_put(o, &v);
+    if (!fits)
+        free(copy);
+}
+
 /* ---- Into memory ---- */
 
 struct sink {
@@ -305,14 +319,29 @@ static int sink_write(void *ctx, const char *p, size_t n)
     return 0;
 }
 
+/* Of the buffer before a sink: the largest piece, and what may be scribbled on behind it. */
+enum { SINK_ROOM = 6 * PIECE + 2 + CP_PAD };
+
 size_t cp_json_format(const struct cp_value *v, char *buf, size_t max)
 {
-    char room[6 * PIECE + 2 + CP_PAD];
+    char room[SINK_ROOM];
     struct sink s = {.buf = buf, .max = max};
     struct cp_out o;
 
     cp_out_init(&o, room, sizeof room, sink_write, &s);
     cp_json_put(&o, v);
+    cp_out_flush(&o);
+    return s.n;
+}
+
+size_t cp_json_format_key(struct cp_slice key, char *buf, size_t max)
+{
+    char room[SINK_ROOM];
+    struct sink s = {.buf = buf, .max = max};
+    struct cp_out o;
+
+    cp_out_init(&o, room, sizeof room, sink_write, &s);
+    cp_json_put_key(&o, key, CP_PLAIN);
     cp_out_flush(&o);
     return s.n;
 }

@@ -11,6 +11,8 @@
 
 #include "../base/alloc.h"
 #include "../base/scan.h"
+#include "bits.h"
+#include "detect.h"
 #include "fields.h"
 #include "members.h"
 #include "probe.h"
@@ -411,3 +413,305 @@ static size_t logfmt_probe(const void *decoder, const struct cp_need *need, cons
     cp_path_key(need->path, &key);
     return cp_probe_number(b, sel, n, key, '=', " \t\r\n", cp_probe_range(need), keep);
 }
+
+/* ---- Encoding ---- */
+
+struct writer {
+    struct cp_texts texts;
+};
+
+/* Writes a key: bytes that would end it become `_`. */
+static void put_key(struct cp_out *out, struct cp_slice key)
+{
+    if (key.n == 0)
+        cp_out_byte(out, '_');
+    for (size_t k = 0; k < key.n; k++) {
+        unsigned char c = (unsigned char)key.p[k];
+        cp_out_byte(out, c <= ' ' || c == '=' || c == '"' ? '_' : (char)c);
+    }
+}
+
+/* Whether a text must be put in quotes. */
+static bool needs_quotes(struct cp_slice s)
+{
+    for (size_t k = 0; k < s.n; k += 64) {
+        cp_bytes64 block = cp_bytes64_load((const uint8_t *)s.p + k);
+        uint64_t bits = cp_bits_upto(&block, ' ') | cp_bits_equal2(&block, '"', '=');
+        if ((bits & cp_bits_below(s.n - k)) != 0)
+            return true;
+    }
+    return s.n == 0;
+}
+
+static void put_escape(struct cp_out *out, unsigned char c)
+{
+    static const char letters[0x20] = {['\b'] = 'b', ['\f'] = 'f', ['\n'] = 'n', ['\r'] = 'r', ['\t'] = 't'};
+    static const char hex[] = "0123456789abcdef";
+    char *p = cp_out_room(out, 6);
+
+    *p++ = '\\';
+    if (c >= 0x20) {
+        *p++ = (char)c;
+    } else if (letters[c] != 0) {
+        *p++ = letters[c];
+    } else {
+        memcpy(p, "u00", 3);
+        p[3] = hex[c >> 4];
+        p[4] = hex[c & 15];
+        p += 5;
+    }
+    out->p = p;
+}
+
+static void put_quoted(struct cp_out *out, struct cp_slice s)
+{
+    size_t from = 0;
+
+    cp_out_byte(out, '"');
+    for (size_t k = 0; k < s.n; k++) {
+        unsigned char c = (unsigned char)s.p[k];
+        if (c >= 0x20 && c != '"' && c != '\\')
+            continue;
+        cp_out_put(out, s.p + from, k - from);
+        put_escape(out, c);
+        from = k + 1;
+    }
+    cp_out_put(out, s.p + from, s.n - from);
+    cp_out_byte(out, '"');
+}
+
+/* Writes a value; escapes that logfmt has too stay. */
+static void put_value(struct writer *w, struct cp_out *out, const struct cp_value *v)
+{
+    if (v->kind == CP_TEXT && (v->esc == CP_ESC_JSON || v->esc == CP_ESC_LOGFMT)) {
+        cp_out_byte(out, '"');
+        cp_out_put(out, v->p, v->len);
+        cp_out_byte(out, '"');
+        return;
+    }
+    struct cp_slice s = cp_texts_of(&w->texts, v);
+    if (needs_quotes(s))
+        put_quoted(out, s);
+    else
+        cp_out_puts(out, s);
+}
+
+/* Writes a blank, unless it is the first, the name and the value. Null is left out, true is a name alone. */
+static bool put_pair(struct writer *w, struct cp_out *out, bool is_first, struct cp_slice name,
+                     const struct cp_value *v)
+{
+    if (cp_is_null(v))
+        return false;
+    if (!is_first)
+        cp_out_byte(out, ' ');
+    put_key(out, name);
+    if (v->kind == CP_TRUE)
+        return true;
+    cp_out_byte(out, '=');
+    put_value(w, out, v);
+    return true;
+}
+
+/* A record of another format. */
+static void put_members(struct writer *w, struct cp_out *out, const struct cp_batch *b, uint32_t i)
+{
+    struct cp_members m;
+    bool is_first = true;
+
+    cp_members_init(&m, b, i);
+    while (cp_members_next(&m)) {
+        struct cp_slice name = cp_texts_name(&w->texts, m.name, m.name_escape);
+        if (put_pair(w, out, is_first, name, &m.value))
+            is_first = false;
+    }
+}
+
+/* ---- Editing ---- */
+
+/* A record of logfmt that is being copied with changes. */
+struct edit {
+    struct writer *w;
+    struct cp_out *out;
+    const struct cp_batch *b;
+    uint32_t i;
+    const char *start, *end;
+    uint64_t met;  /* fields whose key stands in the record, by number */
+    bool is_first; /* nothing was written yet */
+};
+
+static uint64_t edit_bit(const struct edit *e, const struct cp_shape_field *f)
+{
+    size_t k = (size_t)(f - e->b->shape->fields);
+
+    return k < 64 ? UINT64_C(1) << k : 0;
+}
+
+/* The last member of the record, from `from` on, that has the key of m: its value counts. */
+static struct cp_walk_mark last_of(const struct edit *e, const char *from, struct cp_walk_mark m)
+{
+    struct cp_walk_mark next, last = m;
+
+    while ((from = mark_member(e->start, from, e->end, &next)) != NULL)
+        if (next.key_len == m.key_len && memcmp(e->start + next.key_at, e->start + m.key_at, m.key_len) == 0)
+            last = next;
+    return last;
+}
+
+/* Writes the member m, the first of its key, as field f has it. gap: the blanks before it. */
+static void put_changed(struct edit *e, const struct cp_shape_field *f, struct cp_slice gap, struct cp_walk_mark m,
+                        const char *behind)
+{
+    if (f->slot >= 0 && cp_is_null(&e->b->col[f->slot][e->i]))
+        return;
+    if (!e->is_first)
+        cp_out_puts(e->out, gap);
+    e->is_first = false;
+    if (f->slot >= 0) {
+        put_pair(e->w, e->out, true, f->name, &e->b->col[f->slot][e->i]);
+        return;
+    }
+    m = last_of(e, behind, m);
+    put_key(e->out, f->name);
+    cp_out_put(e->out, e->start + m.key_at + m.key_len, m.value_end - m.key_at - m.key_len);
+}
+
+static void put_member(struct edit *e, const char *gap, struct cp_walk_mark m, const char *behind)
+{
+    struct cp_slice key = {e->start + m.key_at, m.key_len};
+    struct cp_slice blanks = {gap, (size_t)(key.p - gap)};
+    const struct cp_shape_field *f = cp_shape_find(e->b->shape, key, CP_PLAIN);
+
+    if (f == NULL) {
+        if (!e->is_first || gap == e->start)
+            cp_out_puts(e->out, blanks);
+        cp_out_put(e->out, key.p, (size_t)(behind - key.p));
+        e->is_first = false;
+    } else if (f->name.p != NULL && (e->met & edit_bit(e, f)) == 0) {
+        e->met |= edit_bit(e, f);
+        put_changed(e, f, blanks, m, behind);
+    }
+}
+
+/* Bytes around the changes stay as they are; what goes takes the blanks before it along. */
+static void put_edited(struct writer *w, struct cp_out *out, const struct cp_batch *b, uint32_t i)
+{
+    struct cp_slice raw = cp_batch_raw(b, i), own = cp_record_own(b, i);
+    struct edit e = {.w = w, .out = out, .b = b, .i = i, .start = raw.p, .end = raw.p + raw.n, .is_first = true};
+    const char *p = raw.p, *behind;
+    struct cp_walk_mark m;
+
+    for (; (behind = mark_member(raw.p, p, e.end, &m)) != NULL; p = behind)
+        put_member(&e, p, m, behind);
+    for (size_t k = 0; k < b->shape->n; k++) {
+        const struct cp_shape_field *f = &b->shape->fields[k];
+        if (f->name.p != NULL && f->slot >= 0 && (e.met & edit_bit(&e, f)) == 0 &&
+            put_pair(w, out, e.is_first, f->name, &b->col[f->slot][i]))
+            e.is_first = false;
+    }
+    cp_out_put(out, p, (size_t)(own.p + own.n - p));
+}
+
+extern const struct cp_format cp_format_logfmt;
+
+/* The number of records from sel[0] on that leave as their own bytes. */
+static size_t count_own(const struct cp_batch *b, const uint16_t *sel, size_t n)
+{
+    size_t k = 0;
+
+    while (k < n && cp_record_is_own(b, sel[k], &cp_format_logfmt))
+        k++;
+    return k;
+}
+
+static const char *logfmt_encode(void *encoder, const struct cp_batch *b, const uint16_t *sel, size_t n,
+                                 struct cp_out *out, size_t *done)
+{
+    bool can_edit = b->shape->format == &cp_format_logfmt && b->shape->is_open && b->block != NULL;
+
+    for (size_t k = 0; k < n;) {
+        size_t own = count_own(b, sel + k, n - k);
+        cp_put_own(out, b, sel + k, own);
+        k += own;
+        if (k == n)
+            break;
+        if (can_edit && !cp_record_is_failed(b, sel[k]))
+            put_edited(encoder, out, b, sel[k]);
+        else
+            put_members(encoder, out, b, sel[k]);
+        cp_out_byte(out, '\n');
+        k++;
+    }
+    *done = n;
+    return NULL;
+}
+
+static void logfmt_encode_close(void *encoder)
+{
+    struct writer *w = encoder;
+
+    cp_texts_release(&w->texts);
+}
+
+/* ---- The format ---- */
+
+/* A line of nothing but pairs; most of its words must be. */
+static bool looks_right(void *ctx, const char *p, size_t n)
+{
+    const char *end = p + n, *why;
+    struct cp_value value;
+    size_t words = 0, pairs = 0;
+
+    (void)ctx;
+    for (; (p = pass_blanks(p, end)) < end; words++) {
+        if (*p == '=' || *p == '"' || *p == '{' || *p == '[' || *p == '<')
+            return false;
+        p = any3(p, end, '=', ' ', '\t');
+        if (p < end && *p == '=') {
+            p = take_value(p + 1, end, 0, &value, &why);
+            pairs++;
+        }
+        if (p == NULL)
+            return false;
+    }
+    return pairs >= 2 && pairs * 2 > words;
+}
+
+static int logfmt_sniff(const struct cp_format *self, const char *p, size_t n)
+{
+    (void)self;
+    return cp_sniff_lines(p, n, looks_right, NULL);
+}
+
+static const struct cp_format_example examples[] = {
+    {"level=info msg=\"two words\" took=12 retry", NULL,
+     "{\"level\":\"info\",\"msg\":\"two words\",\"took\":12,\"retry\":true}"},
+    {"a=1 b=2 a=3", NULL, "{\"a\":3,\"b\":2}"},
+    {"zip=01234 n=7", "types=text", "{\"zip\":\"01234\",\"n\":\"7\"}"},
+    {NULL, NULL, NULL},
+};
+
+const struct cp_format cp_format_logfmt = {
+    .name = "logfmt",
+    .summary = "Pairs of key=value between blanks",
+    .doc = "Values are bare or in double quotes, there with the escapes of JSON; unknown escapes stay as they are. A key "
+           "without = is true. A bare value may hold = and quotes. Of a repeated key the last value counts, at the first "
+           "place. No closing quote, text behind one, and no key before the = are errors.\n\n"
+           "On output a record that no stage changed is written as its own bytes, a changed one keeps the bytes around "
+           "the changes. Null is left out and true is the key alone. Values get quotes when they are empty or hold "
+           "blanks, control bytes, = or quotes; such bytes in keys become _.",
+    .examples = examples,
+    .flags = CP_FORMAT_OPEN,
+    .frame = CP_FRAME_LINE,
+    .decoder_size = sizeof(struct logfmt),
+    .options = options,
+    .open = logfmt_open,
+    .decode = logfmt_decode,
+    .walk = logfmt_walk,
+    .next = logfmt_next,
+    .can_probe = logfmt_can_probe,
+    .probe = logfmt_probe,
+    .sniff = logfmt_sniff,
+    .encoder_size = sizeof(struct writer),
+    .encode = logfmt_encode,
+    .encode_close = logfmt_encode_close,
+};

@@ -114,6 +114,14 @@ void cp_runs_add(struct cp_runs *runs, size_t n, size_t at, size_t len, struct c
     runs->out += n;
 }
 
+void cp_runs_add_text(struct cp_runs *runs, const struct cp_text *t, struct cp_heap *heap)
+{
+    if (t->n_runs == 0)
+        cp_runs_add(runs, t->s.n, t->pos.off, t->pos.len, heap);
+    for (size_t i = 0; i < t->n_runs; i++)
+        cp_runs_add(runs, run_length(t, &t->runs[i]), t->runs[i].at, t->runs[i].len, heap);
+}
+
 /* ---- Words and letters ---- */
 
 bool cp_is_blank(char c)
@@ -339,10 +347,7 @@ static void keep(struct expansion *x, size_t off, size_t end)
     if (off == end)
         return;
     struct cp_text part = cp_text_part(x->in, off, end - off, x->heap);
-    if (part.n_runs == 0)
-        cp_runs_add(&x->runs, part.s.n, part.pos.off, part.pos.len, x->heap);
-    for (size_t i = 0; i < part.n_runs; i++)
-        cp_runs_add(&x->runs, run_length(&part, &part.runs[i]), part.runs[i].at, part.runs[i].len, x->heap);
+    cp_runs_add_text(&x->runs, &part, x->heap);
     cp_put(&x->out, part.s.p, part.s.n);
 }
 

@@ -42,6 +42,9 @@ struct cp_runs {
 /* The next n bytes came from `len` bytes at `at`. After some thousand runs the rest becomes one. */
 void cp_runs_add(struct cp_runs *runs, size_t n, size_t at, size_t len, struct cp_heap *heap);
 
+/* The next bytes are those of t. */
+void cp_runs_add_text(struct cp_runs *runs, const struct cp_text *t, struct cp_heap *heap);
+
 /* Adds a setting (the key `name` becomes the item's name); no key twice, no null. -1 after a diagnostic. */
 int cp_item_add_setting(struct cp_doc_reader *r, struct cp_item *item, const struct cp_text *key, struct cp_node *value);
 /* An array of the heap that grows by one: v of n elements of that size. */

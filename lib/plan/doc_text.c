@@ -11,8 +11,6 @@
 #include "doc_impl.h"
 #include "words.h"
 
-enum { MAX_STAGES = 1000 };
-
 /* A text while it is read. */
 struct scan {
     struct cp_doc_reader *r;
@@ -21,6 +19,7 @@ struct scan {
     size_t n, at;
     bool may_comment;
     bool failed;
+    size_t stages; /* begun so far */
 };
 
 static struct scan scan_init(struct cp_doc_reader *r, const struct cp_text *t, bool may_comment)
@@ -416,7 +415,6 @@ bool cp_expr_is_closed(struct cp_slice s)
 static int skip_one_word(struct scan *sc, bool regex)
 {
     struct cp_word_end e = cp_word_end(sc->p + sc->at, sc->n - sc->at, regex);
-    bool is_open = e.wrong && e.end == sc->n - sc->at && e.at < e.end && (e.is_quoted || e.is_regex);
     size_t off = sc->at;
 
     if (sc->p[off] == '{' && e.end == 1)
@@ -424,7 +422,7 @@ static int skip_one_word(struct scan *sc, bool regex)
     sc->at += e.end;
     if (!e.wrong)
         return 0;
-    return is_open ? unclosed(sc, off + e.at, e.hint, e.wrong) : wrong(sc, off + e.at, 1, e.hint, e.wrong);
+    return e.is_open ? unclosed(sc, off + e.at, e.hint, e.wrong) : wrong(sc, off + e.at, 1, e.hint, e.wrong);
 }
 
 static int skip_words(struct scan *sc, bool regex)
@@ -581,9 +579,9 @@ static void skip_to_next(struct scan *sc)
 
 static int missing_stage(struct scan *sc)
 {
-    bool is_first = sc->r->doc->n == 0;
+    bool is_first = sc->stages == 0;
 
-    if (sc->n == 0 || (sc->at >= sc->n && is_first))
+    if (sc->at >= sc->n && is_first)
         return wrong(sc, 0, 0, "as in: parse json | filter status >= 500", "the pipeline is empty");
     return wrong(sc, sc->at < sc->n ? sc->at : sc->n - 1, 1, "a | as text is \"quoted\"; || is an operator of expressions only",
                  is_first ? "a stage is missing before this |" : "a stage is missing here");
@@ -605,20 +603,21 @@ static bool read_next(struct scan *sc)
     if (sc->at >= sc->n)
         return false;
     sc->at++;
+    sc->stages++;
     return true;
 }
 
 int cp_read_pipeline(struct cp_doc_reader *r, const struct cp_text *t, bool may_comment)
 {
     struct scan sc = scan_init(r, t, may_comment);
-    size_t errors = r->diags->errors, stages = 0;
+    size_t errors = r->diags->errors;
 
     if (cp_check_printable(r, t) < 0)
         return -1;
     while (read_next(&sc)) {
-        if (++stages < MAX_STAGES)
+        if (sc.stages < CP_DOC_MAX_STAGES)
             continue;
-        wrong(&sc, sc.at - 1, 1, NULL, "a pipeline has at most 1000 stages");
+        cp_diag_error(r->diags, cp_text_pos(t, sc.at - 1, 1), NULL, "a pipeline has at most %d stages", CP_DOC_MAX_STAGES);
         break;
     }
     return r->diags->errors > errors ? -1 : 0;

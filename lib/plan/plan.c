@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "../base/alloc.h"
+#include "../data/keeper.h"
 
 enum {
     DEFAULT_CAPACITY = 4,
@@ -18,7 +19,6 @@ struct walk {
     struct cp_diags *diags;
     struct cp_scope scope;
     struct cp_planner planner;
-    struct cp_framing framing;
     size_t *slots_before; /* slots that existed before stage i was planned */
     struct wants_of *wants;
 };
@@ -68,6 +68,11 @@ void cp_plan_makes_text(struct cp_planner *p)
 void cp_plan_memory(struct cp_planner *p, size_t bytes)
 {
     p->stage->memory += bytes;
+}
+
+void cp_plan_keeps_records(struct cp_planner *p)
+{
+    p->stage->keeps_records = true;
 }
 
 void cp_plan_at_end(struct cp_planner *p, int (*fn)(struct cp_stage *, void *, struct cp_err *))
@@ -395,7 +400,14 @@ static void plan_items(struct walk *w, size_t from)
 
 /* ---- Sizes ---- */
 
-/* Slots that are filled when a batch arrives at stage k: those that stages before it made. */
+/* Rows of an aggregate: nothing of the records before it is in them. */
+static bool makes_rows(const struct cp_stage *s)
+{
+    return s->type->flags & CP_STAGE_MAKES && !s->keeps_records;
+}
+
+/* Slots that are filled when a batch arrives at stage k: those that stages before it made, from the last one on that makes
+ * rows. */
 static void plan_live(struct walk *w)
 {
     struct cp_plan *plan = w->plan;
@@ -408,12 +420,14 @@ static void plan_live(struct walk *w)
     for (struct wants_of *o = w->wants; o; o = o->next)
         for (size_t i = 0; i < o->wants->n; i++)
             maker[o->wants->v[i].slot] = (uint16_t)o->stage;
-    for (size_t k = 0; k < plan->n; k++) {
+    for (size_t k = 0, first = 0; k < plan->n; k++) {
         struct cp_stage *s = plan->stages[k];
         s->live = cp_heap_take(&plan->heap, (plan->n_slots + 1) * sizeof *s->live);
         for (size_t slot = 0; slot < plan->n_slots; slot++)
-            if (maker[slot] < k)
+            if (maker[slot] >= first && maker[slot] < k)
                 s->live[s->n_live++] = (uint16_t)slot;
+        if (makes_rows(s))
+            first = k;
     }
 }
 
@@ -486,7 +500,7 @@ static void walk_init(struct walk *w, struct cp_plan *plan, const struct cp_doc 
                                      .diags = diags,
                                      .scope = &w->scope,
                                      .names = plan->options.names,
-                                     .framing = &w->framing,
+                                     .framing = cp_heap_take(&plan->heap, sizeof(struct cp_framing)),
                                      .options = &plan->options,
                                      .max_line = 1 << 20};
 }

@@ -122,6 +122,7 @@ static struct cp_word_end quoted_end(const char *p, size_t n, size_t from)
                             : "a quote is closed in its own line";
         e.at = from;
         e.end = n;
+        e.is_open = true;
         return e;
     }
     while (e.is_regex && e.end < n && cp_name_length(p + e.end, 1) > 0)

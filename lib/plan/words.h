@@ -31,6 +31,7 @@ struct cp_word_end {
     size_t end;        /* of the word from p[0] on, which is no blank; n at most */
     size_t key;        /* bytes before the `=` of key=value; 0: none */
     bool is_quoted, is_regex;
+    bool is_open;      /* wrong: nothing closes the quote or regex; end is n */
     const char *wrong; /* NULL, or a static sentence on what is wrong with the word: at is where */
     const char *hint;  /* or NULL */
     size_t at;

@@ -1,0 +1,488 @@
+/* json_encode.c: whole records as JSON.
+ *
+ * DESIGN. What can be known from the shape is prepared once per shape (struct cp_json_plan): which of the five ways leads
+ * to the text, and the keys with their quotes, escapes, colon and comma. Then a record is copying: records that leave as
+ * they came are found in runs and copied as one piece; a closed shape is keys and values in turn; an edited JSON record is
+ * its own bytes with other bytes at some places.
+ */
+#include "json_encode.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "../base/alloc.h"
+#include "json.h"
+#include "json_scan.h"
+
+extern const struct cp_format cp_format_json;
+
+enum way {
+    OWN_BYTES, /* JSON that nobody changed */
+    SPLICE,    /* JSON with edits */
+    CLOSED,    /* all fields are columns */
+    WALK,      /* other bytes than JSON, with or without edits */
+    LINE,      /* bytes that were never parsed: the field line */
+};
+
+/* One field of a shape. */
+struct plan_field {
+    const struct cp_shape_field *field;
+    struct cp_slice key; /* `,"name":` with CP_PAD bytes behind it; p == NULL: removed */
+};
+
+struct cp_json_plan {
+    const struct cp_shape *shape;
+    size_t serial;
+    enum way way;
+    struct plan_field *fields;
+    size_t n;
+    size_t *last; /* SPLICE: for each field the last member that it is about, or NONE; WALK: written or not */
+    char *keys;
+};
+
+static const size_t NONE = SIZE_MAX;
+
+enum { MAX_PLANS = 64 };
+
+/* A member of the record being edited. */
+struct cp_json_member {
+    const char *key_at, *key_end, *value_at, *value_end;
+    size_t edit; /* the field of the plan that is about it, or NONE */
+};
+
+/* ---- Plans ---- */
+
+static enum way way_of(const struct cp_shape *shape)
+{
+    bool is_json = shape->format == &cp_format_json;
+
+    if (!shape->is_made && is_json && !shape->is_changed)
+        return OWN_BYTES;
+    if (!shape->is_open || shape->is_made)
+        return CLOSED;
+    if (is_json)
+        return SPLICE;
+    return shape->format ? WALK : LINE;
+}
+
+/* Writes `,"name":` to p, where there is room for it; returns its length. */
+static size_t put_key(char *p, struct cp_slice name)
+{
+    size_t n = cp_json_format_key(name, p + 1, 6 * name.n + 2);
+
+    p[0] = ',';
+    p[n + 1] = ':';
+    return n + 2;
+}
+
+static struct cp_json_plan *plan_new(const struct cp_shape *shape)
+{
+    struct cp_json_plan *plan = cp_xcalloc(1, sizeof *plan);
+    size_t room = CP_PAD;
+
+    for (size_t k = 0; k < shape->n; k++)
+        room += 6 * shape->fields[k].name.n + 4;
+    *plan = (struct cp_json_plan){.shape = shape, .serial = shape->serial, .way = way_of(shape), .n = shape->n};
+    plan->fields = cp_xcalloc(shape->n, sizeof *plan->fields);
+    plan->last = cp_xcalloc(shape->n, sizeof *plan->last);
+    plan->keys = cp_xcalloc(room, 1);
+    char *p = plan->keys;
+    for (size_t k = 0; k < shape->n; k++) {
+        const struct cp_shape_field *f = &shape->fields[k];
+        plan->fields[k].field = f;
+        if (!f->name.p)
+            continue;
+        plan->fields[k].key = (struct cp_slice){p, put_key(p, f->name)};
+        p += plan->fields[k].key.n;
+    }
+    return plan;
+}
+
+static void plan_free(struct cp_json_plan *plan)
+{
+    free(plan->fields);
+    free(plan->last);
+    free(plan->keys);
+    free(plan);
+}
+
+static void forget_plans(struct cp_json_writer *w)
+{
+    for (size_t k = 0; k < w->n_plans; k++)
+        plan_free(w->plans[k]);
+    w->n_plans = 0;
+    w->last = NULL;
+}
+
+static struct cp_json_plan *plan_for(struct cp_json_writer *w, const struct cp_shape *shape)
+{
+    if (w->last && w->last->serial == shape->serial)
+        return w->last;
+    for (size_t k = 0; k < w->n_plans; k++)
+        if (w->plans[k]->serial == shape->serial)
+            return w->last = w->plans[k];
+    if (w->n_plans == MAX_PLANS)
+        forget_plans(w);
+    w->plans = cp_xgrow(w->plans, w->n_plans, &w->cap_plans, sizeof *w->plans);
+    return w->last = w->plans[w->n_plans++] = plan_new(shape);
+}
+
+int cp_json_encode_open(void *writer, struct cp_heap *heap, struct cp_err *err)
+{
+    (void)heap;
+    (void)err;
+    *(struct cp_json_writer *)writer = (struct cp_json_writer){0};
+    return 0;
+}
+
+void cp_json_encode_close(void *writer)
+{
+    struct cp_json_writer *w = writer;
+
+    forget_plans(w);
+    free(w->plans);
+    free(w->members);
+    *w = (struct cp_json_writer){0};
+}
+
+/* ---- Fields ---- */
+
+/* `,"name":` or, for the first member, without the comma. */
+static inline void put_plan_key(struct cp_out *o, struct cp_slice key, bool is_first)
+{
+    const char *p = key.p + is_first;
+    size_t n = key.n - is_first;
+
+    if (__builtin_expect(n > 32, 0)) {
+        cp_out_put(o, p, n);
+        return;
+    }
+    memcpy(cp_out_room(o, n), p, 32);
+    o->p += n;
+}
+
+static inline void put_field(struct cp_out *o, struct cp_slice key, const struct cp_value *v, bool *is_first)
+{
+    put_plan_key(o, key, *is_first);
+    *is_first = false;
+    cp_json_put(o, v);
+}
+
+/* The value that field f of record i has in its column; NULL when it is not to be written from there. */
+static const struct cp_value *column_value(const struct cp_shape_field *f, const struct cp_batch *b, uint32_t i)
+{
+    if (f->slot < 0)
+        return NULL;
+    const struct cp_value *v = &b->col[f->slot][i];
+    return v->kind == CP_MISSING ? NULL : v;
+}
+
+/* The last member of record i's own bytes under a key. */
+static struct cp_value own_member(const struct cp_shape *shape, const struct cp_batch *b, uint32_t i, struct cp_slice key)
+{
+    struct cp_value found = {.kind = CP_MISSING};
+    struct cp_slice raw;
+    struct cp_walk w;
+
+    if (!shape->format || !shape->format->walk || !b->block)
+        return found;
+    raw = cp_batch_raw(b, i);
+    shape->format->walk(shape->decoder, b->input, raw.p, raw.n, &w);
+    while (shape->format->next(&w))
+        if (cp_json_key_is(w.key, w.key_escape == CP_ESC_JSON, key))
+            found = w.value;
+    return found;
+}
+
+static void put_closed(const struct cp_json_plan *plan, const struct cp_batch *b, uint32_t i, struct cp_out *o)
+{
+    bool is_first = true;
+
+    cp_out_byte(o, '{');
+    for (size_t k = 0; k < plan->n; k++) {
+        const struct cp_shape_field *f = plan->fields[k].field;
+        const struct cp_value *v = column_value(f, b, i);
+        struct cp_value own;
+        if (!f->name.p)
+            continue;
+        if (f->slot < 0 && f->key.p) {
+            own = own_member(plan->shape, b, i, f->key);
+            v = own.kind == CP_MISSING ? NULL : &own;
+        }
+        if (v)
+            put_field(o, plan->fields[k].key, v, &is_first);
+    }
+    cp_out_byte(o, '}');
+}
+
+/* ---- Edits ---- */
+
+/* The field of the plan that is about a member of the record's bytes, or NONE. */
+static size_t find_edit(const struct cp_json_plan *plan, struct cp_slice key, bool escaped)
+{
+    for (size_t k = 0; k < plan->n; k++) {
+        const struct cp_shape_field *f = plan->fields[k].field;
+        if (f->key.p && cp_json_key_is(key, escaped, f->key))
+            return k;
+    }
+    return NONE;
+}
+
+/* Whether a member that field k is about leaves. */
+static bool is_kept(const struct cp_json_plan *plan, size_t k, const struct cp_batch *b, uint32_t i)
+{
+    const struct cp_shape_field *f = plan->fields[k].field;
+
+    return f->name.p && (f->slot < 0 || b->col[f->slot][i].kind != CP_MISSING);
+}
+
+/* The fields that take no member's place: new ones, and those whose member this record does not have. */
+static void put_appended(const struct cp_json_plan *plan, const struct cp_batch *b, uint32_t i, bool *is_first,
+                         struct cp_out *o)
+{
+    for (size_t k = 0; k < plan->n; k++) {
+        const struct cp_shape_field *f = plan->fields[k].field;
+        const struct cp_value *v = column_value(f, b, i);
+        if (f->name.p && v && (!f->key.p || plan->last[k] == NONE))
+            put_field(o, plan->fields[k].key, v, is_first);
+    }
+}
+
+static void begin_edits(struct cp_json_plan *plan)
+{
+    for (size_t k = 0; k < plan->n; k++)
+        plan->last[k] = NONE;
+}
+
+/* Lists the members of an object and notes for each edit the last one. */
+static size_t list_members(struct cp_json_writer *w, struct cp_json_plan *plan, const struct cp_value *object)
+{
+    struct cp_json_iter it;
+    size_t n = 0;
+
+    begin_edits(plan);
+    cp_json_iter_init(&it, object);
+    while (cp_json_iter_next(&it)) {
+        w->members = cp_xgrow(w->members, n, &w->cap_members, sizeof *w->members);
+        struct cp_json_member *m = &w->members[n];
+        *m = (struct cp_json_member){.key_at = it.key_at,
+                                     .key_end = it.key.p + it.key.n + 1,
+                                     .value_at = it.value_at,
+                                     .value_end = it.value_end,
+                                     .edit = find_edit(plan, it.key, it.key_is_escaped)};
+        if (m->edit != NONE)
+            plan->last[m->edit] = n;
+        n++;
+    }
+    return n;
+}
+
+static void put_between(struct cp_out *o, const char **from, const char *to)
+{
+    cp_out_put(o, *from, (size_t)(to - *from));
+    *from = to;
+}
+
+/* A member that stays, with the edit that is about it. *from is how far the record has been copied. */
+static void put_edited(const struct cp_json_plan *plan, const struct cp_json_member *m, const struct cp_batch *b,
+                       uint32_t i, const char **from, struct cp_out *o)
+{
+    const struct plan_field *p = &plan->fields[m->edit];
+    const struct cp_value *v = column_value(p->field, b, i);
+
+    if (!cp_slice_equal(p->field->name, p->field->key)) {
+        put_between(o, from, m->key_at);
+        cp_out_put(o, p->key.p + 1, p->key.n - 2);
+        *from = m->key_end;
+    }
+    if (v) {
+        put_between(o, from, m->value_at);
+        cp_json_put(o, v);
+        *from = m->value_end;
+    }
+}
+
+/* Rule 17. A member that goes takes the comma before it along, or, when none is left before it, all up to the next key. */
+static void put_spliced(struct cp_json_writer *w, struct cp_json_plan *plan, const struct cp_batch *b, uint32_t i,
+                        const struct cp_value *object, struct cp_slice raw, struct cp_out *o)
+{
+    size_t n = list_members(w, plan, object);
+    const char *from = raw.p;
+    bool is_first = true;
+
+    for (size_t k = 0; k < n; k++) {
+        const struct cp_json_member *m = &w->members[k];
+        if (m->edit == NONE || (plan->last[m->edit] == k && is_kept(plan, m->edit, b, i))) {
+            is_first = false;
+            if (m->edit != NONE)
+                put_edited(plan, m, b, i, &from, o);
+        } else if (is_first) {
+            put_between(o, &from, m->key_at);
+            from = k + 1 < n ? m[1].key_at : m->value_end;
+        } else {
+            put_between(o, &from, m[-1].value_end);
+            from = m->value_end;
+        }
+    }
+    put_between(o, &from, n > 0 ? w->members[n - 1].value_end : object->p + 1);
+    put_appended(plan, b, i, &is_first, o);
+    put_between(o, &from, raw.p + raw.n);
+}
+
+/* One member of other bytes than JSON. A key that comes again has been written at its first place. */
+static void put_walked(struct cp_json_plan *plan, const struct cp_walk *w, const struct cp_batch *b, uint32_t i,
+                       bool *is_first, struct cp_out *o)
+{
+    size_t k = find_edit(plan, w->key, w->key_escape == CP_ESC_JSON);
+
+    if (k != NONE) {
+        bool is_again = plan->last[k] != NONE;
+        const struct cp_value *v = column_value(plan->fields[k].field, b, i);
+        plan->last[k] = 0;
+        if (!is_again && is_kept(plan, k, b, i))
+            put_field(o, plan->fields[k].key, v ? v : &w->value, is_first);
+        return;
+    }
+    if (!*is_first)
+        cp_out_byte(o, ',');
+    *is_first = false;
+    cp_json_put_key(o, w->key, w->key_escape);
+    cp_out_byte(o, ':');
+    cp_json_put(o, &w->value);
+}
+
+static void put_walk(struct cp_json_plan *plan, const struct cp_batch *b, uint32_t i, struct cp_out *o)
+{
+    const struct cp_format *format = plan->shape->format;
+    struct cp_slice raw = cp_batch_raw(b, i);
+    bool is_first = true;
+    struct cp_walk w;
+
+    begin_edits(plan);
+    cp_out_byte(o, '{');
+    format->walk(plan->shape->decoder, b->input, raw.p, raw.n, &w);
+    while (format->next(&w))
+        put_walked(plan, &w, b, i, &is_first, o);
+    put_appended(plan, b, i, &is_first, o);
+    cp_out_byte(o, '}');
+}
+
+static void put_line(struct cp_json_plan *plan, const struct cp_batch *b, uint32_t i, struct cp_out *o)
+{
+    struct cp_slice raw = cp_batch_raw(b, i);
+    struct cp_walk w = {.key = CP_SLICE("line"), .value = cp_text(raw.p, raw.n)};
+    bool is_first = true;
+
+    begin_edits(plan);
+    cp_out_byte(o, '{');
+    put_walked(plan, &w, b, i, &is_first, o);
+    put_appended(plan, b, i, &is_first, o);
+    cp_out_byte(o, '}');
+}
+
+static void put_splice(struct cp_json_writer *w, struct cp_json_plan *plan, const struct cp_batch *b, uint32_t i,
+                       struct cp_out *o)
+{
+    struct cp_slice raw = cp_batch_raw(b, i);
+    const char *p = cp_json_skip_blanks(raw.p, raw.p + raw.n), *end = raw.p + raw.n;
+
+    while (end > p && cp_json_is_blank(end[-1]))
+        end--;
+    if (p == end || *p != '{') { /* the field `value` of an object that is made now */
+        put_walk(plan, b, i, o);
+        return;
+    }
+    struct cp_value object = cp_span(CP_OBJECT, p, (size_t)(end - p));
+    put_spliced(w, plan, b, i, &object, cp_record_own(b, i), o);
+}
+
+/* ---- Records ---- */
+
+static bool has_failed(const struct cp_shape *shape, const struct cp_batch *b, uint32_t i)
+{
+    return shape->failed_slot >= 0 && b->col[shape->failed_slot][i].kind != CP_MISSING;
+}
+
+/* A record whose bytes are none of its format: its line, and why. */
+static void put_failed(const struct cp_shape *shape, const struct cp_batch *b, uint32_t i, struct cp_out *o)
+{
+    struct cp_value line = {.kind = CP_MISSING};
+
+    if (shape->line_slot >= 0)
+        line = b->col[shape->line_slot][i];
+    cp_out_byte(o, '{');
+    if (line.kind != CP_MISSING) {
+        cp_out_puts(o, CP_SLICE("\"line\":"));
+        cp_json_put(o, &line);
+        cp_out_byte(o, ',');
+    }
+    cp_out_puts(o, CP_SLICE("\"_error\":"));
+    cp_json_put(o, &b->col[shape->failed_slot][i]);
+    cp_out_byte(o, '}');
+}
+
+static void put_record(struct cp_json_writer *w, struct cp_json_plan *plan, const struct cp_batch *b, uint32_t i,
+                       struct cp_out *o)
+{
+    if (__builtin_expect(has_failed(plan->shape, b, i), 0)) {
+        put_failed(plan->shape, b, i, o);
+        return;
+    }
+    switch (plan->way) {
+    case OWN_BYTES:
+        cp_out_puts(o, cp_record_own(b, i));
+        return;
+    case SPLICE:
+        put_splice(w, plan, b, i, o);
+        return;
+    case CLOSED:
+        put_closed(plan, b, i, o);
+        return;
+    case WALK:
+        put_walk(plan, b, i, o);
+        return;
+    case LINE:
+        put_line(plan, b, i, o);
+        return;
+    }
+}
+
+void cp_json_put_record(struct cp_json_writer *w, const struct cp_batch *b, uint32_t i, struct cp_out *out)
+{
+    put_record(w, plan_for(w, b->shape), b, i, out);
+}
+
+/* Copies the records of sel[0..n) that stand one behind the other in the block, newlines and all; returns how many. At
+ * least one. */
+static size_t put_run(const struct cp_batch *b, const uint16_t *sel, size_t n, struct cp_out *o)
+{
+    struct cp_slice own = cp_record_own(b, sel[0]);
+    const char *start = own.p, *end = own.p + own.n;
+    size_t k = 1;
+
+    for (; k < n && *end == '\n' && (const char *)b->block->data + b->rec[sel[k]].off == end + 1; k++) {
+        own = cp_record_own(b, sel[k]);
+        end = own.p + own.n;
+    }
+    cp_out_put(o, start, (size_t)(end - start));
+    cp_out_byte(o, '\n');
+    return k;
+}
+
+const char *cp_json_encode(void *writer, const struct cp_batch *b, const uint16_t *sel, size_t n, struct cp_out *out,
+                           size_t *done)
+{
+    struct cp_json_writer *w = writer;
+    struct cp_json_plan *plan = plan_for(w, b->shape);
+    size_t k = 0;
+
+    *done = n;
+    if (plan->way == OWN_BYTES && plan->shape->failed_slot < 0)
+        while (k < n)
+            k += put_run(b, sel + k, n - k, out);
+    for (; k < n; k++) {
+        put_record(w, plan, b, sel[k], out);
+        cp_out_byte(out, '\n');
+    }
+    return NULL;
+}
