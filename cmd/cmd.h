@@ -52,6 +52,8 @@ struct cmd {
 extern const struct cmd *const cmds[]; /* NULL-terminated */
 extern const struct cmd cmd_run, cmd_help, cmd_version;
 const struct cmd *cmd_find(const char *name);
+/* `chanpipe PIPELINE …`: run without its name. */
+int cmd_run_short(int argc, char **argv);
 
 /* Parses argv[1..] into the struct at `values`; operands are put into *operands, in order (the array
  * is argv itself). Options may stand anywhere before `--`. True: go on; false: *status is the exit
@@ -152,8 +154,17 @@ int cmd_report(struct cmd_pipeline *p, bool color, bool quiet);
 /* Folders where pipelines are looked for by name, first to last; in the heap, NULL-terminated. */
 const char **cmd_pipeline_folders(struct cp_heap *heap);
 
-/* The name of the nearest command or pipeline, in the heap, or NULL. */
-const char *cmd_nearest_name(const char *word, struct cp_heap *heap);
+
+/* The pipelines in these folders, sorted by name; of two with one name that of the earlier folder. In
+ * the heap. */
+struct cmd_found {
+    const char *name, *path;
+};
+size_t cmd_pipelines_find(struct cp_heap *heap, struct cmd_found **found);
+
+/* The bytes of a file (path "-": standard input), in the heap, at most `most` of them. -1: err is set. */
+int cmd_read_file(const char *path, size_t most, struct cp_heap *heap, struct cp_slice *text,
+                  struct cp_err *err);
 
 /* Variables of -D and the file's `vars`, the environment, and the time. */
 struct cmd_vars {

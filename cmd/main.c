@@ -2,7 +2,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -65,11 +64,11 @@ static int dispatch(int argc, char **argv)
         return cmd_hint(CP_EXIT_USAGE, "`chanpipe help` shows the commands and some examples");
     }
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
-        return cmd_help.main(argc - 1, (char *[]){"help", NULL});
+        return cmd_help.main(argc - 1, argv + 1);
     if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0)
         return cmd_version.main(argc - 1, argv + 1);
     const struct cmd *c = cmd_find(argv[1]);
-    return c ? c->main(argc - 1, argv + 1) : cmd_run.main(argc, argv);
+    return c ? c->main(argc - 1, argv + 1) : cmd_run_short(argc, argv);
 }
 
 int main(int argc, char **argv)

@@ -24,6 +24,7 @@
 #include "base/err.h"
 #include "base/option.h"
 #include "data/batch.h"
+#include "data/keeper.h"
 #include "expr/expr.h"
 #include "expr/scope.h"
 #include "format/format.h"
@@ -140,6 +141,9 @@ int cp_plan_bind(struct cp_planner *p, struct cp_expr *x);
 struct cp_ref cp_plan_read(struct cp_planner *p, const struct cp_path *path, struct cp_pos pos);
 /* The stage takes memory in the batch's arena: batches get one, and the pool one batch more. */
 void cp_plan_makes_text(struct cp_planner *p);
+/* The stage keeps records (data/keeper.h) and gives them back with cp_stage_give: its pool gets blocks for them. It has
+ * CP_STAGE_MAKES. What it holds at most is told with cp_plan_memory. */
+void cp_plan_keeps_records(struct cp_planner *p);
 /* What a writer sees in the records of this scope; asks parsers for all fields that a writer writes. Constant. */
 struct cp_shape *cp_plan_shape(struct cp_planner *p);
 /* Called when the whole plan stands (all fields that anybody reads are known), before open; in the order of the stages. */
@@ -190,6 +194,7 @@ struct cp_stage {
     size_t max_line;       /* bytes a text may have */
     size_t records;        /* of a batch, at most */
     bool makes_text;
+    bool keeps_records;    /* cp_plan_keeps_records */
     bool reports_values;   /* somebody looks at account.values */
     struct cp_shape *shape; /* of what leaves it; NULL: as it came */
     uint16_t *live;        /* slots that have been filled when a batch arrives here */
@@ -220,6 +225,11 @@ bool cp_emit(struct cp_stage *s, struct cp_batch *b);
 
 /* A batch of the stage's own pool, numbered; blocks until one is free. Sources and CP_STAGE_MAKES. */
 struct cp_batch *cp_stage_batch(struct cp_stage *s);
+
+/* Gives a kept record back: adds it to the batch at hand, which is sent when it is full. False: nobody wants more. To be
+ * ended by cp_stage_give_end, which sends the last batch. */
+bool cp_stage_give(struct cp_stage *s, struct cp_keeper *k, const char *record);
+bool cp_stage_give_end(struct cp_stage *s, struct cp_keeper *k);
 
 /* The evaluator of the stage's thread, ready for batch b, without errors. */
 struct cp_eval *cp_stage_eval(struct cp_stage *s, struct cp_batch *b);

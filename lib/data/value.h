@@ -127,8 +127,8 @@ bool cp_value_text(const struct cp_value *v, struct cp_arena *a, struct cp_slice
 bool cp_value_truth(const struct cp_value *v);
 
 /* Equality and order of expressions (semantics 19-23, 26, 52). Null equals null; an order with null is the caller's
- * business. cp_value_compare returns <0, 0, >0; it needs scratch only for escaped text (arena may be NULL if neither is).
- * CP_UNORDERED where the two cannot be ordered (a list against a number …) or the arena is full (*full is set). */
+ * business. cp_value_compare returns -1, 0, 1 or CP_UNORDERED: null against something else, or two that cannot be ordered
+ * (a list against a number …). Escaped texts are compared as they are decoded: scratch is not used and may be NULL. */
 enum { CP_UNORDERED = 2 };
 int cp_value_compare(const struct cp_value *a, const struct cp_value *b, const struct cp_time_zone *zone,
                      struct cp_arena *scratch);

@@ -28,6 +28,7 @@ struct cp_path {
     struct cp_slice text; /* the canonical spelling; also the field's name as a literal key: `user.id` */
     struct cp_step *steps;
     size_t n;
+    bool is_own; /* written with a leading dot: a field of the record, never one of ours (`._time`) */
 };
 
 enum { CP_NO_SLOT = -1 };
@@ -37,11 +38,14 @@ enum { CP_NO_SLOT = -1 };
  *   slot < 0, root >= 0     the value is inside the JSON object or list in column root (the steps after the first), unless
  *                           column literal (>= 0) has a value: a literal key `a.b` goes before b in a
  *   all < 0                 there is no such field: null
- *   meta                    _raw _file _line _offset _time */
+ *   meta                    _raw _file _line _offset _time; _time is the first of columns times[] (CP_NO_SLOT: none) that
+ *                           has a value, as a time */
+enum { CP_TIME_FIELDS = 4 };
 enum cp_meta { CP_META_NONE, CP_META_RAW, CP_META_FILE, CP_META_LINE, CP_META_OFFSET, CP_META_TIME };
 struct cp_ref {
     int slot, literal, root;
     enum cp_meta meta;
+    int times[CP_TIME_FIELDS];
     const struct cp_path *path;
 };
 
@@ -106,6 +110,13 @@ void cp_scope_close(struct cp_scope *s);
 
 /* The slot of field i; asks the parser for it when nobody has yet. */
 int cp_scope_slot(struct cp_scope *s, size_t i);
+
+/* Asks a parser for the column of a path, literal key first; the same path gets the same column. */
+int cp_wants_slot(struct cp_wants *w, const struct cp_path *path, struct cp_heap *heap, size_t *n_slots);
+/* The want that fills a column, or NULL: the column comes from elsewhere. */
+const struct cp_want *cp_wants_find(const struct cp_wants *w, int slot);
+
+bool cp_path_equal(const struct cp_path *a, const struct cp_path *b);
 
 /* A path from its text: the parser of names that expressions use is cp_expr's; this makes a one-step literal path. */
 struct cp_path *cp_path_literal(struct cp_heap *heap, struct cp_slice name);

@@ -38,7 +38,7 @@ void cp_fields_open(struct cp_fields *f, const struct cp_wants *wants, const str
                     struct cp_heap *heap)
 {
     *f = (struct cp_fields){
-        .v = cp_heap_take(heap, wants->n * sizeof(*f->v)),
+        .v = cp_heap_take(heap, (wants->n + 1) * sizeof(*f->v)),
         .missing = cp_heap_take(heap, wants->n * sizeof(*f->missing)),
     };
     for (size_t k = 0; k < wants->n; k++) {
@@ -48,6 +48,7 @@ void cp_fields_open(struct cp_fields *f, const struct cp_wants *wants, const str
         else
             f->missing[f->n_missing++] = wants->v[k].slot;
     }
+    f->v[f->n] = (struct cp_field_want){CP_NO_FIELD, CP_NO_SLOT};
 }
 
 void cp_fields_open_fixed(struct cp_fields *f, const struct cp_wants *wants, const char *const *names,

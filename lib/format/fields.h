@@ -15,8 +15,9 @@ struct cp_field_want {
     uint32_t field;
     int slot;
 };
+#define CP_NO_FIELD UINT32_MAX
 struct cp_fields {
-    struct cp_field_want *v; /* in the order of the fields; the same field may come twice */
+    struct cp_field_want *v; /* in the order of the fields; one may come twice; ended by CP_NO_FIELD */
     size_t n;
     int *missing;            /* slots of wants that no record of this format can have */
     size_t n_missing;

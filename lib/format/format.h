@@ -121,6 +121,9 @@ struct cp_format {
      * sel + *done + 1. *done is set in both cases. Never blocks except in out->write. */
     const char *(*encode)(void *encoder, const struct cp_batch *b, const uint16_t *sel, size_t n, struct cp_out *out,
                           size_t *done);
+    /* Members of records that were left out because they have no column (semantics 38): how many, and the name of the
+     * first. NULL: never. */
+    uint64_t (*left_out)(const void *encoder, struct cp_slice *first);
     /* The end of all records (table: the rest of its screenful). */
     int (*encode_end)(void *encoder, struct cp_out *out);
     void (*encode_close)(void *encoder);

@@ -26,7 +26,7 @@
 #include <stdint.h>
 
 #include "../base/arena.h"
-#include "../data/value.h"
+#include "../data/batch.h"
 
 enum { CP_JSON_DEPTH = 1024 };
 
@@ -147,20 +147,28 @@ static inline const char *cp_json_skip_blanks(const char *p, const char *end)
 
 /* ---- Values that span lines: frame document ---- */
 
-/* Where the scan stands between two calls. Zero is the start of an input. */
+/* Where the search stands. Zero is the start of an input. Nothing else is remembered: any split of the input gives the same
+ * documents. */
 struct cp_json_framer {
-    uint32_t depth;
-    uint8_t state;   /* between documents, in brackets, in a string at the top, in a word or number at the top */
-    bool in_string;  /* in brackets */
-    bool is_escaped; /* the last byte seen was a backslash that escapes the next */
+    uint32_t depth;  /* of open brackets */
+    uint8_t inside;  /* what the last byte seen stands in: enum in json_frame.c */
+    bool is_escaped; /* it is a backslash that escapes the next */
+    size_t searched; /* cp_json_cut: bytes of the unfinished document that have been seen */
 };
 
-/* Looks for the end of the first document in p[0..n), the bytes behind those of the call before. Documents are values with
- * or without blanks between them (`{} {}`, `{}{}`, `1\n2`); whether they are valid is the decoder's business, but after
- * a bracket too many or a stray comma the document ends at the end of the line. *start is where the document starts, when
- * it starts in these bytes (blanks before it belong to no document), else it is left alone. Returns the offset behind the
- * document's last byte, *found true, and the framer is ready for the next; or n and *found false when more bytes are
- * needed. at_end: no bytes follow: a document that is not closed ends at n; *found is false when there were only blanks. */
-size_t cp_json_frame(struct cp_json_framer *f, const char *p, size_t n, bool at_end, size_t *start, bool *found);
+/* Looks for the end of a document in p[0..n), the bytes behind those of the call before. Documents are values with or
+ * without blanks between them (`{} {}`, `{}{}`, `1\n2`). Whether they are valid is the decoder's business: brackets are
+ * counted whatever their kind, and outside of them a run of other bytes than blanks, quotes and opening brackets is one
+ * document. Returns the offset behind the document's last byte and *found true, and the framer is ready for the next
+ * document; else n and *found false. *start is set when the document starts in these bytes (blanks before it belong to
+ * none). A word at the top ends only before the byte behind it, so at the end of the input the caller takes what has
+ * started as a document: cp_json_cut does. CP_PAD bytes behind must be readable. */
+size_t cp_json_frame(struct cp_json_framer *f, const char *p, size_t n, size_t *start, bool *found);
+
+/* The same calls for sources as cp_frame_cut and cp_frame_skip (frame.h), with the same contract: records are documents
+ * without the blanks around them; at_end: one that is not closed is a record too. */
+size_t cp_json_cut(struct cp_json_framer *f, const uint8_t *data, size_t from, size_t to, bool at_end,
+                   struct cp_record *out, size_t max, size_t *next);
+size_t cp_json_cut_skip(struct cp_json_framer *f, const uint8_t *data, size_t from, size_t to, bool *done);
 
 #endif

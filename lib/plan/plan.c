@@ -436,6 +436,20 @@ static bool is_origin(const struct cp_stage *s)
     return s->type->kind == CP_SOURCE || s->type->flags & CP_STAGE_MAKES;
 }
 
+/* Blocks for a stage that gives kept records back. They hold what the batches they came in held of a record. */
+static void plan_kept_blocks(struct cp_plan *plan, size_t k, struct cp_pool_size *size)
+{
+    size_t above = k - 1;
+
+    while (!is_origin(plan->stages[above]))
+        above--;
+    size->blocks = size->batches;
+    size->block_size = plan->block_size;
+    size->large_blocks = 2;
+    size->max_record = cp_keeper_max_record(&plan->stages[above]->pool_size);
+    size->origins = true;
+}
+
 /* The pool of origin k: one batch for every place that can hold one at a time, down to the next origin. */
 static void plan_pool(struct cp_plan *plan, size_t k)
 {
@@ -459,6 +473,8 @@ static void plan_pool(struct cp_plan *plan, size_t k)
         size->block_size = plan->block_size;
         size->large_blocks = 2;
     }
+    if (s->keeps_records)
+        plan_kept_blocks(plan, k, size);
 }
 
 static void plan_sizes(struct walk *w)

@@ -35,8 +35,9 @@ void cp_stage_record_error(struct cp_stage *s, const struct cp_batch *b, uint32_
 {
     if (s->first_error[0])
         return;
-    if (b->input)
-        keep_first(s, b->input->name, cp_batch_line(b, i), reason);
+    const struct cp_input *in = cp_batch_input(b, i);
+    if (in)
+        keep_first(s, in->name, cp_batch_line(b, i), reason);
     else
         keep_first(s, NULL, 0, reason);
 }
@@ -146,4 +147,26 @@ enum cp_outcome cp_stage_pass(struct cp_stage *s, struct cp_batch *b, struct cp_
     b->n_sel = (uint32_t)kept;
     s->account.filtered += n - kept - (s->account.errored - errored);
     return step;
+}
+
+/* ---- Kept records ---- */
+
+bool cp_stage_give(struct cp_stage *s, struct cp_keeper *k, const char *record)
+{
+    if (!k->to)
+        k->to = cp_stage_batch(s);
+    if (cp_keeper_read(k, k->to, record))
+        return true;
+    if (!cp_stage_give_end(s, k))
+        return false;
+    k->to = cp_stage_batch(s);
+    return cp_keeper_read(k, k->to, record);
+}
+
+bool cp_stage_give_end(struct cp_stage *s, struct cp_keeper *k)
+{
+    struct cp_batch *b = k->to;
+
+    k->to = NULL;
+    return !b || cp_emit(s, b);
 }

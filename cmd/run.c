@@ -1,0 +1,282 @@
+/* run.c: runs a pipeline. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../lib/base/moment.h"
+#include "cmd.h"
+
+struct run_options {
+    struct cmd_input input;
+    const char *format, *workers, *account;
+    bool quiet, verbose, stats, strict, exit_empty, no_prefilter;
+    int64_t grace;
+};
+
+static const struct cmd_option options[] = {
+    {'o', NULL, CMD_TEXT, offsetof(struct run_options, format), "FORMAT",
+     "output as json, logfmt, csv, tsv, table or raw; default: table for aggregates on a terminal, raw when "
+     "nothing was parsed, else json"},
+    CMD_INPUT_OPTIONS(struct run_options, input),
+    {'q', "quiet", CMD_FLAG, offsetof(struct run_options, quiet), NULL,
+     "no warnings and no summary of records that failed"},
+    {'v', "verbose", CMD_FLAG, offsetof(struct run_options, verbose), NULL,
+     "say what was chosen by default"},
+    {'s', "stats", CMD_FLAG, offsetof(struct run_options, stats), NULL,
+     "a table of what each stage did, at the end"},
+    {0, "account", CMD_TEXT, offsetof(struct run_options, account), "FILE",
+     "write where every record went to FILE, one JSON object per stage; - is standard error"},
+    {0, "strict", CMD_FLAG, offsetof(struct run_options, strict), NULL,
+     "status 3 when any record failed"},
+    {'x', "exit-empty", CMD_FLAG, offsetof(struct run_options, exit_empty), NULL,
+     "status 1 when no record reached a sink"},
+    {0, "grace", CMD_DURATION, offsetof(struct run_options, grace), "DURATION",
+     "time to finish after SIGINT or SIGTERM, default 5s"},
+    {0, "no-prefilter", CMD_FLAG, offsetof(struct run_options, no_prefilter), NULL,
+     "parse every record, also those that no filter can pass"},
+    {'w', "workers", CMD_TEXT, offsetof(struct run_options, workers), "N|auto",
+     "threads per stage; this version has one"},
+    {0},
+};
+
+/* A run from the command line to the exit status. */
+struct run {
+    struct run_options o;
+    struct cmd_texts files;
+    struct cmd_pipeline pipeline;
+    struct cmd_vars vars;
+    struct cp_expr_names names;
+    struct cp_plan plan;
+    struct cp_run_result result;
+    FILE *account;
+};
+
+/* ---- Before ---- */
+
+static int check_workers(const char *workers)
+{
+    if (!workers || strcmp(workers, "1") == 0 || strcmp(workers, "auto") == 0)
+        return 0;
+    if (workers[0] == '\0' || strspn(workers, "0123456789") != strlen(workers) || workers[0] == '0') {
+        cmd_fail(CP_EXIT_USAGE, "-w cannot be %s", workers[0] ? workers : "empty");
+        return cmd_hint(CP_EXIT_USAGE, "a number from 1 on, or auto");
+    }
+    cmd_fail(CP_EXIT_USAGE, "more than one worker per stage is not available in this version");
+    return cmd_hint(CP_EXIT_USAGE, "leave out -w %s: each stage has a thread of its own", workers);
+}
+
+static int open_account(struct run *r)
+{
+    const char *path = r->o.account;
+
+    if (!path)
+        return 0;
+    r->account = strcmp(path, "-") == 0 ? stderr : fopen(path, "we");
+    if (!r->account)
+        return cmd_fail(CP_EXIT_IO, "cannot open %s for the account: %s", path, strerror(errno));
+    return 0;
+}
+
+static struct cp_plan_options plan_options(const struct run *r)
+{
+    return (struct cp_plan_options){
+        .format = r->o.format,
+        .operands = r->files.v,
+        .n_operands = r->files.n,
+        .names = &r->names,
+        .is_terminal = isatty(STDOUT_FILENO),
+        .no_prefilter = r->o.no_prefilter,
+        .counts_errors = r->o.strict || r->o.account,
+        .counts_values = r->o.stats,
+    };
+}
+
+/* Reads and plans; every mistake of the pipeline is shown at once. */
+static int make_plan(struct run *r)
+{
+    struct cp_plan_options po = plan_options(r);
+    int rc = cmd_test_settings(&po);
+
+    if (rc == 0)
+        rc = cmd_vars_init(&r->vars, &r->names, &r->pipeline, &r->o.input.defs);
+    if (rc != 0)
+        return rc;
+    if (r->pipeline.is_read)
+        cp_plan_make(&r->plan, &r->pipeline.doc, &po, &r->pipeline.diags);
+    rc = cmd_report(&r->pipeline, cmd_has_color(r->o.input.color), r->o.quiet);
+    return rc == 0 ? cmd_vars_check(&r->vars) : rc;
+}
+
+/* The sink would find the descriptor that stands for the closed one. */
+static int check_stdout(const struct cp_plan *plan)
+{
+    if (cmd_stdout_is_closed && strcmp(plan->stages[plan->n - 1]->type->name, "stdout") == 0)
+        return cmd_fail(CP_EXIT_IO, "cannot write standard output: it is closed");
+    return 0;
+}
+
+/* ---- After ---- */
+
+/* Ends the process as the signal would have. */
+static int end_by_signal(int signo)
+{
+    sigset_t set;
+
+    sigemptyset(&set);
+    sigaddset(&set, signo);
+    signal(signo, SIG_DFL);
+    raise(signo);
+    pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+    return 128 + signo;
+}
+
+/* Threads still run: nothing may be touched that they use. */
+static int leave(const struct run *r)
+{
+    size_t batches = 0;
+
+    for (size_t i = 0; i < r->plan.n; i++)
+        if (r->plan.stages[i]->pool)
+            batches += cp_pool_in_flight(r->plan.stages[i]->pool);
+    cmd_say("ended by SIG%s before everything was written: %zu batch%s of at most %zu records %s not delivered",
+             sigabbrev_np(r->result.signal), batches, batches == 1 ? "" : "es", r->plan.batch_records,
+             batches == 1 ? "was" : "were");
+    return end_by_signal(r->result.signal);
+}
+
+static int write_account(struct run *r)
+{
+    if (!r->account)
+        return 0;
+    bool is_good = cmd_report_account(r->account, &r->plan);
+    int sys = errno;
+    if (r->account != stderr && fclose(r->account) != 0) {
+        sys = is_good ? errno : sys;
+        is_good = false;
+    }
+    r->account = NULL;
+    return is_good ? 0 : cmd_fail(CP_EXIT_IO, "cannot write %s: %s", r->o.account, strerror(sys));
+}
+
+static uint64_t count_failed(const struct cp_plan *plan)
+{
+    uint64_t n = 0;
+    for (size_t i = 0; i < plan->n; i++)
+        n += plan->stages[i]->account.errored + plan->stages[i]->account.warned;
+    return n;
+}
+
+static uint64_t count_written(const struct cp_plan *plan)
+{
+    uint64_t n = 0;
+    for (size_t i = 0; i < plan->n; i++)
+        if (plan->stages[i]->type->kind == CP_SINK)
+            n += plan->stages[i]->account.out;
+    return n;
+}
+
+/* The summary, the tables and the account. When the reader of standard output left, only what was
+ * asked for is said. */
+static int report(struct run *r)
+{
+    const struct cp_err *err = &r->result.err;
+    const char *shown = err->exit == CP_EXIT_RECORDS ? r->result.err_stage : NULL;
+    bool is_silent = r->o.quiet || r->result.signal == SIGPIPE;
+    struct cp_err account = {0};
+
+    if (err->exit != CP_EXIT_OK)
+        cmd_fail_err(r->result.err_stage, err);
+    if (!is_silent)
+        cmd_report_errors(&r->plan, shown);
+    if (r->o.stats)
+        cmd_report_stats(&r->plan, r->result.wall_ns);
+    int status = write_account(r);
+    if (cp_run_check_account(&r->plan, &account) < 0) {
+        status = cmd_fail_err(NULL, &account);
+        cmd_hint(status, "this is a fault of chanpipe: please report it with the pipeline");
+    }
+    return err->exit != CP_EXIT_OK ? (int)err->exit : status;
+}
+
+/* What the run was good for, when nothing went wrong with it. */
+static int status_of_records(const struct run *r)
+{
+    if (r->o.strict && count_failed(&r->plan) > 0)
+        return CP_EXIT_RECORDS;
+    if (r->o.exit_empty && count_written(&r->plan) == 0)
+        return CP_EXIT_EMPTY;
+    return 0;
+}
+
+static int finish(struct run *r)
+{
+    int status = report(r), signo = r->result.signal;
+
+    if (status == 0 && signo == 0)
+        status = status_of_records(r);
+    cp_run_close(&r->plan);
+    return status == 0 && signo != 0 ? end_by_signal(signo) : status;
+}
+
+/* ---- All of it ---- */
+
+static int run_plan(struct run *r)
+{
+    struct cp_run_options o = {.grace = r->o.grace, .handles_signals = true};
+    int rc = check_stdout(&r->plan);
+
+    if (rc == 0)
+        rc = open_account(r);
+    if (rc != 0)
+        return rc;
+    if (r->o.verbose)
+        cmd_report_choices(&r->plan);
+    cp_run(&r->plan, &o, &r->result);
+    return r->result.is_cut ? leave(r) : finish(r);
+}
+
+static int run_main(int argc, char **argv, enum cmd_form form)
+{
+    struct run r = {.o = {.grace = 5 * CP_NS_PER_SECOND}};
+    const char *arg;
+    int status;
+
+    if (!cmd_parse(&cmd_run, argc, argv, &r.o, &r.files, &status))
+        return status;
+    if ((status = check_workers(r.o.workers)) != 0 ||
+        (status = cmd_pick(&cmd_run, &r.o.input, &r.files, &arg, &form)) != 0)
+        return status;
+    if ((status = cmd_load(&r.pipeline, arg, form)) == 0 && (status = make_plan(&r)) == 0)
+        status = run_plan(&r);
+    cp_plan_release(&r.plan);
+    cmd_unload(&r.pipeline);
+    return status;
+}
+
+int cmd_run_short(int argc, char **argv)
+{
+    return run_main(argc, argv, CMD_SHORT);
+}
+
+static int run_named(int argc, char **argv)
+{
+    return run_main(argc, argv, CMD_GUESS);
+}
+
+const struct cmd cmd_run = {
+    .name = "run",
+    .usage = "[OPTION ...] PIPELINE [FILE ...]",
+    .summary = "Runs a pipeline over files, or standard input",
+    .doc = "PIPELINE is a one-liner (it contains a blank, | or {), a file *.yaml or *.yml, or the name of a pipeline "
+           "found in ./pipelines, in $XDG_CONFIG_HOME/chanpipe/pipelines or among the installed ones. The word run may be "
+           "left out before a one-liner or a file.\n"
+           "Options may stand before or after PIPELINE. A FILE whose name begins with - comes after --.\n"
+           "Exit status: 0 ran to the end; 1 with -x, nothing reached a sink; 2 wrong usage or a wrong pipeline, nothing "
+           "was run; 3 records failed, with --strict or on_error: stop; 4 input, output or system error; 5 the account "
+           "did not balance; 128+N ended by signal N.",
+    .options = options,
+    .main = run_named,
+};

@@ -1,0 +1,161 @@
+/* json_frame.c: where JSON values end that span lines. */
+#include "json_scan.h"
+
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
+enum inside { BETWEEN, BRACKETS, STRING_IN_BRACKETS, STRING_AT_TOP, WORD_AT_TOP };
+
+/* The first quote or bracket; at or behind end when there is none before it. */
+static const char *bracket_stop(const char *p, const char *end)
+{
+#ifdef __SSE2__
+    const __m128i fold = _mm_set1_epi8(0x20), open = _mm_set1_epi8('{'), close = _mm_set1_epi8('}');
+
+    for (; p < end; p += 16) {
+        __m128i x = _mm_loadu_si128((const __m128i *)(const void *)p);
+        __m128i y = _mm_or_si128(x, fold); /* [ and ] become { and } */
+        __m128i hit = _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(y, open), _mm_cmpeq_epi8(y, close)),
+                                   _mm_cmpeq_epi8(x, _mm_set1_epi8('"')));
+        unsigned mask = (unsigned)_mm_movemask_epi8(hit);
+        if (mask != 0)
+            return p + __builtin_ctz(mask);
+    }
+    return p;
+#else
+    while (p < end && *p != '"' && (*p | 0x20) != '{' && (*p | 0x20) != '}')
+        p++;
+    return p;
+#endif
+}
+
+static enum inside what_starts(char c)
+{
+    return c == '"' ? STRING_AT_TOP : c == '{' || c == '[' ? BRACKETS : WORD_AT_TOP;
+}
+
+/* Passes bytes of a string; true: behind its closing quote. */
+static bool pass_string(struct cp_json_framer *f, const char **p, const char *end)
+{
+    if (f->is_escaped && *p < end) {
+        f->is_escaped = false;
+        ++*p;
+    }
+    for (const char *q = *p; (q = cp_json_string_stop(q, end)) < end; q++) {
+        if (*q == '"') {
+            *p = q + 1;
+            return true;
+        }
+        if (*q == '\\' && ++q == end)
+            f->is_escaped = true;
+    }
+    *p = end;
+    return false;
+}
+
+/* Passes bytes in brackets up to the next string; true: behind the last closing bracket. */
+static bool pass_brackets(struct cp_json_framer *f, const char **p, const char *end)
+{
+    for (const char *q = *p; (q = bracket_stop(q, end)) < end; q++) {
+        *p = q + 1;
+        if (*q == '"') {
+            f->inside = STRING_IN_BRACKETS;
+            return false;
+        }
+        if ((*q | 0x20) == '{')
+            f->depth++;
+        else if (--f->depth == 0)
+            return true;
+    }
+    *p = end;
+    return false;
+}
+
+/* True: at the byte behind the word. */
+static bool pass_word(const char **p, const char *end)
+{
+    while (*p < end && !cp_json_is_blank(**p) && what_starts(**p) == WORD_AT_TOP)
+        ++*p;
+    return *p < end;
+}
+
+/* Passes what the framer stands in; true: the document has ended before *p. */
+static bool pass(struct cp_json_framer *f, const char **p, const char *end)
+{
+    switch ((enum inside)f->inside) {
+    case BRACKETS:
+        return pass_brackets(f, p, end);
+    case STRING_IN_BRACKETS:
+        if (pass_string(f, p, end))
+            f->inside = BRACKETS;
+        return false;
+    case STRING_AT_TOP:
+        return pass_string(f, p, end);
+    case WORD_AT_TOP:
+        return pass_word(p, end);
+    case BETWEEN:
+        break;
+    }
+    return false;
+}
+
+size_t cp_json_frame(struct cp_json_framer *f, const char *p, size_t n, size_t *start, bool *found)
+{
+    const char *at = p, *end = p + n;
+
+    *found = false;
+    if (f->inside == BETWEEN) {
+        at = cp_json_skip_blanks(p, end);
+        if (at == end)
+            return n;
+        *start = (size_t)(at - p);
+        f->inside = (uint8_t)what_starts(*at);
+        if (f->inside == STRING_AT_TOP)
+            at++;
+    }
+    while (at < end && !*found)
+        *found = pass(f, &at, end);
+    if (*found)
+        f->inside = BETWEEN;
+    return (size_t)(at - p);
+}
+
+size_t cp_json_cut(struct cp_json_framer *f, const uint8_t *data, size_t from, size_t to, bool at_end,
+                   struct cp_record *out, size_t max, size_t *next)
+{
+    const char *text = (const char *)data;
+    size_t n = 0;
+
+    while (n < max) {
+        size_t start = 0;
+        size_t resume = from + f->searched; /* the unfinished document starts at `from` */
+        bool is_new = f->inside == BETWEEN;
+        bool found;
+        size_t end = resume + cp_json_frame(f, text + resume, to - resume, &start, &found);
+        if (is_new)
+            from = f->inside == BETWEEN && !found ? to : resume + start;
+        f->searched = end - from;
+        if (at_end && !found && from < to) {
+            *f = (struct cp_json_framer){0};
+            found = true;
+        }
+        if (!found)
+            break;
+        out[n++] = (struct cp_record){.off = (uint32_t)from, .len = (uint32_t)(end - from)};
+        from = end;
+        f->searched = 0;
+    }
+    *next = n == max ? (size_t)(cp_json_skip_blanks(text + from, text + to) - text) : from;
+    return n;
+}
+
+size_t cp_json_cut_skip(struct cp_json_framer *f, const uint8_t *data, size_t from, size_t to, bool *done)
+{
+    size_t start;
+    size_t resume = from + f->searched;
+    size_t end = resume + cp_json_frame(f, (const char *)data + resume, to - resume, &start, done);
+
+    f->searched = 0; /* the next call is given only what follows */
+    return end;
+}
