@@ -3,8 +3,8 @@
  * A command is one file with one descriptor, `const struct cmd cmd_NAME`, listed in main.c. Its
  * options are one const table: from it come parsing, -h, the help and the manual.
  *
- * Names that the user or the data gave (files, fields, texts in messages) may hold anything: what
- * goes to a terminal passes cmd_put, which shows control bytes as \x1b.
+ * Names that the user or the data gave (files, fields, texts in messages) may hold anything: all
+ * functions below that print make them harmless with cp_print_safe.
  */
 #ifndef CP_CMD_H
 #define CP_CMD_H
@@ -42,22 +42,23 @@ struct cmd_option {
 
 struct cmd {
     const char *name;
-    const char *usage;   /* behind `chanpipe NAME` */
-    const char *summary; /* one sentence without full stop */
-    const char *doc;     /* paragraphs, one a line; options are added from the table */
+    const char *usage;                /* behind `chanpipe NAME` */
+    const char *summary;              /* one sentence without full stop */
+    const char *doc;                  /* paragraphs, one a line; options are added from the table */
     const struct cmd_option *options; /* ended by a row without letter and name; NULL: only -h */
     int (*main)(int argc, char **argv); /* argv[0] is the command's name; returns the exit status */
 };
 
 extern const struct cmd *const cmds[]; /* NULL-terminated */
-extern const struct cmd cmd_run, cmd_help, cmd_version;
+extern const struct cmd cmd_run, cmd_check, cmd_explain, cmd_convert, cmd_list, cmd_help,
+    cmd_version;
 const struct cmd *cmd_find(const char *name);
 /* `chanpipe PIPELINE …`: run without its name. */
 int cmd_run_short(int argc, char **argv);
 
-/* Parses argv[1..] into the struct at `values`; operands are put into *operands, in order (the array
- * is argv itself). Options may stand anywhere before `--`. True: go on; false: *status is the exit
- * status, after the help or a message. */
+/* Parses argv[1..] into the struct at `values`; operands are put into *operands, in order (the
+ * array is argv itself). Options may stand anywhere before `--`. True: go on; false: *status is the
+ * exit status, after the help or a message. */
 bool cmd_parse(const struct cmd *c, int argc, char **argv, void *values, struct cmd_texts *operands,
                int *status);
 
@@ -72,15 +73,11 @@ void cmd_say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* Prints an error with its hint, behind the name of the stage (or NULL); returns its status. */
 int cmd_fail_err(const char *stage, const struct cp_err *err);
 
-/* Writes text with control bytes, bytes that are no UTF-8, and marks that change the direction of
- * writing shown as escapes. */
-void cmd_put(FILE *f, const char *p, size_t n);
-
-/* Writes paragraphs, one for every line of text, wrapped at 80 columns behind `indent` blanks. Lines
- * that begin with a blank stay as they are. */
+/* Writes paragraphs, one for every line of text, wrapped at 80 columns behind `indent` blanks, with
+ * an empty line between. Lines that begin with a blank stay as they are. */
 void cmd_put_wrapped(FILE *f, const char *text, int indent);
-/* `term` at `indent`, the text wrapped in a column that begins at `column`; below the term where that
- * is too long. */
+/* `term` at `indent`, the text wrapped in a column that begins at `column`; below the term where
+ * that is too long. */
 void cmd_put_entry(FILE *f, const char *term, const char *text, int indent, int column);
 
 /* A table whose columns are as wide as their widest cell. Cells are copied. */
@@ -91,7 +88,8 @@ struct cmd_table {
     size_t columns, n, cap;
     bool right[CMD_COLUMNS]; /* this column is set to the right */
 };
-void cmd_table_cell(struct cmd_table *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void cmd_table_cell(struct cmd_table *t, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
 /* Prints the table behind `indent` blanks and releases it. The last column wraps at 80 columns when
  * it is set to the left. */
 void cmd_table_print(FILE *f, struct cmd_table *t, int indent);
@@ -105,6 +103,16 @@ void cmd_usage(FILE *f, const struct cmd *c);
 /* Whether messages on standard error are coloured: `choice` is the index of --color. */
 bool cmd_has_color(int choice);
 
+/* source, parse, … */
+const char *cmd_kind_name(enum cp_stage_kind kind);
+
+/* Functions of expressions, from their table. list: name and summary of each. help: prints `gap`,
+ * then all about one; false: there is no such function. names: fills in at most `most`, returns how
+ * many. */
+void cmd_list_functions(void);
+bool cmd_help_function(const char *name, const char *gap);
+size_t cmd_function_names(const char **names, size_t most);
+
 /* ---- Pipelines ---- */
 
 /* What all commands that take a PIPELINE share. */
@@ -113,13 +121,16 @@ struct cmd_input {
     struct cmd_texts defs;         /* -D */
     int color;
 };
+/* clang-format off */
 #define CMD_INPUT_OPTIONS(type, member)                                                            \
-    {'e', NULL, CMD_LIST, offsetof(type, member.texts), "TEXT", "the pipeline is TEXT, a one-liner"}, \
+    {'e', NULL, CMD_LIST, offsetof(type, member.texts), "TEXT",                                    \
+     "the pipeline is TEXT, a one-liner"},                                                         \
     {'f', "file", CMD_LIST, offsetof(type, member.files), "FILE", "the pipeline is in FILE"},      \
     {'D', NULL, CMD_LIST, offsetof(type, member.defs), "NAME=VALUE",                               \
      "set a variable, which the pipeline reads as var.NAME or ${NAME}"},                           \
     {0, "color", CMD_CHOICE, offsetof(type, member.color), "auto|always|never",                    \
      "colours in messages; auto: on a terminal, unless NO_COLOR is set or TERM is dumb"}
+/* clang-format on */
 
 /* How a pipeline was given. */
 enum cmd_form {
@@ -129,10 +140,17 @@ enum cmd_form {
     CMD_ONE_LINER,
 };
 
-/* The one PIPELINE of a command: -f, -e or the first operand, which is then taken away. 0, or an exit
- * status after a message. */
+/* The one PIPELINE of a command: -f, -e or the first operand, which is then taken away. 0, or an
+ * exit status after a message. */
 int cmd_pick(const struct cmd *c, const struct cmd_input *in, struct cmd_texts *operands,
              const char **arg, enum cmd_form *form);
+
+/* Variables of -D and the file's `vars`. */
+struct cmd_vars {
+    const struct cp_node *node; /* the doc's vars, or NULL */
+    const struct cmd_texts *defs;
+    bool *is_used; /* one for each of defs */
+};
 
 struct cmd_pipeline {
     struct cp_heap heap;
@@ -140,11 +158,12 @@ struct cmd_pipeline {
     struct cp_diags diags;
     const char *label; /* for messages: the file's path, "-e" or "pipeline" */
     bool is_yaml;
-    bool is_read; /* the doc was read without an error */
+    struct cmd_vars vars;
+    struct cp_expr_names names; /* vars, the environment, the time */
 };
 
-/* Reads and parses it. 0, or an exit status after a message. Mistakes in its text are in p->diags and
- * not yet printed: then 0 is returned too. To be unloaded in any case. */
+/* Reads and parses it. 0, or an exit status after a message. Mistakes in its text are in p->diags
+ * and not yet printed: then 0 is returned too. To be unloaded in any case. */
 int cmd_load(struct cmd_pipeline *p, const char *arg, enum cmd_form form);
 void cmd_unload(struct cmd_pipeline *p);
 /* Prints the diagnostics, warnings too unless quiet; returns CP_EXIT_USAGE when one is an error,
@@ -154,39 +173,28 @@ int cmd_report(struct cmd_pipeline *p, bool color, bool quiet);
 /* Folders where pipelines are looked for by name, first to last; in the heap, NULL-terminated. */
 const char **cmd_pipeline_folders(struct cp_heap *heap);
 
-
-/* The pipelines in these folders, sorted by name; of two with one name that of the earlier folder. In
- * the heap. */
+/* The pipelines in these folders, sorted by name; of two with one name that of the earlier folder.
+ * In the heap. */
 struct cmd_found {
     const char *name, *path;
 };
 size_t cmd_pipelines_find(struct cp_heap *heap, struct cmd_found **found);
 
-/* The bytes of a file (path "-": standard input), in the heap, at most `most` of them. -1: err is set. */
+/* The bytes of a file (path "-": standard input), in the heap, at most `most` of them. -1: err is
+ * set. */
 int cmd_read_file(const char *path, size_t most, struct cp_heap *heap, struct cp_slice *text,
                   struct cp_err *err);
 
-/* Variables of -D and the file's `vars`, the environment, and the time. */
-struct cmd_vars {
-    const struct cp_node *node; /* the doc's vars, or NULL */
-    const struct cmd_texts *defs;
-    bool *is_used; /* one for each of defs */
-};
-/* Fills v and names, which refer to v, the doc and defs. 0, or an exit status after a message. */
-int cmd_vars_init(struct cmd_vars *v, struct cp_expr_names *names, struct cmd_pipeline *p,
-                  const struct cmd_texts *defs);
-/* -D of a variable that nobody asked for is an error. 0 or a status after a message; for pipelines
- * without mistakes. */
-int cmd_vars_check(const struct cmd_vars *v);
-
-/* Settings of tests: CHANPIPE_TEST_BLOCK, CHANPIPE_TEST_BATCH, CHANPIPE_TEST_CAPACITY. 0, or an exit
- * status after a message. */
-int cmd_test_settings(struct cp_plan_options *options);
+/* Plans a loaded pipeline and prints all that is wrong with it (cmd_report). The names and the
+ * settings of tests (CHANPIPE_TEST_BLOCK, _BATCH, _CAPACITY, _NOW) are added to the options. 0, or
+ * an exit status after messages; the plan must be released in any case, before the pipeline. */
+int cmd_plan(struct cmd_pipeline *p, const struct cmd_input *in,
+             const struct cp_plan_options *options, bool quiet, struct cp_plan *plan);
 
 /* ---- Reports of a run ---- */
 
-/* Standard output was closed when the program started. */
-extern bool cmd_stdout_is_closed;
+/* Standard input, output was closed when the program started. */
+extern bool cmd_stdin_is_closed, cmd_stdout_is_closed;
 
 /* One line for every stage where records failed; except `but`, whose error was printed already. */
 void cmd_report_errors(const struct cp_plan *plan, const char *but);

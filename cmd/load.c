@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "../lib/base/alloc.h"
@@ -69,12 +70,19 @@ static bool is_one_liner(const char *arg)
 static bool is_yaml_name(const char *arg)
 {
     size_t n = strlen(arg);
-    return (n > 5 && strcmp(arg + n - 5, ".yaml") == 0) || (n > 4 && strcmp(arg + n - 4, ".yml") == 0);
+    return (n > 5 && strcmp(arg + n - 5, ".yaml") == 0) ||
+           (n > 4 && strcmp(arg + n - 4, ".yml") == 0);
 }
 
 static bool exists(const char *path)
 {
     return access(path, F_OK) == 0;
+}
+
+static bool is_folder(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
 static int read_text(struct cmd_pipeline *p, const char *name, const char *text)
@@ -83,11 +91,10 @@ static int read_text(struct cmd_pipeline *p, const char *name, const char *text)
     struct cp_source source = {name, cp_heap_copy(&p->heap, text, n), n};
 
     p->label = name;
-    p->is_read = cp_doc_read_text(&p->doc, &p->heap, source, cp_stage_kinds(), &p->diags) == 0;
+    cp_doc_read_text(&p->doc, &p->heap, source, cp_stage_kinds(), &p->diags);
     return 0;
 }
 
-/* One byte more than a doc may have: the reader then says that it is too long. */
 static int read_file(struct cmd_pipeline *p, const char *path)
 {
     struct cp_err err = {0};
@@ -95,10 +102,13 @@ static int read_file(struct cmd_pipeline *p, const char *path)
 
     if (cmd_read_file(path, CP_DOC_MAX_BYTES + 1, &p->heap, &text, &err) < 0)
         return cmd_fail_err(NULL, &err);
+    if (text.n > CP_DOC_MAX_BYTES)
+        return cmd_fail(CP_EXIT_USAGE, "%s is too large for a pipeline: more than %d bytes", path,
+                        CP_DOC_MAX_BYTES);
     struct cp_source source = {path, text.p, text.n};
     p->label = path;
     p->is_yaml = true;
-    p->is_read = cp_doc_read_yaml(&p->doc, &p->heap, source, cp_stage_kinds(), &p->diags) == 0;
+    cp_doc_read_yaml(&p->doc, &p->heap, source, cp_stage_kinds(), &p->diags);
     return 0;
 }
 
@@ -126,24 +136,29 @@ static const char *nearest(struct cp_heap *heap, const struct cmd_found *found, 
 }
 
 /* What the user may have meant with a word that names nothing. */
-static int hint_name(struct cmd_pipeline *p, const struct cmd_found *found, size_t n, const char *word,
-                     bool is_short)
+static int hint_name(struct cmd_pipeline *p, const struct cmd_found *found, size_t n,
+                     const char *word, bool is_short)
 {
     const char *near = nearest(&p->heap, found, n, word, true);
 
     if (is_short && path_of(found, n, word))
         return cmd_hint(CP_EXIT_USAGE, "`chanpipe run %s` runs the pipeline of that name", word);
     if (cp_stage_type_find(cp_slice_of(word)))
-        return cmd_hint(CP_EXIT_USAGE, "-e %s runs the stage %s", word, word);
-    if (exists(word))
-        return cmd_hint(CP_EXIT_USAGE, "the pipeline comes first, then the files; -f %s reads it as a "
-                                       "pipeline", word);
+        return cmd_hint(CP_EXIT_USAGE,
+                        "-e %s runs the stage %s; a pipeline with blanks stands in quotes", word,
+                        word);
+    if (exists(word) && !is_folder(word))
+        return cmd_hint(CP_EXIT_USAGE,
+                        "the pipeline comes first, then the files; -f %s reads it as a "
+                        "pipeline",
+                        word);
     if (near && cmd_find(near))
         return cmd_hint(CP_EXIT_USAGE, "did you mean the command %s?", near);
     if (near)
         return cmd_hint(CP_EXIT_USAGE, "did you mean the pipeline %s?", near);
-    return cmd_hint(CP_EXIT_USAGE, is_short ? "`chanpipe help` lists the commands"
-                                            : "`chanpipe list pipelines` shows where they are looked for");
+    return cmd_hint(CP_EXIT_USAGE,
+                    is_short ? "`chanpipe help` lists the commands"
+                             : "`chanpipe list pipelines` shows where they are looked for");
 }
 
 static int read_name(struct cmd_pipeline *p, const char *word, bool is_short)
@@ -158,8 +173,13 @@ static int read_name(struct cmd_pipeline *p, const char *word, bool is_short)
         cmd_fail(CP_EXIT_USAGE, "the pipeline is empty");
         return cmd_hint(CP_EXIT_USAGE, "`chanpipe help` shows some examples");
     }
-    cmd_fail(CP_EXIT_USAGE, is_short ? "%s is neither a command nor a pipeline"
-                                     : "there is no pipeline named %s", word);
+    if (is_short && cmd_find(word)) {
+        cmd_fail(CP_EXIT_USAGE, "%s is a command, not a pipeline", word);
+        return cmd_hint(CP_EXIT_USAGE, "the command comes first: chanpipe %s ...", word);
+    }
+    cmd_fail(CP_EXIT_USAGE,
+             is_short ? "%s is neither a command nor a pipeline" : "there is no pipeline named %s",
+             word);
     return hint_name(p, found, n, word, is_short);
 }
 

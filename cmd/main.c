@@ -7,14 +7,12 @@
 
 #include "cmd.h"
 
-extern const struct cmd cmd_check, cmd_explain, cmd_convert, cmd_list;
-
 /* In the order of the help. */
 const struct cmd *const cmds[] = {
     &cmd_run, &cmd_check, &cmd_explain, &cmd_convert, &cmd_list, &cmd_help, &cmd_version, NULL,
 };
 
-bool cmd_stdout_is_closed;
+bool cmd_stdin_is_closed, cmd_stdout_is_closed;
 
 const struct cmd *cmd_find(const char *name)
 {
@@ -25,8 +23,8 @@ const struct cmd *cmd_find(const char *name)
 }
 
 /* A file that is opened must not become descriptor 0, 1 or 2: a log would be read as the pipeline's
- * input, or records be written into it. What was closed becomes a descriptor that cannot be read, or
- * written; standard error one that takes everything. */
+ * input, or records be written into it. What was closed becomes a descriptor that cannot be read,
+ * or written; standard error one that takes everything. */
 static void occupy_standard_descriptors(void)
 {
     static const int flags[] = {O_WRONLY, O_RDONLY, O_WRONLY};
@@ -34,6 +32,7 @@ static void occupy_standard_descriptors(void)
     for (int fd = 0; fd <= 2; fd++) {
         if (fcntl(fd, F_GETFD) >= 0 || errno != EBADF)
             continue;
+        cmd_stdin_is_closed |= fd == STDIN_FILENO;
         cmd_stdout_is_closed |= fd == STDOUT_FILENO;
         if (open("/dev/null", flags[fd]) != fd)
             _exit(CP_EXIT_IO);

@@ -1,6 +1,7 @@
 /* options.c: command lines, read by the table of a command. */
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "../lib/base/alloc.h"
 #include "../lib/base/moment.h"
@@ -44,7 +45,8 @@ static const struct cmd_option *find_name(const struct cmd *c, const char *name,
 static int fail_value(const struct args *a, const struct cmd_option *o, const char *value,
                       const char *hint)
 {
-    cmd_fail(CP_EXIT_USAGE, "%.*s cannot be %s", a->given_len, a->given, value[0] ? value : "empty");
+    cmd_fail(CP_EXIT_USAGE, "%.*s cannot be %s", a->given_len, a->given,
+             value[0] ? value : "empty");
     return cmd_hint(CP_EXIT_USAGE, "%s", hint ? hint : o->argument);
 }
 
@@ -103,7 +105,8 @@ static int set_value(const struct args *a, const struct cmd_option *o, const cha
 static int set_next(struct args *a, const struct cmd_option *o)
 {
     if (a->at + 1 >= a->n)
-        return cmd_fail(CP_EXIT_USAGE, "%.*s needs a value: %s", a->given_len, a->given, o->argument);
+        return cmd_fail(CP_EXIT_USAGE, "%.*s needs a value: %s", a->given_len, a->given,
+                        o->argument);
     return set_value(a, o, a->v[++a->at]);
 }
 
@@ -143,10 +146,11 @@ static int unknown_letter(const struct args *a, const char *arg, char letter)
 {
     size_t n = strlen(arg + 1);
 
-    cmd_fail(CP_EXIT_USAGE, "unknown option -%c%s%s", letter, n > 1 ? " in " : "", n > 1 ? arg : "");
+    cmd_fail(CP_EXIT_USAGE, "unknown option -%c%s%s", letter, n > 1 ? " in " : "",
+             n > 1 ? arg : "");
     if (n > 2 && find_name(a->cmd, arg + 1, strcspn(arg + 1, "=")))
         return cmd_hint(CP_EXIT_USAGE, "did you mean -%s?", arg);
-    if (n > 1 && strpbrk(arg, "./"))
+    if (access(arg, F_OK) == 0)
         return cmd_hint(CP_EXIT_USAGE, "a file whose name begins with - comes after --");
     return cmd_hint(CP_EXIT_USAGE, "`chanpipe %s -h` lists the options", a->cmd->name);
 }

@@ -18,8 +18,8 @@ struct run_options {
 
 static const struct cmd_option options[] = {
     {'o', NULL, CMD_TEXT, offsetof(struct run_options, format), "FORMAT",
-     "output as json, logfmt, csv, tsv, table or raw; default: table for aggregates on a terminal, raw when "
-     "nothing was parsed, else json"},
+     "output as json, logfmt, csv, tsv, table or raw; default: table for aggregates on a terminal, "
+     "raw when nothing was parsed, else json"},
     CMD_INPUT_OPTIONS(struct run_options, input),
     {'q', "quiet", CMD_FLAG, offsetof(struct run_options, quiet), NULL,
      "no warnings and no summary of records that failed"},
@@ -47,8 +47,6 @@ struct run {
     struct run_options o;
     struct cmd_texts files;
     struct cmd_pipeline pipeline;
-    struct cmd_vars vars;
-    struct cp_expr_names names;
     struct cp_plan plan;
     struct cp_run_result result;
     FILE *account;
@@ -60,7 +58,8 @@ static int check_workers(const char *workers)
 {
     if (!workers || strcmp(workers, "1") == 0 || strcmp(workers, "auto") == 0)
         return 0;
-    if (workers[0] == '\0' || strspn(workers, "0123456789") != strlen(workers) || workers[0] == '0') {
+    if (workers[0] == '\0' || strspn(workers, "0123456789") != strlen(workers) ||
+        workers[0] == '0') {
         cmd_fail(CP_EXIT_USAGE, "-w cannot be %s", workers[0] ? workers : "empty");
         return cmd_hint(CP_EXIT_USAGE, "a number from 1 on, or auto");
     }
@@ -80,40 +79,31 @@ static int open_account(struct run *r)
     return 0;
 }
 
-static struct cp_plan_options plan_options(const struct run *r)
+static int make_plan(struct run *r)
 {
-    return (struct cp_plan_options){
+    struct cp_plan_options o = {
         .format = r->o.format,
         .operands = r->files.v,
         .n_operands = r->files.n,
-        .names = &r->names,
         .is_terminal = isatty(STDOUT_FILENO),
         .no_prefilter = r->o.no_prefilter,
         .counts_errors = r->o.strict || r->o.account,
         .counts_values = r->o.stats,
     };
+    return cmd_plan(&r->pipeline, &r->o.input, &o, r->o.quiet, &r->plan);
 }
 
-/* Reads and plans; every mistake of the pipeline is shown at once. */
-static int make_plan(struct run *r)
+static bool is_kind(const struct cp_stage *s, const char *kind)
 {
-    struct cp_plan_options po = plan_options(r);
-    int rc = cmd_test_settings(&po);
-
-    if (rc == 0)
-        rc = cmd_vars_init(&r->vars, &r->names, &r->pipeline, &r->o.input.defs);
-    if (rc != 0)
-        return rc;
-    if (r->pipeline.is_read)
-        cp_plan_make(&r->plan, &r->pipeline.doc, &po, &r->pipeline.diags);
-    rc = cmd_report(&r->pipeline, cmd_has_color(r->o.input.color), r->o.quiet);
-    return rc == 0 ? cmd_vars_check(&r->vars) : rc;
+    return strcmp(s->type->name, kind) == 0;
 }
 
-/* The sink would find the descriptor that stands for the closed one. */
-static int check_stdout(const struct cp_plan *plan)
+/* The stages would find the descriptors that stand for closed ones. */
+static int check_descriptors(const struct cp_plan *plan)
 {
-    if (cmd_stdout_is_closed && strcmp(plan->stages[plan->n - 1]->type->name, "stdout") == 0)
+    if (cmd_stdin_is_closed && is_kind(plan->stages[0], "stdin"))
+        return cmd_fail(CP_EXIT_IO, "cannot read standard input: it is closed");
+    if (cmd_stdout_is_closed && is_kind(plan->stages[plan->n - 1], "stdout"))
         return cmd_fail(CP_EXIT_IO, "cannot write standard output: it is closed");
     return 0;
 }
@@ -141,9 +131,10 @@ static int leave(const struct run *r)
     for (size_t i = 0; i < r->plan.n; i++)
         if (r->plan.stages[i]->pool)
             batches += cp_pool_in_flight(r->plan.stages[i]->pool);
-    cmd_say("ended by SIG%s before everything was written: %zu batch%s of at most %zu records %s not delivered",
-             sigabbrev_np(r->result.signal), batches, batches == 1 ? "" : "es", r->plan.batch_records,
-             batches == 1 ? "was" : "were");
+    cmd_say("ended by SIG%s before everything was written: %zu batch%s of at most %zu records %s "
+            "not delivered",
+            sigabbrev_np(r->result.signal), batches, batches == 1 ? "" : "es",
+            r->plan.batch_records, batches == 1 ? "was" : "were");
     return end_by_signal(r->result.signal);
 }
 
@@ -226,7 +217,7 @@ static int finish(struct run *r)
 static int run_plan(struct run *r)
 {
     struct cp_run_options o = {.grace = r->o.grace, .handles_signals = true};
-    int rc = check_stdout(&r->plan);
+    int rc = check_descriptors(&r->plan);
 
     if (rc == 0)
         rc = open_account(r);
@@ -270,13 +261,14 @@ const struct cmd cmd_run = {
     .name = "run",
     .usage = "[OPTION ...] PIPELINE [FILE ...]",
     .summary = "Runs a pipeline over files, or standard input",
-    .doc = "PIPELINE is a one-liner (it contains a blank, | or {), a file *.yaml or *.yml, or the name of a pipeline "
-           "found in ./pipelines, in $XDG_CONFIG_HOME/chanpipe/pipelines or among the installed ones. The word run may be "
-           "left out before a one-liner or a file.\n"
-           "Options may stand before or after PIPELINE. A FILE whose name begins with - comes after --.\n"
-           "Exit status: 0 ran to the end; 1 with -x, nothing reached a sink; 2 wrong usage or a wrong pipeline, nothing "
-           "was run; 3 records failed, with --strict or on_error: stop; 4 input, output or system error; 5 the account "
-           "did not balance; 128+N ended by signal N.",
+    .doc = "PIPELINE is a one-liner (it contains a blank, | or {), a file *.yaml or *.yml, or the "
+           "name of a pipeline found in ./pipelines, in $XDG_CONFIG_HOME/chanpipe/pipelines or "
+           "among the installed ones. The word run may be left out before a one-liner or a file.\n"
+           "Options may stand before or after PIPELINE. A FILE whose name begins with - comes "
+           "after --.\n"
+           "Exit status: 0 ran to the end; 1 with -x, nothing reached a sink; 2 wrong usage or a "
+           "wrong pipeline, nothing was run; 3 records failed, with --strict or on_error: stop; 4 "
+           "input, output or system error; 5 the account did not balance; 128+N ended by signal N.",
     .options = options,
     .main = run_named,
 };

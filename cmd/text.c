@@ -1,45 +1,15 @@
-/* text.c: how text gets on the screen: escaped, wrapped, in columns. */
+/* text.c: how text gets on the screen: messages, paragraphs, columns. */
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "../lib/base/alloc.h"
+#include "../lib/base/diag_print.h"
 #include "../lib/base/scan.h"
 #include "cmd.h"
 
 enum { WIDTH = 80 };
-
-/* ---- Escapes ---- */
-
-/* Marks that make a terminal show text in another order, or hide it. */
-static bool is_treacherous(uint32_t c)
-{
-    return c < 0x20 || (c >= 0x7f && c < 0xa0) || (c >= 0x200b && c <= 0x200f) ||
-           (c >= 0x2028 && c <= 0x202e) || (c >= 0x2060 && c <= 0x2069) || c == 0xfeff;
-}
-
-static void put_escaped(FILE *f, const char *p, size_t n, uint32_t code)
-{
-    if (n == 1)
-        fprintf(f, "\\x%02x", (unsigned char)*p);
-    else
-        fprintf(f, "\\u%04x", (unsigned)code);
-}
-
-void cmd_put(FILE *f, const char *p, size_t n)
-{
-    for (size_t i = 0; i < n;) {
-        uint32_t code;
-        size_t len = cp_utf8_decode(p + i, n - i, &code);
-        bool is_bad = len == 1 && (unsigned char)p[i] >= 0x80;
-        if (is_bad || is_treacherous(code))
-            put_escaped(f, p + i, len, code);
-        else
-            fwrite(p + i, 1, len, f);
-        i += len;
-    }
-}
 
 /* ---- Messages ---- */
 
@@ -51,7 +21,7 @@ static void put_message(const char *start, const char *fmt, va_list ap)
         cp_oom();
     flockfile(stderr);
     fputs(start, stderr);
-    cmd_put(stderr, text, (size_t)n);
+    cp_print_safe(stderr, text, (size_t)n);
     fputc('\n', stderr);
     funlockfile(stderr);
     free(text);
@@ -70,7 +40,7 @@ int cmd_hint(int status, const char *fmt, ...)
 {
     va_list ap;
     va_start(ap, fmt);
-    put_message("  ", fmt, ap);
+    put_message("  hint: ", fmt, ap);
     va_end(ap);
     return status;
 }
@@ -141,7 +111,7 @@ static void put_paragraph(FILE *f, const char *p, size_t n, size_t col, size_t i
             fputc(' ', f);
             col++;
         }
-        cmd_put(f, p + i, len);
+        cp_print_safe(f, p + i, len);
         col += width;
         is_first = false;
         i += len;
@@ -152,11 +122,17 @@ static void put_paragraph(FILE *f, const char *p, size_t n, size_t col, size_t i
 
 void cmd_put_wrapped(FILE *f, const char *text, int indent)
 {
+    bool is_after_paragraph = false;
+
     for (const char *p = text; *p;) {
         size_t n = strcspn(p, "\n");
+        bool is_paragraph = n > 0 && *p != ' ';
+        if (is_paragraph && is_after_paragraph)
+            fputc('\n', f);
+        is_after_paragraph = is_paragraph;
         put_blanks(f, (size_t)indent);
         if (*p == ' ') {
-            cmd_put(f, p, n);
+            cp_print_safe(f, p, n);
             fputc('\n', f);
         } else {
             put_paragraph(f, p, n, (size_t)indent, (size_t)indent);
@@ -171,7 +147,7 @@ void cmd_put_entry(FILE *f, const char *term, const char *text, int indent, int 
     size_t width = cp_utf8_length(term, strlen(term)), at = (size_t)indent + width;
 
     put_blanks(f, (size_t)indent);
-    cmd_put(f, term, strlen(term));
+    cp_print_safe(f, term, strlen(term));
     if (at + 2 > (size_t)column) {
         fputc('\n', f);
         at = 0;
@@ -218,12 +194,13 @@ static void put_cell(FILE *f, const struct cmd_table *t, size_t i, size_t width)
 
     if (t->right[i % t->columns])
         put_blanks(f, pad);
-    cmd_put(f, s, strlen(s));
+    cp_print_safe(f, s, strlen(s));
     if (!t->right[i % t->columns])
         put_blanks(f, pad);
 }
 
-static void put_row(FILE *f, const struct cmd_table *t, size_t from, const size_t *widths, int indent)
+static void put_row(FILE *f, const struct cmd_table *t, size_t from, const size_t *widths,
+                    int indent)
 {
     size_t col = (size_t)indent, last = t->columns - 1;
 

@@ -217,6 +217,7 @@ struct cp_stage {
     struct cp_account account;
     struct cp_err err;      /* why it failed */
     char first_error[256];  /* the first record error: "file:line: reason" */
+    char note[256];         /* said in the summary: what the stage had to do without (semantics 33, 35); empty: nothing */
 };
 
 /* Sends a batch downstream; it is gone. False: nobody wants more, or the pipeline was stopped: end soon. For sources and
@@ -250,6 +251,10 @@ enum cp_outcome cp_stage_settle(struct cp_stage *s, struct cp_batch *b, struct c
 void cp_stage_record_error(struct cp_stage *s, const struct cp_batch *b, uint32_t i, const char *reason);
 /* The same for an error without a record of its own (a line that is too long). */
 void cp_stage_input_error(struct cp_stage *s, const char *input, uint64_t line, const char *reason);
+
+/* Sources, in open: the pipeline reads this file. Sinks ask before they write: a pipeline never eats its own input. */
+void cp_stage_reads(struct cp_stage *s, uint64_t device, uint64_t inode);
+bool cp_stage_is_read(const struct cp_stage *s, uint64_t device, uint64_t inode);
 
 /* A sink whose reader left (EPIPE): no failure, but the process ends by SIGPIPE. */
 void cp_stage_reader_left(struct cp_stage *s);

@@ -1,5 +1,7 @@
 /* files: reads files, one after another. */
 #include <glob.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "../lib/run/feed.h"
 #include "source.h"
@@ -81,16 +83,26 @@ static int files_plan(struct cp_planner *p, void *data)
     return 0;
 }
 
+static void note_file(struct cp_stage *s, int fd)
+{
+    struct stat st;
+    if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
+        cp_stage_reads(s, st.st_dev, st.st_ino);
+}
+
 /* All files are looked at before anything runs, so that a mistyped name costs nothing. */
 static int files_open(struct cp_stage *s, void *data, struct cp_err *err)
 {
     struct files *self = data;
     for (size_t i = 0; i < self->n; i++) {
         struct cp_reader r;
-        if (strcmp(self->names[i], "-") == 0)
+        if (strcmp(self->names[i], "-") == 0) {
+            note_file(s, STDIN_FILENO);
             continue;
+        }
         if (cp_reader_open(&r, self->names[i], s->stop_fd, err) < 0)
             return -1;
+        note_file(s, r.fd);
         cp_reader_close(&r);
     }
     return 0;

@@ -2,13 +2,15 @@
 #include "sink.h"
 
 #include <errno.h>
+#include <unistd.h>
 #include <stdio.h>
 
 /* ---- Planning ---- */
 
 static const char *default_format(const struct cp_planner *p)
 {
-    if (p->scope->is_made && p->options->is_terminal)
+    bool is_shown = p->options->is_terminal && strcmp(p->stage->type->name, "stdout") == 0;
+    if (p->scope->is_made && is_shown)
         return "table";
     return p->scope->is_parsed || p->scope->is_made ? "json" : "raw";
 }
@@ -99,6 +101,28 @@ int sink_plan(struct cp_planner *p, struct sink *k, const char *wanted)
 
 /* ---- Working ---- */
 
+/* The write function of files that are cut back: notes where whole lines end. */
+static int write_lines(void *ctx, const char *p, size_t n)
+{
+    struct sink *k = ctx;
+    uint64_t before = k->writer.bytes;
+    int rc = cp_writer_write(&k->writer, p, n);
+    size_t done = (size_t)(k->writer.bytes - before);
+    const char *last = memrchr(p, '\n', done);
+
+    if (last)
+        k->whole = before + (uint64_t)(last + 1 - p);
+    return rc;
+}
+
+void sink_cuts(struct sink *k, uint64_t start)
+{
+    k->cuts = true;
+    k->start = start;
+    k->out.write = write_lines;
+    k->out.ctx = k;
+}
+
 int sink_open(struct cp_stage *s, struct sink *k, int fd, const char *path, struct cp_err *err)
 {
     k->path = path;
@@ -114,6 +138,8 @@ static enum cp_outcome write_failed(struct cp_stage *s, struct sink *k)
         cp_stage_reader_left(s);
         return CP_OUTCOME_DONE;
     }
+    if (k->cuts && ftruncate(k->writer.fd, (off_t)(k->start + k->whole)) == 0)
+        k->writer.bytes = k->whole;
     return cp_stage_fail(s, CP_EXIT_IO, k->writer.sys, "cannot write %s after %llu bytes", k->path,
                          (unsigned long long)k->writer.bytes);
 }
@@ -162,6 +188,26 @@ int sink_finish(struct cp_stage *s, struct sink *k)
     if (!k->out.failed && k->format->encode_end)
         k->format->encode_end(k->encoder, &k->out);
     return k->out.failed ? -1 : sink_idle(s, k);
+}
+
+enum cp_outcome sink_stage_process(struct cp_stage *s, void *self, struct cp_batch *b)
+{
+    return sink_process(s, self, b);
+}
+
+int sink_stage_idle(struct cp_stage *s, void *self)
+{
+    return sink_idle(s, self);
+}
+
+int sink_stage_finish(struct cp_stage *s, void *self)
+{
+    return sink_finish(s, self);
+}
+
+void sink_stage_close(void *self)
+{
+    sink_close(self);
 }
 
 void sink_close(struct sink *k)

@@ -14,10 +14,19 @@ struct sink {
     struct cp_out out;
     struct cp_writer writer;
     const char *path; /* for messages */
+    bool cuts;        /* after a failed write the file ends behind its last whole line */
+    uint64_t start;   /* then: size of the file before */
+    uint64_t whole;   /* and the bytes written up to the last newline */
 };
 
 #define SINK_OPTIONS(type, member) \
     {"format", CP_OPT_TEXT, offsetof(type, member.format_name), NULL, NULL, "json, logfmt, csv, tsv, table or raw"}
+
+/* The usual end of a sink's descriptor. Its struct begins with the struct sink. */
+enum cp_outcome sink_stage_process(struct cp_stage *s, void *self, struct cp_batch *b);
+int sink_stage_idle(struct cp_stage *s, void *self);
+int sink_stage_finish(struct cp_stage *s, void *self);
+void sink_stage_close(void *self);
 
 /* Chooses the format: the option, else `wanted` (-o, a file's suffix), else the default for these records. */
 int sink_plan(struct cp_planner *p, struct sink *k, const char *wanted);
@@ -28,6 +37,8 @@ int sink_words(struct cp_planner *p, struct sink *k, const struct cp_option *tab
                const char *wanted);
 
 int sink_open(struct cp_stage *s, struct sink *k, int fd, const char *path, struct cp_err *err);
+/* After sink_open, for a regular file that is ours alone and has `start` bytes. */
+void sink_cuts(struct sink *k, uint64_t start);
 enum cp_outcome sink_process(struct cp_stage *s, struct sink *k, struct cp_batch *b);
 int sink_idle(struct cp_stage *s, struct sink *k);
 int sink_finish(struct cp_stage *s, struct sink *k);

@@ -1,4 +1,5 @@
 /* stdin: reads standard input. */
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "../lib/run/feed.h"
@@ -31,6 +32,17 @@ static int stdin_plan(struct cp_planner *p, void *data)
     return 0;
 }
 
+static int stdin_open(struct cp_stage *s, void *data, struct cp_err *err)
+{
+    struct stat st;
+
+    (void)data;
+    (void)err;
+    if (fstat(STDIN_FILENO, &st) == 0 && S_ISREG(st.st_mode))
+        cp_stage_reads(s, st.st_dev, st.st_ino);
+    return 0;
+}
+
 static void stdin_run(struct cp_stage *s, void *data)
 {
     struct std_in *self = data;
@@ -56,5 +68,6 @@ const struct cp_stage_type cp_stage_stdin = {
     .size = sizeof(struct std_in),
     .options = options,
     .plan = stdin_plan,
+    .open = stdin_open,
     .run = stdin_run,
 };

@@ -40,31 +40,9 @@ static int stdout_open(struct cp_stage *s, void *data, struct cp_err *err)
 
     if (fstat(STDOUT_FILENO, &st) < 0)
         return cp_err_set(err, CP_EXIT_IO, 0, "cannot write standard output: it is closed");
+    if (S_ISREG(st.st_mode) && st.st_size > 0 && cp_stage_is_read(s, st.st_dev, st.st_ino))
+        return cp_err_set(err, CP_EXIT_IO, 0, "standard output is a file that the pipeline reads");
     return sink_open(s, &self->sink, STDOUT_FILENO, "standard output", err);
-}
-
-static enum cp_outcome stdout_process(struct cp_stage *s, void *data, struct cp_batch *b)
-{
-    struct std_out *self = data;
-    return sink_process(s, &self->sink, b);
-}
-
-static int stdout_idle(struct cp_stage *s, void *data)
-{
-    struct std_out *self = data;
-    return sink_idle(s, &self->sink);
-}
-
-static int stdout_finish(struct cp_stage *s, void *data)
-{
-    struct std_out *self = data;
-    return sink_finish(s, &self->sink);
-}
-
-static void stdout_close(void *data)
-{
-    struct std_out *self = data;
-    sink_close(&self->sink);
 }
 
 const struct cp_stage_type cp_stage_stdout = {
@@ -81,8 +59,8 @@ const struct cp_stage_type cp_stage_stdout = {
     .setting = stdout_setting,
     .plan = stdout_plan,
     .open = stdout_open,
-    .process = stdout_process,
-    .idle = stdout_idle,
-    .finish = stdout_finish,
-    .close = stdout_close,
+    .process = sink_stage_process,
+    .idle = sink_stage_idle,
+    .finish = sink_stage_finish,
+    .close = sink_stage_close,
 };

@@ -11,6 +11,7 @@
 #include "alloc.h"
 #include "scan.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -97,6 +98,7 @@ char *cp_heap_printf(struct cp_heap *h, const char *fmt, ...)
 {
     va_list args, again;
 
+    assert(fmt);
     va_start(args, fmt);
     va_copy(again, args);
     int n = vsnprintf(NULL, 0, fmt, args);

@@ -1,10 +1,12 @@
 /* arena.h: two ways to make memory that is given back all at once.
  *
- * cp_arena: a bump allocator over one fixed piece of memory; for texts that records of one batch compute. It never grows:
- * when it is full the caller is told, undoes its work (cp_arena_reset to a mark) and does it again on fewer records.
+ * cp_arena: a bump allocator over one fixed piece of memory; for texts that records of one batch
+ * compute. It never grows: when it is full the caller is told, undoes its work (cp_arena_reset to a
+ * mark) and does it again on fewer records.
  *
- * cp_heap: a growing list of chunks; for what lives as long as the plan or a stage. Out of memory ends the program with a
- * message and status 4 (alloc.h), the one way out that everything above libchan uses.
+ * cp_heap: a growing list of chunks; for what lives as long as the plan or a stage. Out of memory
+ * ends the program with a message and status 4 (alloc.h), the one way out that everything above
+ * libchan uses.
  */
 #ifndef CP_BASE_ARENA_H
 #define CP_BASE_ARENA_H
@@ -14,10 +16,10 @@
 #include <stdint.h>
 
 struct cp_arena {
-    char *base;  /* constant */
-    size_t cap;  /* bytes that may be given out; CP_PAD more exist behind them */
+    char *base; /* constant */
+    size_t cap; /* bytes that may be given out; CP_PAD more exist behind them */
     size_t used;
-    bool full;   /* an allocation failed since the last reset */
+    bool full; /* an allocation failed since the last reset */
 };
 
 /* n bytes, unaligned, or NULL and a->full when fewer are left. */
@@ -48,7 +50,8 @@ struct cp_heap {
 
 /* Zeroed, aligned to 16, never NULL; CP_PAD readable bytes follow. */
 void *cp_heap_take(struct cp_heap *h, size_t n);
-/* A copy of p[0..n) that ends in NUL, with CP_PAD readable bytes behind it; unaligned, so that keys pack densely. */
+/* A copy of p[0..n) that ends in NUL, with CP_PAD readable bytes behind it; unaligned, so that keys
+ * pack densely. */
 char *cp_heap_copy(struct cp_heap *h, const char *p, size_t n);
 /* printf into the heap. */
 char *cp_heap_printf(struct cp_heap *h, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

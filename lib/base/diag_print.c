@@ -15,12 +15,14 @@ enum {
 /* Marks that change the direction of text, are not seen or end lines. */
 static bool is_mark(uint32_t code)
 {
-    return code == 0x61C || code == 0xAD || (code >= 0x200B && code <= 0x200F) || (code >= 0x2028 && code <= 0x202E) ||
-           (code >= 0x2060 && code <= 0x206F) || code == 0xFEFF || (code >= 0xFFF9 && code <= 0xFFFB) ||
+    return code == 0x61C || code == 0xAD || (code >= 0x200B && code <= 0x200F) ||
+           (code >= 0x2028 && code <= 0x202E) || (code >= 0x2060 && code <= 0x206F) ||
+           code == 0xFEFF || (code >= 0xFFF9 && code <= 0xFFFB) ||
            (code >= 0xE0000 && code <= 0xE007F);
 }
 
-/* A code point of n bytes at p as it may be shown; the length of what is shown, in columns of a caret line. */
+/* A code point of n bytes at p as it may be shown; the length of what is shown, in columns of a
+ * caret line. */
 static size_t put_safe(char out[16], const char *p, size_t n, uint32_t code)
 {
     unsigned char c = (unsigned char)*p;
@@ -55,7 +57,7 @@ void cp_print_safe(FILE *out, const char *p, size_t n)
 /* The part of a line that is shown, and the part of that which is wrong. */
 struct view {
     const char *text;
-    size_t from, to;   /* shown */
+    size_t from, to; /* shown */
     size_t mark, mark_end;
     bool is_cut_left, is_cut_right;
 };
@@ -83,7 +85,9 @@ static struct view view_of(struct cp_pos pos)
     if (start == 0 && source->len >= 3 && memcmp(v.text, "\xEF\xBB\xBF", 3) == 0 && v.mark >= 3)
         start = 3;
     v.mark_end = pos.len < end - v.mark ? v.mark + pos.len : end;
-    v.from = cp_utf8_length(v.text + start, v.mark - start) > BEFORE ? back(v.text, v.mark, start, BEFORE) : start;
+    v.from = cp_utf8_length(v.text + start, v.mark - start) > BEFORE
+                 ? back(v.text, v.mark, start, BEFORE)
+                 : start;
     v.to = v.from + cp_utf8_offset(v.text + v.from, end - v.from, WIDTH);
     v.is_cut_left = v.from > start;
     v.is_cut_right = v.to < end;
@@ -151,7 +155,10 @@ static void print_place(FILE *out, struct cp_pos pos)
 static void print_one(FILE *out, const struct cp_diag *d, bool color)
 {
     bool is_error = d->severity == CP_ERROR;
-    const char *start = !color ? "" : is_error ? "\033[1;31m" : "\033[1;35m", *end = color ? "\033[0m" : "";
+    const char *start = !color     ? ""
+                        : is_error ? "\033[1;31m"
+                                   : "\033[1;35m",
+               *end = color ? "\033[0m" : "";
 
     if (d->pos.source)
         print_place(out, d->pos);

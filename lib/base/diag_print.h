@@ -12,9 +12,10 @@
 
 #include "err.h"
 
-/* Prints all of them in the order they have (cp_diags_sort). Columns count code points; tabs stay tabs, above the caret too.
- * Nothing of what it prints can drive a terminal: control bytes, marks that turn or hide text, and bytes that are no UTF-8
- * appear as \xHH or \u{HHHH}. Of a long line only the part around the caret is shown. color: with ANSI colors. */
+/* Prints all of them in the order they have (cp_diags_sort). Columns count code points; tabs stay
+ * tabs, above the caret too. Nothing of what it prints can drive a terminal: control bytes, marks
+ * that turn or hide text, and bytes that are no UTF-8 appear as \xHH or \u{HHHH}. Of a long line
+ * only the part around the caret is shown. color: with ANSI colors. */
 void cp_diags_print(FILE *out, const struct cp_diags *diags, bool color);
 
 /* Prints n bytes of a text, made harmless as above. Line breaks become \n. */

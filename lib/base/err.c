@@ -80,6 +80,7 @@ static char *format_new(const char *fmt, va_list args)
 {
     va_list again;
 
+    assert(fmt);
     va_copy(again, args);
     int n = vsnprintf(NULL, 0, fmt, args);
     size_t size = n < 0 ? 1 : (size_t)n + 1;
@@ -180,16 +181,12 @@ void cp_pos_line(struct cp_pos pos, size_t *line, size_t *col)
     *line = *col = 1;
     if (!pos.source)
         return;
-    const char *text = pos.source->text;
-    size_t end = pos.off < pos.source->len ? pos.off : pos.source->len;
-    for (size_t i = has_bom(pos.source) ? 3 : 0; i < end; i++) {
-        if (text[i] == '\n') {
-            ++*line;
-            *col = 1;
-        } else if (((unsigned char)text[i] & 0xC0) != 0x80) {
-            ++*col;
-        }
-    }
+    const char *at = pos.source->text + (has_bom(pos.source) ? 3 : 0);
+    const char *end = pos.source->text + (pos.off < pos.source->len ? pos.off : pos.source->len);
+    for (const char *nl; at < end && (nl = memchr(at, '\n', (size_t)(end - at))); at = nl + 1)
+        ++*line;
+    for (; at < end; at++)
+        *col += ((unsigned char)*at & 0xC0) != 0x80;
 }
 
 /* ---- Did you mean ---- */
@@ -245,7 +242,7 @@ static size_t slips(size_t len)
 
 static bool starts_with(const char *word, size_t len, const char *start, size_t n)
 {
-    if (n < 2 || n > len)
+    if (n > len)
         return false;
     for (size_t i = 0; i < n; i++)
         if (lower(word[i]) != lower(start[i]))
@@ -253,21 +250,31 @@ static bool starts_with(const char *word, size_t len, const char *start, size_t 
     return true;
 }
 
+/* How far b is from what was typed: less than SIZE_MAX when it is near. A word that was left
+ * unfinished is nearer than one with a slip, one with a tail too many is farther than both. */
+static size_t cost_of(const char *typed, size_t len, const char *b, size_t nb)
+{
+    size_t edits = distance(typed, len, b, nb);
+
+    if (edits == 0)
+        return 0;
+    if (len >= 3 && starts_with(b, nb, typed, len))
+        return 1;
+    if (edits <= slips(len))
+        return 2 * edits;
+    if (len >= 2 && starts_with(b, nb, typed, len))
+        return WORD_MAX * 2;
+    return nb >= 3 && starts_with(typed, len, b, nb) ? WORD_MAX * 3 : SIZE_MAX;
+}
+
 const char *cp_nearest(const char *word, size_t len, const char *const *words, size_t n)
 {
     const char *best = NULL;
     size_t best_cost = SIZE_MAX;
 
-    if (len > WORD_MAX)
-        return NULL;
-    for (size_t i = 0; i < n; i++) {
-        size_t m = strlen(words[i]), cost = SIZE_MAX;
-        if (m <= WORD_MAX)
-            cost = distance(word, len, words[i], m);
-        if (cost > slips(len))
-            cost = starts_with(words[i], m, word, len) || starts_with(word, len, words[i], m)
-                       ? WORD_MAX + m
-                       : SIZE_MAX;
+    for (size_t i = 0; i < n && len <= WORD_MAX; i++) {
+        size_t m = strlen(words[i]),
+               cost = m <= WORD_MAX ? cost_of(word, len, words[i], m) : SIZE_MAX;
         if (cost < best_cost) {
             best = words[i];
             best_cost = cost;

@@ -1,8 +1,8 @@
 /* err.h: errors are values.
  *
- * lib and stages never print and never exit. What can fail returns 0 or -1 (or NULL) and fills a struct cp_err: one
- * error, the first; it is left untouched on success, so calls chain with ||. A plan's check collects many of them, with
- * positions, in struct cp_diags. cmd prints both.
+ * lib and stages never print and never exit. What can fail returns 0 or -1 (or NULL) and fills a
+ * struct cp_err: one error, the first; it is left untouched on success, so calls chain with ||. A
+ * plan's check collects many of them, with positions, in struct cp_diags. cmd prints both.
  */
 #ifndef CP_BASE_ERR_H
 #define CP_BASE_ERR_H
@@ -56,7 +56,8 @@ struct cp_diag {
     char *hint; /* or NULL */
 };
 
-/* More than these are counted in errors but not kept: a broken file of a megabyte shall not fill the screen. */
+/* More than these are counted in errors but not kept: a broken file of a megabyte shall not fill
+ * the screen. */
 enum { CP_DIAGS_MAX = 1000 };
 
 struct cp_diags {
@@ -65,7 +66,8 @@ struct cp_diags {
     size_t errors; /* how many of them are not warnings */
 };
 
-/* Adds one; the texts are copied. cp_diag_error returns -1, so that a check can end with it. hint may be NULL. */
+/* Adds one; the texts are copied. cp_diag_error returns -1, so that a check can end with it. hint
+ * may be NULL. */
 int cp_diag_error(struct cp_diags *d, struct cp_pos pos, const char *hint, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
 void cp_diag_warning(struct cp_diags *d, struct cp_pos pos, const char *hint, const char *fmt, ...)
@@ -76,8 +78,9 @@ void cp_diags_release(struct cp_diags *d);
 /* 1-based line and column (in code points) of a position. */
 void cp_pos_line(struct cp_pos pos, size_t *line, size_t *col);
 
-/* The nearest of the n words to `word`, or NULL when none is near: for "did you mean". Near is one slip (a letter too many,
- * too few, wrong, or two swapped), two or a third of the letters in words of more than four, or the start of a word. */
+/* The nearest of the n words to `word`, or NULL when none is near: for "did you mean". Near is one
+ * slip (a letter too many, too few, wrong, or two swapped), two or a third of the letters in words
+ * of more than four, or the start of a word. */
 const char *cp_nearest(const char *word, size_t len, const char *const *words, size_t n);
 
 #endif

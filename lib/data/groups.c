@@ -142,13 +142,6 @@ static bool keep_value(struct cp_groups *g, struct cp_value *to, struct cp_value
     return true;
 }
 
-/* A text is kept as text, never as the null that a NULL pointer means. */
-static const char *keep_key(struct cp_groups *g, struct key key)
-{
-    char *p = cp_store_copy(g->store, key.p, key.len);
-    return p;
-}
-
 static bool keep_values(struct cp_groups *g, struct cp_group *group, const struct cp_value *const *cols, uint32_t i)
 {
     struct cp_value *values = values_of(g, group);
@@ -174,7 +167,7 @@ static struct cp_group *group_new(struct cp_groups *g, struct key key, uint64_t 
     bool has_room = g->n < NO_GROUP - 1 && g->store->used + key.len <= g->limit && slots_have_room(g);
     struct cp_group *group = has_room ? row_next(g) : NULL;
 
-    if (!group || (key.p && !(key.p = keep_key(g, key))))
+    if (!group || (key.p && !(key.p = cp_store_copy(g->store, key.p, key.len))))
         return NULL;
     group->hash = hash;
     group->key = key.p;
@@ -240,13 +233,11 @@ static void guess(const struct cp_groups *g, struct block *b, size_t n)
 
 static struct cp_group *find_null(struct cp_groups *g, const struct cp_value *const *cols, uint32_t i, uint64_t position)
 {
-    struct cp_group *group = g->null;
-    if (!group) {
-        group = group_of_new_key(g, (struct key){NULL, 0}, 0, cols, i, position);
-        g->null = group == g->other ? NULL : group;
-    } else {
-        return group;
-    }
+    if (g->null)
+        return g->null;
+    struct cp_group *group = group_of_new_key(g, (struct key){NULL, 0}, 0, cols, i, position);
+    if (group != g->other)
+        g->null = group;
     return group;
 }
 
@@ -255,16 +246,191 @@ static void find_block(struct cp_groups *g, struct block *b, const struct cp_val
 {
     guess(g, b, n);
     for (size_t k = 0; k < n; k++) {
-        struct cp_group *group = b->guess[k];
-        if (group && b->key[k].p && key_is(group, b->key[k])) {
-            if (group != g->other)
-                out[k] = group;
+        struct key key = b->key[k];
+        uint64_t position = cp_position(seq, sel[k]);
+        if (!key.p)
+            out[k] = find_null(g, cols, sel[k], position);
+        else if (b->guess[k] && key_is(b->guess[k], key))
+            out[k] = b->guess[k];
+        else if (!(out[k] = probe(g, key, b->hash[k])))
+            out[k] = group_of_new_key(g, key, b->hash[k], cols, sel[k], position);
+    }
+}
+
+/* ---- Keys ---- */
+
+/* The text of a value, where it lies or in the arena; a null has none. */
+static bool text_of(const struct cp_value *v, struct cp_arena *a, struct key *out)
+{
+    struct cp_slice s;
+    if (cp_is_null(v)) {
+        *out = (struct key){NULL, 0};
+        return true;
+    }
+    if (is_own_text(v)) {
+        *out = (struct key){v->len > 0 ? v->p : "", v->len};
+        return true;
+    }
+    if (!cp_value_text(v, a, &s))
+        return false;
+    *out = (struct key){s.n > 0 ? s.p : "", (uint32_t)s.n};
+    return true;
+}
+
+/* Length and bytes of each part, one behind the other. */
+static bool compose(const struct cp_groups *g, const struct cp_value *const *cols, uint32_t i, struct cp_arena *a,
+                    struct key *out)
+{
+    const char *start = a->base + a->used;
+    for (size_t k = 0; k < g->width; k++) {
+        struct key part;
+        char *len = cp_arena_take(a, sizeof part.len);
+        size_t mark = a->used;
+        if (!len || !text_of(&cols[k][i], a, &part))
+            return false;
+        if (!part.p)
+            part.len = NULL_PART;
+        memcpy(len, &part.len, sizeof part.len);
+        a->used = mark;
+        if (!part.p)
+            continue;
+        char *bytes = cp_arena_take(a, part.len);
+        if (!bytes)
+            return false;
+        memmove(bytes, part.p, part.len);
+    }
+    *out = (struct key){start, (uint32_t)(a->base + a->used - start)};
+    return true;
+}
+
+/* Loads keys of sel[0..n), as many as the scratch buffer has room for. */
+static size_t load_keys(const struct cp_groups *g, struct block *b, const struct cp_value *const *cols,
+                        const uint16_t *sel, size_t n)
+{
+    struct cp_arena a = {.base = g->scratch, .cap = g->cap_scratch};
+    for (size_t k = 0; k < n; k++) {
+        bool done = g->width == 1 ? text_of(&cols[0][sel[k]], &a, &b->key[k]) : compose(g, cols, sel[k], &a, &b->key[k]);
+        if (!done)
+            return k;
+    }
+    return n;
+}
+
+static void hash_keys(const struct cp_groups *g, struct block *b, size_t n)
+{
+    for (size_t k = 0; k < n; k++) {
+        b->hash[k] = XXH3_64bits_withSeed(b->key[k].p, b->key[k].len, g->seed) & g->hash_mask;
+        __builtin_prefetch(&g->slots[b->hash[k] & g->mask]);
+    }
+}
+
+static void grow_scratch(struct cp_groups *g)
+{
+    g->cap_scratch = g->cap_scratch ? 2 * g->cap_scratch : FIRST_SCRATCH;
+    free(g->scratch);
+    g->scratch = cp_xmalloc(g->cap_scratch + CP_PAD);
+    memset(g->scratch + g->cap_scratch, 0, CP_PAD);
+}
+
+void cp_groups_find(struct cp_groups *g, const struct cp_value *const *cols, const uint16_t *sel, size_t n, uint64_t seq,
+                    struct cp_group **out)
+{
+    struct block b;
+    if (g->width == 0) {
+        for (size_t k = 0; k < n; k++)
+            out[k] = g->null;
+        return;
+    }
+    while (n > 0) {
+        size_t loaded = load_keys(g, &b, cols, sel, n < BLOCK ? n : BLOCK);
+        if (loaded == 0) {
+            grow_scratch(g);
             continue;
         }
-        uint64_t position = cp_position(seq, sel[k]);
-        if (!b->key[k].p)
-            out[k] = find_null(g, cols, sel[k], position);
-        else if (!(out[k] = probe(g, b->key[k], b->hash[k])))
-            out[k] = group_of_new_key(g, b->key[k], b->hash[k], cols, sel[k], position);
+        hash_keys(g, &b, loaded);
+        find_block(g, &b, cols, sel, loaded, seq, out);
+        sel += loaded;
+        out += loaded;
+        n -= loaded;
     }
+}
+
+/* ---- The whole ---- */
+
+/* What `other` shows in place of each value. */
+static void other_new(struct cp_groups *g)
+{
+    g->other = cp_store_take(g->store, g->stride);
+    g->other->number = NO_GROUP;
+    for (size_t k = 0; k < g->width; k++)
+        values_of(g, g->other)[k] = cp_text("other", 5);
+}
+
+void cp_groups_init(struct cp_groups *g, struct cp_store *store, size_t width, size_t state, size_t limit)
+{
+    *g = (struct cp_groups){
+        .width = width,
+        .state = state,
+        .stride = sizeof(struct cp_group) + state + width * sizeof(struct cp_value),
+        .store = store,
+        .limit = limit,
+        .seed = new_seed(),
+        .hash_mask = UINT64_MAX,
+    };
+    store->used += FIRST_SLOTS * sizeof *g->slots;
+    slots_set(g, FIRST_SLOTS);
+    grow_scratch(g);
+    other_new(g);
+    if (width == 0) {
+        grow_rows(g);
+        g->rows[0] = cp_store_take(store, g->stride);
+        g->n = 1;
+        g->null = cp_groups_at(g, 0);
+    }
+}
+
+size_t cp_groups_least(size_t width, size_t state)
+{
+    return CP_STORE_MIN_BUDGET + 2 * ROWS * (sizeof(struct cp_group) + state + width * sizeof(struct cp_value));
+}
+
+void cp_groups_release(struct cp_groups *g)
+{
+    free(g->slots);
+    free(g->rows);
+    free(g->scratch);
+    *g = (struct cp_groups){0};
+}
+
+/* Of the records in `other` of either table none can be told apart any more. */
+static struct cp_group *adopt_other(struct cp_groups *g, const struct cp_groups *from)
+{
+    if (g->n_other == 0 || from->other->first < g->other->first)
+        g->other->first = from->other->first;
+    g->is_closed = true;
+    g->n_other += from->n_other;
+    return g->other;
+}
+
+struct cp_group *cp_groups_adopt(struct cp_groups *g, const struct cp_groups *from, const struct cp_group *group)
+{
+    const struct cp_value *values = cp_group_values(from, group);
+    const struct cp_value *cols[CP_MAX_KEY];
+    struct cp_group *mine;
+    uint16_t zero = 0;
+    uint32_t n = g->n;
+
+    if (group == from->other)
+        return adopt_other(g, from);
+    for (size_t k = 0; k < g->width; k++)
+        cols[k] = &values[k];
+    cp_groups_find(g, cols, &zero, 1, 0, &mine);
+    if (g->n > n || group->first < mine->first)
+        mine->first = group->first;
+    return mine;
+}
+
+size_t cp_groups_scratch(size_t width, size_t max_text)
+{
+    return 2 * (width * (max_text + sizeof(uint32_t)) + FIRST_SCRATCH) + CP_PAD;
 }

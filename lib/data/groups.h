@@ -22,6 +22,8 @@
 #include "store.h"
 #include "value.h"
 
+enum { CP_MAX_KEY = 64 }; /* values of a key, at most */
+
 struct cp_group {
     uint64_t hash;
     uint64_t first;  /* position of its first record */
@@ -53,10 +55,12 @@ struct cp_groups {
 };
 
 /* width 0: one group without a key, which exists from the start. state: bytes, a multiple of 8. limit: see above, at most
- * store->max; what is between is left for the growth of states. The store must hold CP_STORE_MIN_BUDGET at least and outlive
- * the table. */
+ * store->max; what is between is left for the growth of states. The store must hold cp_groups_least bytes and outlive the
+ * table. */
 void cp_groups_init(struct cp_groups *g, struct cp_store *store, size_t width, size_t state, size_t limit);
 void cp_groups_release(struct cp_groups *g);
+/* The smallest store that makes sense. */
+size_t cp_groups_least(size_t width, size_t state);
 
 /* Where a record stands in the order of all: for `first`. */
 static inline uint64_t cp_position(uint64_t seq, uint32_t i)
@@ -86,7 +90,7 @@ static inline const struct cp_value *cp_group_values(const struct cp_groups *g, 
 }
 
 /* The group of `group`, which belongs to another table of the same kind: for merging what workers made. Keeps the smaller
- * `first`. */
+ * `first`; after it groups are no longer numbered in that order. */
 struct cp_group *cp_groups_adopt(struct cp_groups *g, const struct cp_groups *from, const struct cp_group *group);
 
 /* Memory beside the store: scratch for keys of texts of at most max_text bytes. */

@@ -69,9 +69,10 @@ struct cp_expr_names { /* var.X and env.X */
 };
 int cp_expr_bind(struct cp_expr *x, struct cp_scope *scope, const struct cp_expr_names *names, struct cp_diags *diags);
 
-/* No error can come of it, whatever the record (for prefilters and constant folding). */
+/* No error can come of it, whatever the record (for prefilters and constant folding). The limits of regexes count where a
+ * pattern can reach them: nested repeats, back references, many unbounded repeats. */
 bool cp_expr_is_infallible(const struct cp_expr *x);
-/* It may take memory in the batch's arena. */
+/* It may take memory in the batch's arena (also for a while only: to decode escapes). */
 bool cp_expr_makes_text(const struct cp_expr *x);
 
 /* ---- Evaluating ---- */
@@ -84,7 +85,7 @@ enum cp_eval_status {
 /* What one thread needs to evaluate; made once, for all expressions of a stage. */
 struct cp_eval {
     struct cp_batch *batch;      /* the one being evaluated */
-    struct cp_time_zone *zone;   /* of its input */
+    const struct cp_time_zone *zone; /* of its input: &batch->zone */
     size_t max_text;             /* bytes a computed text may have */
     /* Errors of records (semantics 24): reason[i] is NULL or a static text, for record i of the batch. Valid only while
      * n_failed > 0; cp_eval_begin clears. The first record counted keeps the first reason. */
@@ -93,6 +94,8 @@ struct cp_eval {
     struct cp_value **scratch;   /* temporary columns, a stack */
     uint16_t **selections;       /* temporary selections, a stack */
     size_t scratch_top, selections_top;
+    size_t n_scratch, n_selections; /* how many there are */
+    struct cp_regex_scratch *regex; /* regex.h; NULL: no regex in any expression */
     struct cp_heap *heap;
     size_t records;              /* of a batch, at most */
 };
@@ -100,10 +103,18 @@ struct cp_eval {
 void cp_eval_init(struct cp_eval *ev, struct cp_heap *heap, size_t records, size_t max_text);
 /* Makes room for evaluating x, so that nothing is allocated later. */
 void cp_eval_prepare(struct cp_eval *ev, const struct cp_expr *x);
-/* Starts on a batch: no errors yet. */
+/* Starts on a batch: no errors yet. Also after CP_EVAL_FULL, before evaluating fewer records: nothing else is left behind
+ * by what was not finished. */
 void cp_eval_begin(struct cp_eval *ev, struct cp_batch *b);
 
-/* The value of x for records sel[0..n), written to out[sel[k]]. */
+/* Whether x has named groups: whether it writes fields (semantics 25). */
+bool cp_expr_has_groups(const struct cp_expr *x);
+/* To be called before evaluating such an x for records of a batch, once with all records that go on downstream: gives its
+ * fields the values they had. Evaluating then sets those of records that match. */
+void cp_expr_init_groups(const struct cp_expr *x, struct cp_eval *ev, const uint16_t *sel, size_t n);
+
+/* The value of x for records sel[0..n), written to out[sel[k]]; never CP_MISSING: a missing field is null. out is no
+ * column that x reads. */
 enum cp_eval_status cp_expr_eval(const struct cp_expr *x, struct cp_eval *ev, const uint16_t *sel, size_t n,
                                  struct cp_value *out);
 /* Narrows: writes those of sel[0..n) for which x is true to keep (may be sel itself) and their number to *kept. */
@@ -130,7 +141,8 @@ struct cp_need {
     int64_t bound; /* integers only */
 };
 /* The conditions of which at least one must hold (an `or` or `in` gives several; an `and` gives those of its better
- * side). Returns how many, 0: nothing can be said. At most max. */
+ * side). Returns how many, 0: nothing can be said, or the expression is not infallible. At most max. Paths are those that
+ * the parser was asked for: a field that a stage has changed gives nothing, a renamed one its old name. */
 size_t cp_expr_needs(const struct cp_expr *x, struct cp_need *out, size_t max);
 
 #endif

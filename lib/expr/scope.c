@@ -269,7 +269,8 @@ static void read_nested(struct cp_scope *s, struct cp_ref *ref)
     enum found at_literal = find_column(s, path->text, &literal);
     enum found at_root = find_column(s, path->steps[0].name, &root);
 
-    if (at_literal == FOUND_UNLISTED && at_root == FOUND_UNLISTED) {
+    bool takes_paths = !s->wants || !s->wants->outer;
+    if (at_literal == FOUND_UNLISTED && at_root == FOUND_UNLISTED && takes_paths) {
         ref->slot = s->wants ? cp_wants_slot(s->wants, path, s->heap, s->n_slots) : CP_NO_SLOT;
         return;
     }

@@ -40,7 +40,7 @@ enum { CP_NO_SLOT = -1 };
  *   all < 0                 there is no such field: null
  *   meta                    _raw _file _line _offset _time; _time is the first of columns times[] (CP_NO_SLOT: none) that
  *                           has a value, as a time */
-enum { CP_TIME_FIELDS = 4 };
+enum { CP_TIME_FIELDS = 4, CP_PATH_STEPS = 64 };
 enum cp_meta { CP_META_NONE, CP_META_RAW, CP_META_FILE, CP_META_LINE, CP_META_OFFSET, CP_META_TIME };
 struct cp_ref {
     int slot, literal, root;
@@ -51,11 +51,16 @@ struct cp_ref {
 
 /* The parse stage whose bytes a scope stands on. */
 struct cp_format;
+struct cp_layer;
+struct cp_scope;
 struct cp_wants {
     const struct cp_format *format;
     void *decoder;            /* the format's private struct: writers need it to walk records */
     struct cp_want *v;        /* what has been asked for */
     size_t n, cap;
+    struct cp_scope *outer;   /* NULL: they read the record's bytes. Else a text of the record, and what that does not have
+                               * is read from this scope; such wants are single keys, never paths */
+    struct cp_layer *layer;   /* of the text (format/shape.h) */
 };
 struct cp_want {
     const struct cp_path *path; /* literal key first, then inside objects */

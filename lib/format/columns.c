@@ -20,6 +20,7 @@ void cp_columns_add(struct cp_columns *c, struct cp_slice name)
     if (name.n > 0)
         memcpy(copy, name.p, name.n);
     c->names[c->n++] = (struct cp_slice){copy, name.n};
+    c->has_shape = false;
 }
 
 uint32_t cp_columns_find(const struct cp_columns *c, struct cp_slice name, size_t guess)
@@ -44,7 +45,8 @@ bool cp_columns_choose(struct cp_columns *c, const struct cp_batch *b, uint32_t 
 
     if (is_listed(b->shape)) {
         for (size_t k = 0; k < b->shape->n; k++)
-            if (b->shape->fields[k].name.p != NULL)
+            if (b->shape->fields[k].name.p != NULL &&
+                cp_columns_find(c, b->shape->fields[k].name, k) == CP_NO_COLUMN)
                 cp_columns_add(c, b->shape->fields[k].name);
         return c->n > 0;
     }
@@ -76,7 +78,8 @@ static size_t leave_out(struct cp_columns *c, struct cp_slice name)
 {
     if (c->first_left_out == NULL) {
         c->first_left_out = cp_xmalloc(name.n + 1);
-        memcpy(c->first_left_out, name.p, name.n);
+        if (name.n > 0)
+            memcpy(c->first_left_out, name.p, name.n);
         c->first_left_out[name.n] = 0;
     }
     return 1;

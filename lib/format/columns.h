@@ -1,4 +1,4 @@
-/* columns.h: what csv, tsv and table share when writing: columns that are fixed by the first record. Internal to
+/* columns.h: what csv, tsv and table share when writing: columns that are fixed by the first records. Internal to
  * lib/format. */
 #ifndef CP_FORMAT_COLUMNS_H
 #define CP_FORMAT_COLUMNS_H
@@ -22,8 +22,8 @@ struct cp_columns {
 };
 #define CP_NO_COLUMN UINT32_MAX
 
-/* Chooses the columns: the shape's where it is closed, else those of record i. False: the record has none; ask again with
- * the next one. */
+/* Adds the columns that are not there yet: the shape's where it is closed, else those of record i. False: there are still
+ * none; ask again with the next record. */
 bool cp_columns_choose(struct cp_columns *c, const struct cp_batch *b, uint32_t i);
 
 /* Adds a column; the name is copied. */

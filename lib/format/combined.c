@@ -333,11 +333,11 @@ static const struct cp_format_example examples[] = {
     {"1.2.3.4 - bob [20/Nov/2026:18:00:00 +0000] \"GET /a?b HTTP/1.1\" 200 12 \"-\" \"curl/8.0\"", NULL,
      "{\"host\":\"1.2.3.4\",\"ident\":null,\"user\":\"bob\",\"time\":\"20/Nov/2026:18:00:00 +0000\","
      "\"method\":\"GET\",\"path\":\"/a?b\",\"protocol\":\"HTTP/1.1\",\"status\":200,\"bytes\":12,"
-     "\"referer\":null,\"agent\":\"curl/8.0\"}"},
+     "\"referer\":null,\"agent\":\"curl/8.0\"}\n"},
     {"::1 - - [20/Nov/2026:18:00:00 +0000] \"-\" 408 - \"-\" \"-\"", NULL,
      "{\"host\":\"::1\",\"ident\":null,\"user\":null,\"time\":\"20/Nov/2026:18:00:00 +0000\","
      "\"method\":null,\"path\":null,\"protocol\":null,\"status\":408,\"bytes\":null,"
-     "\"referer\":null,\"agent\":null}"},
+     "\"referer\":null,\"agent\":null}\n"},
     {NULL, NULL, NULL},
 };
 

@@ -32,7 +32,7 @@ static bool common_can_probe(const void *decoder, const struct cp_need *need)
 static const struct cp_format_example examples[] = {
     {"1.2.3.4 - - [20/Nov/2026:18:00:00 +0000] \"GET / HTTP/1.0\" 304 -", NULL,
      "{\"host\":\"1.2.3.4\",\"ident\":null,\"user\":null,\"time\":\"20/Nov/2026:18:00:00 +0000\","
-     "\"method\":\"GET\",\"path\":\"/\",\"protocol\":\"HTTP/1.0\",\"status\":304,\"bytes\":null}"},
+     "\"method\":\"GET\",\"path\":\"/\",\"protocol\":\"HTTP/1.0\",\"status\":304,\"bytes\":null}\n"},
     {NULL, NULL, NULL},
 };
 

@@ -5,6 +5,8 @@
 #include "fields.h"
 #include "frame.h"
 
+extern const struct cp_format cp_format_json;
+
 enum { LINES = 100 }; /* looked at by cp_sniff_lines */
 
 int cp_sniff_lines(const char *p, size_t n, bool (*look)(void *ctx, const char *p, size_t n), void *ctx)
@@ -63,6 +65,19 @@ static size_t whole_lines(const uint8_t *p, size_t n)
     return last == NULL ? n : (size_t)(last - p) + 1;
 }
 
+/* A line of JSON starts with a bracket: bare numbers and words are JSON too, but nobody logs them. */
+static int sniff_json(const struct cp_format *json, const char *p, size_t n)
+{
+    return p[0] == '{' || p[0] == '[' ? cp_sniff_decode(json, p, n) : 0;
+}
+
+static int score(const struct cp_format *format, const char *p, size_t n)
+{
+    if (format->sniff != NULL)
+        return format->sniff(format, p, n);
+    return format == &cp_format_json ? sniff_json(format, p, n) : 0;
+}
+
 const struct cp_format *cp_format_detect(const uint8_t *p, size_t n)
 {
     const struct cp_format *best = cp_format_find(CP_SLICE("line"));
@@ -71,12 +86,10 @@ const struct cp_format *cp_format_detect(const uint8_t *p, size_t n)
 
     n = whole_lines(p, n < CP_DETECT_SIZE ? n : CP_DETECT_SIZE);
     for (size_t k = 0; cp_formats[k] != NULL && n > mark; k++) {
-        int score = cp_formats[k]->sniff == NULL
-                        ? 0
-                        : cp_formats[k]->sniff(cp_formats[k], (const char *)p + mark, n - mark);
-        if (score > best_score) {
+        int found = score(cp_formats[k], (const char *)p + mark, n - mark);
+        if (found > best_score) {
             best = cp_formats[k];
-            best_score = score;
+            best_score = found;
         }
     }
     return best;

@@ -1,4 +1,5 @@
-/* format.c: looking up a format by name. The table itself is made from the file list when building. */
+/* format.c: looking up a format by name. The table itself is made from the file list when building.
+ */
 #include "format.h"
 
 const struct cp_format *cp_format_find(struct cp_slice name)

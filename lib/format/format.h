@@ -61,7 +61,7 @@ struct cp_walk {
 struct cp_format_example {
     const char *input;   /* lines */
     const char *options; /* `k=v k=v` as in a one-liner, or NULL */
-    const char *output;  /* the records as JSON, one a line */
+    const char *output;  /* the records as JSON, each with its newline */
 };
 
 /* A condition on raw records for the prefilter; made by a format from a cp_need. */

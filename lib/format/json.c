@@ -12,9 +12,9 @@
 /* One column to fill. */
 struct json_want {
     int slot;
-    int capture;              /* the nested value, or the list or object that `rest` leads into */
-    int literal;              /* of the key `a.b`, which goes first; or -1 */
-    struct cp_step *rest;     /* steps from the first index on */
+    int capture;          /* the nested value, or the list or object that `rest` leads into */
+    int literal;          /* of the key `a.b`, which goes first; or -1 */
+    struct cp_step *rest; /* steps from the first index on */
     size_t n_rest;
     const struct cp_path *path;
 };
@@ -28,7 +28,8 @@ struct json {
 };
 
 /* The target of a key under a parent; made when there is none. */
-static struct cp_json_target *target_under(struct cp_json_target *parent, struct cp_slice key, struct cp_heap *heap)
+static struct cp_json_target *target_under(struct cp_json_target *parent, struct cp_slice key,
+                                           struct cp_heap *heap)
 {
     struct cp_json_target *t;
 
@@ -68,8 +69,8 @@ static struct cp_slice literal_key(const struct cp_path *path, struct cp_heap *h
     return (struct cp_slice){key, (size_t)(q - key)};
 }
 
-static void want_open(struct json *j, struct json_want *w, const struct cp_want *want, struct cp_json_target *root,
-                      struct cp_heap *heap)
+static void want_open(struct json *j, struct json_want *w, const struct cp_want *want,
+                      struct cp_json_target *root, struct cp_heap *heap)
 {
     const struct cp_path *path = want->path;
     struct cp_json_target *t = root;
@@ -86,7 +87,8 @@ static void want_open(struct json *j, struct json_want *w, const struct cp_want 
         w->literal = capture_of(j, target_under(root, key, heap));
 }
 
-static int json_open(void *decoder, const struct cp_wants *wants, struct cp_heap *heap, struct cp_err *err)
+static int json_open(void *decoder, const struct cp_wants *wants, struct cp_heap *heap,
+                     struct cp_err *err)
 {
     struct json *j = decoder;
     struct cp_json_target *root = cp_heap_take(heap, sizeof *root);
@@ -104,16 +106,19 @@ static int json_open(void *decoder, const struct cp_wants *wants, struct cp_heap
 }
 
 /* A value that is no object: the field `value`. */
-static const char *decode_bare(const struct json *j, const char *p, size_t n, const struct cp_row *row, size_t *at)
+static const char *decode_bare(const struct json *j, const char *p, size_t n,
+                               const struct cp_row *row, size_t *at)
 {
     struct cp_value v;
     const char *why = cp_json_value(p, n, &v, at);
 
     for (size_t k = 0; k < j->n_wants; k++) {
         const struct cp_path *path = j->wants[k].path;
-        bool is_inside = !why && path->n > 0 && path->steps[0].name.p && cp_slice_is(path->steps[0].name, "value");
-        row->col[j->wants[k].slot][row->i] =
-            is_inside ? cp_json_get(&v, path->steps + 1, path->n - 1) : (struct cp_value){.kind = CP_MISSING};
+        bool is_inside = !why && path->n > 0 && path->steps[0].name.p &&
+                         cp_slice_is(path->steps[0].name, "value");
+        row->col[j->wants[k].slot][row->i] = is_inside
+                                                 ? cp_json_get(&v, path->steps + 1, path->n - 1)
+                                                 : (struct cp_value){.kind = CP_MISSING};
     }
     return why;
 }
@@ -129,7 +134,8 @@ static struct cp_value want_value(const struct json *j, const struct json_want *
     return j->found[w->capture];
 }
 
-static const char *json_decode(void *decoder, const char *p, size_t n, const struct cp_row *row, size_t *at)
+static const char *json_decode(void *decoder, const char *p, size_t n, const struct cp_row *row,
+                               size_t *at)
 {
     struct json *j = decoder;
 
@@ -153,7 +159,8 @@ static const char *json_decode(void *decoder, const char *p, size_t n, const str
 
 enum { WALK_MEMBERS, WALK_BARE, WALK_DONE };
 
-static void json_walk(const void *decoder, const struct cp_input *input, const char *p, size_t n, struct cp_walk *w)
+static void json_walk(const void *decoder, const struct cp_input *input, const char *p, size_t n,
+                      struct cp_walk *w)
 {
     const char *end = p + n;
 
@@ -203,16 +210,18 @@ static bool json_next(struct cp_walk *w)
 
 /* ---- probe ---- */
 
-/* The last name of a path; p == NULL when it ends in an index, or when the value may stand without a key. */
+/* The last name of a path; p == NULL when it ends in an index, or when the value may stand without
+ * a key. */
 static struct cp_slice last_name(const struct cp_path *path)
 {
-    if (path->n == 0 || (path->n == 1 && path->steps[0].name.p && cp_slice_is(path->steps[0].name, "value")))
+    if (path->n == 0 ||
+        (path->n == 1 && path->steps[0].name.p && cp_slice_is(path->steps[0].name, "value")))
         return (struct cp_slice){0};
     return path->steps[path->n - 1].name;
 }
 
-/* Whether a key can be searched as it stands between its quotes: writers may spell these bytes as an escape other than
- * \u, which is looked for anyway. */
+/* Whether a key can be searched as it stands between its quotes: writers may spell these bytes as
+ * an escape other than \u, which is looked for anyway. */
 static bool is_plain_key(struct cp_slice key)
 {
     if (!key.p || key.n == 0 || key.n + 2 > CP_LITERAL_MAX)
@@ -231,8 +240,8 @@ static bool json_can_probe(const void *decoder, const struct cp_need *need)
     return need->path && is_plain_key(last_name(need->path));
 }
 
-/* Whether the number behind a key (its closing quote was just passed) may lie in the range; what is no plain integer of
- * at most 18 digits always may. */
+/* Whether the number behind a key (its closing quote was just passed) may lie in the range; what is
+ * no plain integer of at most 18 digits always may. */
 static bool number_may_lie_in(const uint8_t *p, const uint8_t *end, struct cp_probe_range range)
 {
     const char *q = cp_json_skip_blanks((const char *)p, (const char *)end);
@@ -278,8 +287,8 @@ static size_t search(struct number_search *x, const struct cp_literal *lit, size
 }
 
 /* Which records have the key with a number that may satisfy. */
-static size_t probe_key(struct number_search *x, const struct cp_batch *b, size_t start, struct cp_probe_range range,
-                        const uint16_t *sel, size_t n, uint16_t *keep)
+static size_t probe_key(struct number_search *x, const struct cp_batch *b, size_t start,
+                        struct cp_probe_range range, const uint16_t *sel, size_t n, uint16_t *keep)
 {
     struct cp_probe_merge m = {.batch = b, .sel = sel, .n = n, .keep = keep};
 
@@ -293,8 +302,8 @@ static size_t probe_key(struct number_search *x, const struct cp_batch *b, size_
     return m.kept;
 }
 
-static size_t probe_escape(struct number_search *x, const struct cp_batch *b, size_t start, const uint16_t *sel,
-                           size_t n, uint16_t *keep)
+static size_t probe_escape(struct number_search *x, const struct cp_batch *b, size_t start,
+                           const uint16_t *sel, size_t n, uint16_t *keep)
 {
     struct cp_probe_merge m = {.batch = b, .sel = sel, .n = n, .keep = keep};
 
@@ -321,11 +330,12 @@ static size_t merge(const uint16_t *a, size_t n, const uint16_t *b, size_t m, ui
     return kept;
 }
 
-static size_t probe_number(const struct cp_need *need, const struct cp_batch *b, const uint16_t *sel, size_t n,
-                           uint16_t *keep)
+static size_t probe_number(const struct cp_need *need, const struct cp_batch *b,
+                           const uint16_t *sel, size_t n, uint16_t *keep)
 {
     struct cp_slice name = last_name(need->path);
-    bool is_nested = need->path->n > 1; /* then it may be the end of a literal key: `"b"` or `"a.b"` */
+    bool is_nested =
+        need->path->n > 1; /* then it may be the end of a literal key: `"b"` or `"a.b"` */
     struct cp_record extent = cp_probe_extent(b, sel, n);
     struct number_search x;
     uint16_t with_key[CP_BATCH_RECORDS], with_escape[CP_BATCH_RECORDS];
@@ -343,8 +353,8 @@ static size_t probe_number(const struct cp_need *need, const struct cp_batch *b,
     return merge(with_key, n_key, with_escape, n_escape, keep);
 }
 
-static size_t json_probe(const void *decoder, const struct cp_need *need, const struct cp_batch *b, const uint16_t *sel,
-                         size_t n, uint16_t *keep)
+static size_t json_probe(const void *decoder, const struct cp_need *need, const struct cp_batch *b,
+                         const uint16_t *sel, size_t n, uint16_t *keep)
 {
     (void)decoder;
     if (n == 0)
@@ -357,10 +367,13 @@ static size_t json_probe(const void *decoder, const struct cp_need *need, const 
 const struct cp_format cp_format_json = {
     .name = "json",
     .summary = "One JSON value per record",
-    .doc = "Every record is one value of RFC 8259, checked strictly; blanks around it are allowed, brackets may be nested "
-           "1024 deep. The keys of an object are the fields; a value that is no object is the field value. Of duplicate "
+    .doc = "Every record is one value of RFC 8259, checked strictly; blanks around it are allowed, "
+           "brackets may be nested "
+           "1024 deep. The keys of an object are the fields; a value that is no object is the "
+           "field value. Of duplicate "
            "keys the last one is read. A key that is spelled a.b goes before b in a.\n\n"
-           "On output a record that no stage changed is written as its own bytes, a changed one keeps every byte that was "
+           "On output a record that no stage changed is written as its own bytes, a changed one "
+           "keeps every byte that was "
            "not changed. Other records become objects with their fields in order.",
     .flags = CP_FORMAT_OPEN,
     .frame = CP_FRAME_LINE,

@@ -38,7 +38,8 @@ static void put_key(struct editor *e, struct cp_slice name)
 }
 
 /* `value`, wrapped in an object for every step that is left. */
-static void put_nested(struct editor *e, const struct cp_step *steps, size_t n, const struct cp_value *value)
+static void put_nested(struct editor *e, const struct cp_step *steps, size_t n,
+                       const struct cp_value *value)
 {
     for (size_t k = 0; k < n; k++) {
         put(e, "{", 1);
@@ -56,7 +57,8 @@ struct place {
     size_t members;
 };
 
-static bool is_named(const struct cp_json_iter *it, const struct cp_step *step, int64_t number, int64_t total)
+static bool is_named(const struct cp_json_iter *it, const struct cp_step *step, int64_t number,
+                     int64_t total)
 {
     if (step->name.p)
         return it->is_object && cp_json_key_is(it->key, it->key_is_escaped, step->name);
@@ -88,13 +90,14 @@ static struct place find_place(const struct cp_value *v, const struct cp_step *s
     return f;
 }
 
-static const char *edit(struct editor *e, const struct cp_value *v, const struct cp_step *steps, size_t n,
-                        const struct cp_value *value);
+static const char *edit(struct editor *e, const struct cp_value *v, const struct cp_step *steps,
+                        size_t n, const struct cp_value *value);
 
-/* Copies v without the members of a name: all of them, or all but the last. What is at the last one's value when it stays
- * is written by `edit` for the rest of the path. */
-static const char *edit_member(struct editor *e, const struct cp_value *v, const struct cp_step *steps, size_t n,
-                               const struct cp_value *value, const struct place *f)
+/* Copies v without the members of a name: all of them, or all but the last. What is at the last
+ * one's value when it stays is written by `edit` for the rest of the path. */
+static const char *edit_member(struct editor *e, const struct cp_value *v,
+                               const struct cp_step *steps, size_t n, const struct cp_value *value,
+                               const struct place *f)
 {
     bool removes_all = !value && n == 1, removes_others = n == 1;
     bool has_kept = false;
@@ -104,7 +107,8 @@ static const char *edit_member(struct editor *e, const struct cp_value *v, const
     cp_json_iter_init(&it, v);
     while (!why && cp_json_iter_next(&it)) {
         bool is_last = it.value_at == f->value_at;
-        bool is_it = is_last || (it.is_object && cp_json_key_is(it.key, it.key_is_escaped, steps[0].name));
+        bool is_it =
+            is_last || (it.is_object && cp_json_key_is(it.key, it.key_is_escaped, steps[0].name));
         if (is_it && (removes_all || (removes_others && !is_last))) {
             ahead = it;
             if (has_kept) {
@@ -129,7 +133,8 @@ static const char *edit_member(struct editor *e, const struct cp_value *v, const
 }
 
 /* Adds a member behind the last one. */
-static const char *append_member(struct editor *e, const struct cp_value *v, const struct cp_step *steps, size_t n,
+static const char *append_member(struct editor *e, const struct cp_value *v,
+                                 const struct cp_step *steps, size_t n,
                                  const struct cp_value *value, const struct place *f)
 {
     put(e, v->p, (size_t)(f->members_end - v->p));
@@ -150,8 +155,8 @@ static bool have_names(const struct cp_step *steps, size_t n)
 }
 
 /* Writes v as it is after the edit. */
-static const char *edit(struct editor *e, const struct cp_value *v, const struct cp_step *steps, size_t n,
-                        const struct cp_value *value)
+static const char *edit(struct editor *e, const struct cp_value *v, const struct cp_step *steps,
+                        size_t n, const struct cp_value *value)
 {
     if (n == 0) {
         put_value(e, value);
@@ -178,8 +183,8 @@ static const char *edit(struct editor *e, const struct cp_value *v, const struct
     return NULL;
 }
 
-const char *cp_json_edit(const struct cp_value *v, const struct cp_step *steps, size_t n, const struct cp_value *value,
-                         struct cp_arena *a, struct cp_value *out)
+const char *cp_json_edit(const struct cp_value *v, const struct cp_step *steps, size_t n,
+                         const struct cp_value *value, struct cp_arena *a, struct cp_value *out)
 {
     size_t mark = a->used;
     struct editor e = {.arena = a, .start = a->base + mark};

@@ -1,9 +1,10 @@
 /* json_encode.c: whole records as JSON.
  *
- * DESIGN. What can be known from the shape is prepared once per shape (struct cp_json_plan): which of the five ways leads
- * to the text, and the keys with their quotes, escapes, colon and comma. Then a record is copying: records that leave as
- * they came are found in runs and copied as one piece; a closed shape is keys and values in turn; an edited JSON record is
- * its own bytes with other bytes at some places.
+ * DESIGN. What can be known from the shape is prepared once per shape (struct cp_json_plan): which
+ * of the five ways leads to the text, and the keys with their quotes, escapes, colon and comma.
+ * Then a record is copying: records that leave as they came are found in runs and copied as one
+ * piece; a closed shape is keys and values in turn; an edited JSON record is its own bytes with
+ * other bytes at some places.
  */
 #include "json_encode.h"
 
@@ -22,6 +23,7 @@ enum way {
     CLOSED,    /* all fields are columns */
     WALK,      /* other bytes than JSON, with or without edits */
     LINE,      /* bytes that were never parsed: the field line */
+    LAYERED,   /* parts of other texts too */
 };
 
 /* One field of a shape. */
@@ -36,8 +38,13 @@ struct cp_json_plan {
     enum way way;
     struct plan_field *fields;
     size_t n;
-    size_t *last; /* SPLICE: for each field the last member that it is about, or NONE; WALK: written or not */
+    size_t *last; /* SPLICE: for each field the last member that it is about, or NONE; WALK: written
+                     or not */
     char *keys;
+    /* SPLICE: looks for the members that fields are about; capture k belongs to field k. */
+    struct cp_json_scanner *scanner;
+    struct cp_value *found;
+    size_t *order; /* the fields with a member, by where it stands */
 };
 
 static const size_t NONE = SIZE_MAX;
@@ -56,6 +63,8 @@ static enum way way_of(const struct cp_shape *shape)
 {
     bool is_json = shape->format == &cp_format_json;
 
+    if (shape->layer)
+        return LAYERED;
     if (!shape->is_made && is_json && !shape->is_changed)
         return OWN_BYTES;
     if (!shape->is_open || shape->is_made)
@@ -75,14 +84,45 @@ static size_t put_key(char *p, struct cp_slice name)
     return n + 2;
 }
 
-static struct cp_json_plan *plan_new(const struct cp_shape *shape)
+/* The field of the plan that is about a member of the record's bytes, or NONE. */
+static size_t find_edit(const struct cp_json_plan *plan, struct cp_slice key, bool escaped)
+{
+    for (size_t k = 0; k < plan->n; k++) {
+        const struct cp_shape_field *f = plan->fields[k].field;
+        if (f->key.p && cp_json_key_is(key, escaped, f->key))
+            return k;
+    }
+    return NONE;
+}
+
+static void plan_search(struct cp_json_plan *plan, struct cp_heap *heap)
+{
+    struct cp_json_target *root = cp_heap_take(heap, sizeof *root);
+
+    root->capture = -1;
+    plan->found = cp_heap_take(heap, plan->n * sizeof *plan->found);
+    plan->order = cp_heap_take(heap, plan->n * sizeof *plan->order);
+    plan->scanner = cp_heap_take(heap, sizeof *plan->scanner);
+    for (size_t k = 0; k < plan->n; k++) {
+        const struct cp_shape_field *f = plan->fields[k].field;
+        if (!f->key.p || find_edit(plan, f->key, false) != k)
+            continue;
+        struct cp_json_target *t = cp_heap_take(heap, sizeof *t);
+        *t = (struct cp_json_target){.key = f->key, .capture = (int)k, .next = root->child};
+        root->child = t;
+    }
+    cp_json_scanner_init(plan->scanner, root, plan->found, true, heap);
+}
+
+static struct cp_json_plan *plan_new(const struct cp_shape *shape, struct cp_heap *heap)
 {
     struct cp_json_plan *plan = cp_xcalloc(1, sizeof *plan);
     size_t room = CP_PAD;
 
     for (size_t k = 0; k < shape->n; k++)
         room += 6 * shape->fields[k].name.n + 4;
-    *plan = (struct cp_json_plan){.shape = shape, .serial = shape->serial, .way = way_of(shape), .n = shape->n};
+    *plan = (struct cp_json_plan){
+        .shape = shape, .serial = shape->serial, .way = way_of(shape), .n = shape->n};
     plan->fields = cp_xcalloc(shape->n, sizeof *plan->fields);
     plan->last = cp_xcalloc(shape->n, sizeof *plan->last);
     plan->keys = cp_xcalloc(room, 1);
@@ -95,6 +135,8 @@ static struct cp_json_plan *plan_new(const struct cp_shape *shape)
         plan->fields[k].key = (struct cp_slice){p, put_key(p, f->name)};
         p += plan->fields[k].key.n;
     }
+    if (plan->way == SPLICE)
+        plan_search(plan, heap);
     return plan;
 }
 
@@ -112,6 +154,7 @@ static void forget_plans(struct cp_json_writer *w)
         plan_free(w->plans[k]);
     w->n_plans = 0;
     w->last = NULL;
+    cp_heap_release(&w->heap);
 }
 
 static struct cp_json_plan *plan_for(struct cp_json_writer *w, const struct cp_shape *shape)
@@ -124,7 +167,7 @@ static struct cp_json_plan *plan_for(struct cp_json_writer *w, const struct cp_s
     if (w->n_plans == MAX_PLANS)
         forget_plans(w);
     w->plans = cp_xgrow(w->plans, w->n_plans, &w->cap_plans, sizeof *w->plans);
-    return w->last = w->plans[w->n_plans++] = plan_new(shape);
+    return w->last = w->plans[w->n_plans++] = plan_new(shape, &w->heap);
 }
 
 int cp_json_encode_open(void *writer, struct cp_heap *heap, struct cp_err *err)
@@ -142,6 +185,9 @@ void cp_json_encode_close(void *writer)
     forget_plans(w);
     free(w->plans);
     free(w->members);
+    if (w->overlay)
+        cp_overlay_release(w->overlay);
+    free(w->overlay);
     *w = (struct cp_json_writer){0};
 }
 
@@ -161,15 +207,18 @@ static inline void put_plan_key(struct cp_out *o, struct cp_slice key, bool is_f
     o->p += n;
 }
 
-static inline void put_field(struct cp_out *o, struct cp_slice key, const struct cp_value *v, bool *is_first)
+static inline void put_field(struct cp_out *o, struct cp_slice key, const struct cp_value *v,
+                             bool *is_first)
 {
     put_plan_key(o, key, *is_first);
     *is_first = false;
     cp_json_put(o, v);
 }
 
-/* The value that field f of record i has in its column; NULL when it is not to be written from there. */
-static const struct cp_value *column_value(const struct cp_shape_field *f, const struct cp_batch *b, uint32_t i)
+/* The value that field f of record i has in its column; NULL when it is not to be written from
+ * there. */
+static const struct cp_value *column_value(const struct cp_shape_field *f, const struct cp_batch *b,
+                                           uint32_t i)
 {
     if (f->slot < 0)
         return NULL;
@@ -178,7 +227,8 @@ static const struct cp_value *column_value(const struct cp_shape_field *f, const
 }
 
 /* The last member of record i's own bytes under a key. */
-static struct cp_value own_member(const struct cp_shape *shape, const struct cp_batch *b, uint32_t i, struct cp_slice key)
+static struct cp_value own_member(const struct cp_shape *shape, const struct cp_batch *b,
+                                  uint32_t i, struct cp_slice key)
 {
     struct cp_value found = {.kind = CP_MISSING};
     struct cp_slice raw;
@@ -194,7 +244,8 @@ static struct cp_value own_member(const struct cp_shape *shape, const struct cp_
     return found;
 }
 
-static void put_closed(const struct cp_json_plan *plan, const struct cp_batch *b, uint32_t i, struct cp_out *o)
+static void put_closed(const struct cp_json_plan *plan, const struct cp_batch *b, uint32_t i,
+                       struct cp_out *o)
 {
     bool is_first = true;
 
@@ -217,17 +268,6 @@ static void put_closed(const struct cp_json_plan *plan, const struct cp_batch *b
 
 /* ---- Edits ---- */
 
-/* The field of the plan that is about a member of the record's bytes, or NONE. */
-static size_t find_edit(const struct cp_json_plan *plan, struct cp_slice key, bool escaped)
-{
-    for (size_t k = 0; k < plan->n; k++) {
-        const struct cp_shape_field *f = plan->fields[k].field;
-        if (f->key.p && cp_json_key_is(key, escaped, f->key))
-            return k;
-    }
-    return NONE;
-}
-
 /* Whether a member that field k is about leaves. */
 static bool is_kept(const struct cp_json_plan *plan, size_t k, const struct cp_batch *b, uint32_t i)
 {
@@ -236,9 +276,10 @@ static bool is_kept(const struct cp_json_plan *plan, size_t k, const struct cp_b
     return f->name.p && (f->slot < 0 || b->col[f->slot][i].kind != CP_MISSING);
 }
 
-/* The fields that take no member's place: new ones, and those whose member this record does not have. */
-static void put_appended(const struct cp_json_plan *plan, const struct cp_batch *b, uint32_t i, bool *is_first,
-                         struct cp_out *o)
+/* The fields that take no member's place: new ones, and those whose member this record does not
+ * have. */
+static void put_appended(const struct cp_json_plan *plan, const struct cp_batch *b, uint32_t i,
+                         bool *is_first, struct cp_out *o)
 {
     for (size_t k = 0; k < plan->n; k++) {
         const struct cp_shape_field *f = plan->fields[k].field;
@@ -255,7 +296,8 @@ static void begin_edits(struct cp_json_plan *plan)
 }
 
 /* Lists the members of an object and notes for each edit the last one. */
-static size_t list_members(struct cp_json_writer *w, struct cp_json_plan *plan, const struct cp_value *object)
+static size_t list_members(struct cp_json_writer *w, struct cp_json_plan *plan,
+                           const struct cp_value *object)
 {
     struct cp_json_iter it;
     size_t n = 0;
@@ -263,7 +305,8 @@ static size_t list_members(struct cp_json_writer *w, struct cp_json_plan *plan, 
     begin_edits(plan);
     cp_json_iter_init(&it, object);
     while (cp_json_iter_next(&it)) {
-        w->members = cp_xgrow(w->members, n, &w->cap_members, sizeof *w->members);
+        if (n == w->cap_members)
+            w->members = cp_xgrow(w->members, n, &w->cap_members, sizeof *w->members);
         struct cp_json_member *m = &w->members[n];
         *m = (struct cp_json_member){.key_at = it.key_at,
                                      .key_end = it.key.p + it.key.n + 1,
@@ -283,9 +326,10 @@ static void put_between(struct cp_out *o, const char **from, const char *to)
     *from = to;
 }
 
-/* A member that stays, with the edit that is about it. *from is how far the record has been copied. */
-static void put_edited(const struct cp_json_plan *plan, const struct cp_json_member *m, const struct cp_batch *b,
-                       uint32_t i, const char **from, struct cp_out *o)
+/* A member that stays, with the edit that is about it. *from is how far the record has been copied.
+ */
+static void put_edited(const struct cp_json_plan *plan, const struct cp_json_member *m,
+                       const struct cp_batch *b, uint32_t i, const char **from, struct cp_out *o)
 {
     const struct plan_field *p = &plan->fields[m->edit];
     const struct cp_value *v = column_value(p->field, b, i);
@@ -302,9 +346,11 @@ static void put_edited(const struct cp_json_plan *plan, const struct cp_json_mem
     }
 }
 
-/* Rule 17. A member that goes takes the comma before it along, or, when none is left before it, all up to the next key. */
-static void put_spliced(struct cp_json_writer *w, struct cp_json_plan *plan, const struct cp_batch *b, uint32_t i,
-                        const struct cp_value *object, struct cp_slice raw, struct cp_out *o)
+/* Rule 17. A member that goes takes the comma before it along, or, when none is left before it, all
+ * up to the next key. */
+static void put_spliced(struct cp_json_writer *w, struct cp_json_plan *plan,
+                        const struct cp_batch *b, uint32_t i, const struct cp_value *object,
+                        struct cp_slice raw, struct cp_out *o)
 {
     size_t n = list_members(w, plan, object);
     const char *from = raw.p;
@@ -329,9 +375,10 @@ static void put_spliced(struct cp_json_writer *w, struct cp_json_plan *plan, con
     put_between(o, &from, raw.p + raw.n);
 }
 
-/* One member of other bytes than JSON. A key that comes again has been written at its first place. */
-static void put_walked(struct cp_json_plan *plan, const struct cp_walk *w, const struct cp_batch *b, uint32_t i,
-                       bool *is_first, struct cp_out *o)
+/* One member of other bytes than JSON. A key that comes again has been written at its first place.
+ */
+static void put_walked(struct cp_json_plan *plan, const struct cp_walk *w, const struct cp_batch *b,
+                       uint32_t i, bool *is_first, struct cp_out *o)
 {
     size_t k = find_edit(plan, w->key, w->key_escape == CP_ESC_JSON);
 
@@ -351,7 +398,8 @@ static void put_walked(struct cp_json_plan *plan, const struct cp_walk *w, const
     cp_json_put(o, &w->value);
 }
 
-static void put_walk(struct cp_json_plan *plan, const struct cp_batch *b, uint32_t i, struct cp_out *o)
+static void put_walk(struct cp_json_plan *plan, const struct cp_batch *b, uint32_t i,
+                     struct cp_out *o)
 {
     const struct cp_format *format = plan->shape->format;
     struct cp_slice raw = cp_batch_raw(b, i);
@@ -367,7 +415,8 @@ static void put_walk(struct cp_json_plan *plan, const struct cp_batch *b, uint32
     cp_out_byte(o, '}');
 }
 
-static void put_line(struct cp_json_plan *plan, const struct cp_batch *b, uint32_t i, struct cp_out *o)
+static void put_line(struct cp_json_plan *plan, const struct cp_batch *b, uint32_t i,
+                     struct cp_out *o)
 {
     struct cp_slice raw = cp_batch_raw(b, i);
     struct cp_walk w = {.key = CP_SLICE("line"), .value = cp_text(raw.p, raw.n)};
@@ -380,8 +429,75 @@ static void put_line(struct cp_json_plan *plan, const struct cp_batch *b, uint32
     cp_out_byte(o, '}');
 }
 
-static void put_splice(struct cp_json_writer *w, struct cp_json_plan *plan, const struct cp_batch *b, uint32_t i,
-                       struct cp_out *o)
+/* The bytes of a found value, quotes and all. */
+static const char *value_start(const struct cp_value *v)
+{
+    return v->p - (v->kind == CP_TEXT);
+}
+
+static const char *value_end(const struct cp_value *v)
+{
+    return v->p + v->len + (v->kind == CP_TEXT);
+}
+
+/* Finds what the fields are about. True when all that has to be done is to replace values: then
+ * plan->order[0..*n) are the fields with a member, in the order of the bytes. */
+static bool find_replaced(struct cp_json_plan *plan, const struct cp_batch *b, uint32_t i,
+                          struct cp_slice raw, size_t *n)
+{
+    size_t at;
+
+    *n = 0;
+    for (size_t k = 0; k < plan->n; k++)
+        plan->found[k] = (struct cp_value){.kind = CP_MISSING};
+    if (cp_json_scan(plan->scanner, raw.p, raw.n, &at))
+        return false;
+    for (size_t k = 0; k < plan->n; k++) {
+        const struct cp_shape_field *f = plan->fields[k].field;
+        plan->last[k] = NONE;
+        if (plan->found[k].kind == CP_MISSING)
+            continue;
+        if (!is_kept(plan, k, b, i) || !cp_slice_equal(f->name, f->key))
+            return false;
+        plan->last[k] = 0;
+        size_t place = (*n)++;
+        for (; place > 0 && plan->found[plan->order[place - 1]].p > plan->found[k].p; place--)
+            plan->order[place] = plan->order[place - 1];
+        plan->order[place] = k;
+    }
+    return plan->scanner->n_found == *n;
+}
+
+/* The usual edits: no member goes, none is renamed, no key is repeated. False: it is not so, or
+ * there is no member. */
+static bool put_replaced(struct cp_json_plan *plan, const struct cp_batch *b, uint32_t i,
+                         const struct cp_value *object, struct cp_slice raw, struct cp_out *o)
+{
+    const char *from = raw.p, *last = object->p + object->len - 1;
+    bool is_first = false;
+    size_t n;
+
+    while (cp_json_is_blank(last[-1]))
+        last--;
+    if (last[-1] == '{' || !find_replaced(plan, b, i, cp_batch_raw(b, i), &n))
+        return false;
+    for (size_t k = 0; k < n; k++) {
+        const struct cp_value *old = &plan->found[plan->order[k]];
+        const struct cp_value *v = column_value(plan->fields[plan->order[k]].field, b, i);
+        if (!v)
+            continue;
+        put_between(o, &from, value_start(old));
+        cp_json_put(o, v);
+        from = value_end(old);
+    }
+    put_between(o, &from, last);
+    put_appended(plan, b, i, &is_first, o);
+    put_between(o, &from, raw.p + raw.n);
+    return true;
+}
+
+static void put_splice(struct cp_json_writer *w, struct cp_json_plan *plan,
+                       const struct cp_batch *b, uint32_t i, struct cp_out *o)
 {
     struct cp_slice raw = cp_batch_raw(b, i);
     const char *p = cp_json_skip_blanks(raw.p, raw.p + raw.n), *end = raw.p + raw.n;
@@ -393,18 +509,113 @@ static void put_splice(struct cp_json_writer *w, struct cp_json_plan *plan, cons
         return;
     }
     struct cp_value object = cp_span(CP_OBJECT, p, (size_t)(end - p));
-    put_spliced(w, plan, b, i, &object, cp_record_own(b, i), o);
+    if (!put_replaced(plan, b, i, &object, cp_record_own(b, i), o))
+        put_spliced(w, plan, b, i, &object, cp_record_own(b, i), o);
+}
+
+/* ---- Layers ---- */
+
+static void put_listed(const struct cp_overlay_member *m, bool *is_first, struct cp_out *o)
+{
+    if (!*is_first)
+        cp_out_byte(o, ',');
+    *is_first = false;
+    cp_json_put_key(o, m->name, CP_PLAIN);
+    cp_out_byte(o, ':');
+    cp_json_put(o, &m->value);
+}
+
+/* The next member of the list from *at on, or NULL. */
+static const struct cp_overlay_member *next_listed(const struct cp_overlay *l, size_t *at)
+{
+    while (*at < l->n && l->v[*at].is_gone)
+        ++*at;
+    return *at < l->n ? &l->v[*at] : NULL;
+}
+
+static void put_list(const struct cp_overlay *l, size_t at, bool *is_first, struct cp_out *o)
+{
+    const struct cp_overlay_member *m;
+
+    for (; (m = next_listed(l, &at)) != NULL; at++)
+        put_listed(m, is_first, o);
+}
+
+/* A raw member that stays, with what was done to it. */
+static void put_kept(const struct cp_json_iter *it, const struct cp_overlay_member *m, const char **from, struct cp_out *o)
+{
+    if (m->is_renamed) {
+        put_between(o, from, it->key_at);
+        cp_json_put_key(o, m->name, CP_PLAIN);
+        *from = it->key.p + it->key.n + 1;
+    }
+    if (m->is_changed) {
+        put_between(o, from, it->value_at);
+        cp_json_put(o, &m->value);
+        *from = it->value_end;
+    }
+}
+
+/* The record's own bytes with the changes that the list shows (rule 17, as put_spliced). */
+static void splice_list(const struct cp_overlay *l, const struct cp_value *object, struct cp_slice raw, struct cp_out *o)
+{
+    const char *from = raw.p, *before = object->p + 1;
+    struct cp_json_iter it, ahead;
+    bool is_first = true;
+    size_t at = 0;
+
+    cp_json_iter_init(&it, object);
+    for (; cp_json_iter_next(&it); before = it.value_end) {
+        const struct cp_overlay_member *m = next_listed(l, &at);
+        if (m && m->key_at == it.key_at) {
+            is_first = false;
+            put_kept(&it, m, &from, o);
+            at++;
+        } else if (is_first) {
+            ahead = it;
+            put_between(o, &from, it.key_at);
+            from = cp_json_iter_next(&ahead) ? ahead.key_at : it.value_end;
+        } else {
+            put_between(o, &from, before);
+            from = it.value_end;
+        }
+    }
+    put_between(o, &from, before);
+    put_list(l, at, &is_first, o);
+    put_between(o, &from, raw.p + raw.n);
+}
+
+static void put_layered(struct cp_json_writer *w, const struct cp_shape *shape, const struct cp_batch *b, uint32_t i,
+                        struct cp_out *o)
+{
+    const struct cp_shape *base = cp_shape_base(shape);
+    bool is_first = true;
+    struct cp_value object;
+
+    if (!w->overlay) {
+        w->overlay = cp_xmalloc(sizeof *w->overlay);
+        cp_overlay_init(w->overlay);
+    }
+    cp_overlay_fill(w->overlay, b, shape, i);
+    if (base->format == &cp_format_json && base->is_open && !has_failed(base, b, i) && raw_object(b, i, &object)) {
+        splice_list(w->overlay, &object, cp_record_own(b, i), o);
+        return;
+    }
+    cp_out_byte(o, '{');
+    put_list(w->overlay, 0, &is_first, o);
+    cp_out_byte(o, '}');
 }
 
 /* ---- Records ---- */
 
-static bool has_failed(const struct cp_shape *shape, const struct cp_batch *b, uint32_t i)
+(const struct cp_shape *shape, const struct cp_batch *b, uint32_t i)
 {
     return shape->failed_slot >= 0 && b->col[shape->failed_slot][i].kind != CP_MISSING;
 }
 
 /* A record whose bytes are none of its format: its line, and why. */
-static void put_failed(const struct cp_shape *shape, const struct cp_batch *b, uint32_t i, struct cp_out *o)
+static void put_failed(const struct cp_shape *shape, const struct cp_batch *b, uint32_t i,
+                       struct cp_out *o)
 {
     struct cp_value line = {.kind = CP_MISSING};
 
@@ -421,8 +632,8 @@ static void put_failed(const struct cp_shape *shape, const struct cp_batch *b, u
     cp_out_byte(o, '}');
 }
 
-static void put_record(struct cp_json_writer *w, struct cp_json_plan *plan, const struct cp_batch *b, uint32_t i,
-                       struct cp_out *o)
+static void put_record(struct cp_json_writer *w, struct cp_json_plan *plan,
+                       const struct cp_batch *b, uint32_t i, struct cp_out *o)
 {
     if (__builtin_expect(has_failed(plan->shape, b, i), 0)) {
         put_failed(plan->shape, b, i, o);
@@ -444,23 +655,28 @@ static void put_record(struct cp_json_writer *w, struct cp_json_plan *plan, cons
     case LINE:
         put_line(plan, b, i, o);
         return;
+    case LAYERED:
+        put_layered(w, plan->shape, b, i, o);
+        return;
     }
 }
 
-void cp_json_put_record(struct cp_json_writer *w, const struct cp_batch *b, uint32_t i, struct cp_out *out)
+void cp_json_put_record(struct cp_json_writer *w, const struct cp_batch *b, uint32_t i,
+                        struct cp_out *out)
 {
     put_record(w, plan_for(w, b->shape), b, i, out);
 }
 
-/* Copies the records of sel[0..n) that stand one behind the other in the block, newlines and all; returns how many. At
- * least one. */
+/* Copies the records of sel[0..n) that stand one behind the other in the block, newlines and all;
+ * returns how many. At least one. */
 static size_t put_run(const struct cp_batch *b, const uint16_t *sel, size_t n, struct cp_out *o)
 {
     struct cp_slice own = cp_record_own(b, sel[0]);
     const char *start = own.p, *end = own.p + own.n;
     size_t k = 1;
 
-    for (; k < n && *end == '\n' && (const char *)b->block->data + b->rec[sel[k]].off == end + 1; k++) {
+    for (; k < n && *end == '\n' && (const char *)b->block->data + b->rec[sel[k]].off == end + 1;
+         k++) {
         own = cp_record_own(b, sel[k]);
         end = own.p + own.n;
     }
@@ -469,8 +685,8 @@ static size_t put_run(const struct cp_batch *b, const uint16_t *sel, size_t n, s
     return k;
 }
 
-const char *cp_json_encode(void *writer, const struct cp_batch *b, const uint16_t *sel, size_t n, struct cp_out *out,
-                           size_t *done)
+const char *cp_json_encode(void *writer, const struct cp_batch *b, const uint16_t *sel, size_t n,
+                           struct cp_out *out, size_t *done)
 {
     struct cp_json_writer *w = writer;
     struct cp_json_plan *plan = plan_for(w, b->shape);

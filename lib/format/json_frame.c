@@ -1,34 +1,7 @@
 /* json_frame.c: where JSON values end that span lines. */
 #include "json_scan.h"
 
-#ifdef __SSE2__
-#include <emmintrin.h>
-#endif
-
 enum inside { BETWEEN, BRACKETS, STRING_IN_BRACKETS, STRING_AT_TOP, WORD_AT_TOP };
-
-/* The first quote or bracket; at or behind end when there is none before it. */
-static const char *bracket_stop(const char *p, const char *end)
-{
-#ifdef __SSE2__
-    const __m128i fold = _mm_set1_epi8(0x20), open = _mm_set1_epi8('{'), close = _mm_set1_epi8('}');
-
-    for (; p < end; p += 16) {
-        __m128i x = _mm_loadu_si128((const __m128i *)(const void *)p);
-        __m128i y = _mm_or_si128(x, fold); /* [ and ] become { and } */
-        __m128i hit = _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(y, open), _mm_cmpeq_epi8(y, close)),
-                                   _mm_cmpeq_epi8(x, _mm_set1_epi8('"')));
-        unsigned mask = (unsigned)_mm_movemask_epi8(hit);
-        if (mask != 0)
-            return p + __builtin_ctz(mask);
-    }
-    return p;
-#else
-    while (p < end && *p != '"' && (*p | 0x20) != '{' && (*p | 0x20) != '}')
-        p++;
-    return p;
-#endif
-}
 
 static enum inside what_starts(char c)
 {
@@ -57,7 +30,7 @@ static bool pass_string(struct cp_json_framer *f, const char **p, const char *en
 /* Passes bytes in brackets up to the next string; true: behind the last closing bracket. */
 static bool pass_brackets(struct cp_json_framer *f, const char **p, const char *end)
 {
-    for (const char *q = *p; (q = bracket_stop(q, end)) < end; q++) {
+    for (const char *q = *p; (q = cp_json_bracket_stop(q, end)) < end; q++) {
         *p = q + 1;
         if (*q == '"') {
             f->inside = STRING_IN_BRACKETS;
@@ -121,8 +94,8 @@ size_t cp_json_frame(struct cp_json_framer *f, const char *p, size_t n, size_t *
     return (size_t)(at - p);
 }
 
-size_t cp_json_cut(struct cp_json_framer *f, const uint8_t *data, size_t from, size_t to, bool at_end,
-                   struct cp_record *out, size_t max, size_t *next)
+size_t cp_json_cut(struct cp_json_framer *f, const uint8_t *data, size_t from, size_t to,
+                   bool at_end, struct cp_record *out, size_t max, size_t *next)
 {
     const char *text = (const char *)data;
     size_t n = 0;
@@ -150,7 +123,8 @@ size_t cp_json_cut(struct cp_json_framer *f, const uint8_t *data, size_t from, s
     return n;
 }
 
-size_t cp_json_cut_skip(struct cp_json_framer *f, const uint8_t *data, size_t from, size_t to, bool *done)
+size_t cp_json_cut_skip(struct cp_json_framer *f, const uint8_t *data, size_t from, size_t to,
+                        bool *done)
 {
     size_t start;
     size_t resume = from + f->searched;

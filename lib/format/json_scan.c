@@ -1,4 +1,5 @@
-/* json_scan.c: the scanner's slow half: the grammar, the memory of glue, escapes. The fast half is json_scan_level.h. */
+/* json_scan.c: the scanner's slow half: the grammar, the memory of glue, escapes. The fast half is
+ * json_scan_level.h. */
 #include "json_scan.h"
 
 #include <assert.h>
@@ -9,27 +10,6 @@ static const char ends_early[] = "the text ends inside a value";
 static const char no_string_end[] = "no closing quote";
 
 /* ---- Strings, numbers, escapes ---- */
-
-const char *cp_json_string_stop(const char *p, const char *end)
-{
-#ifdef __SSE2__
-    const __m128i quote = _mm_set1_epi8('"'), slash = _mm_set1_epi8('\\'), low = _mm_set1_epi8(0x1f);
-
-    for (; p < end; p += 16) {
-        __m128i x = _mm_loadu_si128((const __m128i *)(const void *)p);
-        __m128i hit = _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(x, quote), _mm_cmpeq_epi8(x, slash)),
-                                   _mm_cmpeq_epi8(_mm_max_epu8(x, low), low));
-        unsigned mask = (unsigned)_mm_movemask_epi8(hit);
-        if (mask != 0)
-            return p + __builtin_ctz(mask);
-    }
-    return p;
-#else
-    while (p < end && *p != '"' && *p != '\\' && (unsigned char)*p >= 0x20)
-        p++;
-    return p;
-#endif
-}
 
 static bool is_hex(char c)
 {
@@ -48,7 +28,8 @@ size_t cp_json_escape_length(const char *p, const char *end)
     return 0;
 }
 
-const char *cp_json_string_end(const char *p, const char *end, bool *escaped, const char **why, const char **bad)
+const char *cp_json_string_end(const char *p, const char *end, bool *escaped, const char **why,
+                               const char **bad)
 {
     for (;;) {
         p = cp_json_string_stop(p, end);
@@ -143,12 +124,10 @@ const char *cp_json_unescape(const char *p, const char *end, char out[4], size_t
     return p;
 }
 
-bool cp_json_key_is(struct cp_slice raw, bool escaped, struct cp_slice name)
+bool cp_json_escaped_key_is(struct cp_slice raw, struct cp_slice name)
 {
     const char *p = raw.p, *end = raw.p + raw.n, *q = name.p, *q_end = name.p + name.n;
 
-    if (!escaped)
-        return cp_slice_equal(raw, name);
     while (p < end) {
         char c[4] = {*p};
         size_t n = 1;
@@ -175,10 +154,14 @@ struct cp_json_context {
 enum {
     MEMO_SIZE = 256 * 1024,
     MEMO_BUCKETS = 512, /* a power of two */
-    /* When the memory is full after so few records, their keys do not repeat: then what is known is kept for a long
-     * while before it is given up for something newer. */
+    /* When the memory is full after so few records, their keys do not repeat: then what is known is
+     * kept for a long while before it is given up for something newer. Does it not help either in
+     * the next few records, with more than so many pieces of glue that it does not know in each, it
+     * is not asked at all in that while. */
     MEMO_SHORT = 4096,
     MEMO_LONG = 65536,
+    MEMO_TRIAL = 256,
+    MEMO_MISSES = 4,
 };
 
 struct cp_json_memo {
@@ -187,7 +170,9 @@ struct cp_json_memo {
     struct cp_json_context document;
     struct cp_json_state start, end;
     uint32_t records; /* since it was cleared */
-    uint32_t wait;    /* it is not cleared before so many */
+    uint32_t wait;    /* it is not cleared before so many; 0: it is not full */
+    uint32_t trial;   /* at so many it is decided whether it is asked */
+    uint32_t misses;  /* glue that was not known since it was full */
     struct cp_arena arena;
 };
 
@@ -202,16 +187,21 @@ static void memo_clear(struct cp_json_memo *m, const struct cp_json_target *root
     cp_arena_reset(&m->arena, 0);
 }
 
-/* At the start of a record, when no pointers into the memo are held. */
-static void memo_renew(struct cp_json_memo *m, const struct cp_json_target *root)
+/* The memory is full: it is given up, at once or later. At the start of a record, when no pointers
+ * into it are held. */
+static void memo_renew(struct cp_json_scanner *s, struct cp_json_memo *m)
 {
-    m->records++;
-    if (!m->arena.full)
-        return;
-    if (m->wait == 0)
+    if (m->wait == 0) {
         m->wait = m->records < MEMO_SHORT ? MEMO_LONG : m->records;
-    if (m->records >= m->wait)
-        memo_clear(m, root);
+        m->trial = m->records + MEMO_TRIAL;
+        m->misses = 0;
+    }
+    if (m->records == m->trial && m->misses > MEMO_MISSES * MEMO_TRIAL)
+        s->start = &s->scratch[2];
+    if (m->records >= m->wait) {
+        memo_clear(m, s->root);
+        s->start = &m->start;
+    }
 }
 
 /* Aligned to 8, with CP_PAD readable bytes behind it; NULL when the memory is full. */
@@ -231,11 +221,14 @@ static uint32_t hash_key(const char *p, size_t n)
 
 static size_t bucket(const void *p, uint32_t hash)
 {
-    return ((uint32_t)((uintptr_t)p >> 3) * 0x9E3779B1u ^ hash * 0x85EBCA6Bu) >> 16 & (MEMO_BUCKETS - 1);
+    return ((uint32_t)((uintptr_t)p >> 3) * 0x9E3779B1u ^ hash * 0x85EBCA6Bu) >> 16 &
+           (MEMO_BUCKETS - 1);
 }
 
-/* The bracket opened inside `level` under a key; NULL when it is not known and cannot be remembered. */
-static const struct cp_json_level *memo_level(struct cp_json_memo *m, const struct cp_json_level *want, uint32_t hash)
+/* The bracket opened inside `level` under a key; NULL when it is not known and cannot be
+ * remembered. */
+static const struct cp_json_level *memo_level(struct cp_json_memo *m,
+                                              const struct cp_json_level *want, uint32_t hash)
 {
     struct cp_json_context **list = &m->contexts[bucket(want->parent, hash)];
 
@@ -253,8 +246,8 @@ static const struct cp_json_level *memo_level(struct cp_json_memo *m, const stru
 }
 
 /* The place before the scalar that stands inside `level` under a key. */
-static struct cp_json_state *memo_state(struct cp_json_memo *m, const struct cp_json_level *level, uint32_t hash,
-                                        int capture)
+static struct cp_json_state *memo_state(struct cp_json_memo *m, const struct cp_json_level *level,
+                                        uint32_t hash, int capture)
 {
     struct cp_json_state **list = &m->states[bucket(level, hash)];
 
@@ -276,17 +269,18 @@ static size_t actions_offset(size_t n)
 }
 
 /* Remembers that the n bytes at p lead from one known state to another. */
-static void memo_edge(struct cp_json_scanner *s, struct cp_json_state *from, struct cp_json_state *to, const char *p,
-                      size_t n)
+static void memo_edge(struct cp_json_scanner *s, struct cp_json_state *from,
+                      struct cp_json_state *to, const char *p, size_t n)
 {
-    if (n > CP_JSON_MAX_GLUE || s->n_actions > CP_JSON_MAX_ACTIONS || from->n_edges == CP_JSON_MAX_EDGES)
+    if (n > CP_JSON_MAX_GLUE || s->n_actions > CP_JSON_MAX_ACTIONS ||
+        from->n_edges == CP_JSON_MAX_EDGES)
         return;
     size_t actions = s->n_actions * sizeof *s->actions;
     struct cp_json_edge *e = memo_take(s->memo, actions_offset(n) + actions);
     if (!e)
         return;
     *e = (struct cp_json_edge){.to = to,
-                               .mask = n >= 64 ? ~UINT64_C(0) : (UINT64_C(1) << n) - 1,
+                               .mask = n >= 32 ? ~UINT32_C(0) : (UINT32_C(1) << n) - 1,
                                .n = (uint16_t)n,
                                .is_end = to->is_end,
                                .n_actions = (uint8_t)s->n_actions};
@@ -305,7 +299,7 @@ static void forget(struct cp_json_scanner *s, const struct cp_json_target *t)
 {
     for (t = t->child; t; t = t->next) {
         if (t->capture >= 0)
-            s->found[t->capture].kind = CP_MISSING;
+            s->found[t->capture] = (struct cp_value){.kind = CP_MISSING};
         forget(s, t);
     }
 }
@@ -318,9 +312,10 @@ static void act(struct cp_json_scanner *s, const struct cp_json_action *a, const
         return;
     }
     struct cp_value *v = &s->found[a->target->capture];
-    if (a->op == CP_JSON_OPEN)
+    if (a->op == CP_JSON_OPEN) {
         *v = cp_span(*p == '{' ? CP_OBJECT : CP_LIST, p, 0);
-    else
+        s->n_found++;
+    } else
         v->len = (uint32_t)(p - v->p);
 }
 
@@ -333,13 +328,13 @@ void cp_json_act(struct cp_json_scanner *s, const struct cp_json_edge *e, const 
 }
 
 /* Does it now and notes it for the edge. Glue too long for the offsets is never remembered. */
-static void note(struct cp_json_scanner *s, enum cp_json_op op, const struct cp_json_target *target, const char *glue,
-                 const char *p)
+static void note(struct cp_json_scanner *s, enum cp_json_op op, const struct cp_json_target *target,
+                 const char *glue, const char *p)
 {
     act(s, &(struct cp_json_action){.target = target, .op = (uint8_t)op}, p);
     if (s->n_actions < CP_JSON_MAX_ACTIONS && p - glue <= CP_JSON_MAX_GLUE)
-        s->actions[s->n_actions++] =
-            (struct cp_json_action){.target = target, .at = (uint16_t)(p - glue), .op = (uint8_t)op};
+        s->actions[s->n_actions++] = (struct cp_json_action){
+            .target = target, .at = (uint16_t)(p - glue), .op = (uint8_t)op};
     else
         s->n_actions = CP_JSON_MAX_ACTIONS + 1;
 }
@@ -363,7 +358,8 @@ static bool refuse(struct crossing *c, const char *why)
     return false;
 }
 
-static const struct cp_json_target *find_target(const struct cp_json_target *parent, struct cp_slice key, bool escaped)
+static const struct cp_json_target *find_target(const struct cp_json_target *parent,
+                                                struct cp_slice key, bool escaped)
 {
     if (parent)
         for (const struct cp_json_target *t = parent->child; t; t = t->next)
@@ -407,7 +403,8 @@ static bool cross_open(struct crossing *c)
                                  .is_object = *c->p == '{'};
     if (c->target && c->target->capture >= 0)
         note(c->s, CP_JSON_OPEN, c->target, c->glue, c->p);
-    const struct cp_json_level *known = c->level->is_known ? memo_level(c->s->memo, &want, c->hash) : NULL;
+    const struct cp_json_level *known =
+        c->level->is_known ? memo_level(c->s->memo, &want, c->hash) : NULL;
     if (!known) {
         c->s->deep[want.depth] = want;
         known = &c->s->deep[want.depth];
@@ -427,7 +424,8 @@ static void cross_close(struct crossing *c)
     c->level = c->level->parent;
 }
 
-/* The state machine of the grammar between scalars. True: p stands at a scalar, or at the end at depth 0 (is_end). */
+/* The state machine of the grammar between scalars. True: p stands at a scalar, or at the end at
+ * depth 0 (is_end). */
 static bool cross(struct crossing *c, bool at_start, bool *is_end)
 {
     bool may_close = false; /* right behind an opening bracket */
@@ -435,6 +433,7 @@ static bool cross(struct crossing *c, bool at_start, bool *is_end)
     if (at_start)
         goto value;
 behind:
+    may_close = false;
     c->p = cp_json_skip_blanks(c->p, c->end);
     if (c->level->depth == 0) {
         *is_end = true;
@@ -481,7 +480,8 @@ static struct cp_json_state *reached(struct crossing *c, bool is_end, struct cp_
 
     if (s->memo && is_end)
         return &s->memo->end;
-    struct cp_json_state *t = c->level->is_known ? memo_state(s->memo, c->level, c->hash, capture) : NULL;
+    struct cp_json_state *t =
+        c->level->is_known ? memo_state(s->memo, c->level, c->hash, capture) : NULL;
     if (t)
         return t;
     t = &s->scratch[from == &s->scratch[0]];
@@ -489,8 +489,8 @@ static struct cp_json_state *reached(struct crossing *c, bool is_end, struct cp_
     return t;
 }
 
-struct cp_json_state *cp_json_cross(struct cp_json_scanner *s, struct cp_json_state *from, const char **p,
-                                    const char **why)
+struct cp_json_state *cp_json_cross(struct cp_json_scanner *s, struct cp_json_state *from,
+                                    const char **p, const char **why)
 {
     bool is_end = false;
     bool at_start = from == s->start;
@@ -505,6 +505,8 @@ struct cp_json_state *cp_json_cross(struct cp_json_scanner *s, struct cp_json_st
         return NULL;
     }
     struct cp_json_state *to = reached(&c, is_end, from);
+    if (s->memo)
+        s->memo->misses++;
     if (from->is_known && (to->is_known || (is_end && s->memo)))
         memo_edge(s, from, to, c.glue, (size_t)(c.p - c.glue));
     return to;
@@ -516,25 +518,37 @@ struct cp_json_state *cp_json_cross(struct cp_json_scanner *s, struct cp_json_st
 enum scalar { NO_SCALAR, STRING, NUMBER, MINUS, WORD };
 
 static const uint8_t scalar_at[256] = {
-    ['"'] = STRING, ['-'] = MINUS, ['0'] = NUMBER, ['1'] = NUMBER, ['2'] = NUMBER,
+    ['"'] = STRING, ['-'] = MINUS,  ['0'] = NUMBER, ['1'] = NUMBER, ['2'] = NUMBER,
     ['3'] = NUMBER, ['4'] = NUMBER, ['5'] = NUMBER, ['6'] = NUMBER, ['7'] = NUMBER,
     ['8'] = NUMBER, ['9'] = NUMBER, ['t'] = WORD,   ['f'] = WORD,   ['n'] = WORD,
 };
 
 /* Behind true, false or null at p; NULL when there is none. */
-static inline const char *word_end(const char *p, const char *end, struct cp_value *v)
+static inline const char *word_end(const char *p, const char *end)
 {
     const char *word = *p == 't' ? "true" : *p == 'f' ? "false" : "null";
     size_t n = *p == 'f' ? 5 : 4;
 
-    if ((size_t)(end - p) < n || memcmp(p, word, n) != 0)
-        return NULL;
-    v->kind = *p == 't' ? CP_TRUE : *p == 'f' ? CP_FALSE : CP_NULL;
-    return p + n;
+    return (size_t)(end - p) >= n && memcmp(p, word, n) == 0 ? p + n : NULL;
 }
 
-/* The first of 8 bytes at p whose high bit is set in the word loaded from there; for big-endian machines the bytes are
- * looked at one by one, as borrows run the other way. */
+/* A wanted scalar. */
+static inline void found_span(struct cp_json_scanner *s, const struct cp_json_state *t,
+                              enum cp_kind kind, const char *p, const char *q)
+{
+    s->found[t->capture] = cp_span(kind, p, (size_t)(q - p));
+    s->n_found++;
+}
+
+static inline void found_text(struct cp_json_scanner *s, const struct cp_json_state *t,
+                              const char *p, const char *q, bool escaped)
+{
+    found_span(s, t, CP_TEXT, p, q);
+    s->found[t->capture].esc = escaped ? CP_ESC_JSON : CP_PLAIN;
+}
+
+/* The first of 8 bytes at p whose high bit is set in the word loaded from there; for big-endian
+ * machines the bytes are looked at one by one, as borrows run the other way. */
 static inline const char *first_byte(const char *p, uint64_t hit)
 {
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
@@ -566,11 +580,6 @@ typedef const char *scan_fn(struct cp_json_scanner *s, const char *p, size_t n, 
 #define TARGET __attribute__((target("avx2,bmi,bmi2")))
 #define WIDTH 32
 #include "json_scan_level.h"
-
-#define LEVEL avx512
-#define TARGET __attribute__((target("avx512bw,avx512vl,avx2,bmi,bmi2")))
-#define WIDTH 64
-#include "json_scan_level.h"
 #endif
 
 static scan_fn *scan = scan_portable;
@@ -580,13 +589,12 @@ int cp_json_scan_init(int level)
     scan = scan_portable;
 #ifdef __SSE2__
     __builtin_cpu_init();
-    if (level == CP_SCAN_BEST || level > CP_SCAN_AVX512)
-        level = CP_SCAN_AVX512;
-    if (level == CP_SCAN_AVX512 && !(__builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl")))
+    if (level == CP_SCAN_BEST || level > CP_SCAN_AVX2)
         level = CP_SCAN_AVX2;
-    if (level == CP_SCAN_AVX2 && !(__builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2")))
+    if (level == CP_SCAN_AVX2 &&
+        !(__builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2")))
         level = CP_SCAN_SSE2;
-    scan_fn *const by_level[] = {scan_portable, scan_sse2, scan_avx2, scan_avx512};
+    scan_fn *const by_level[] = {scan_portable, scan_sse2, scan_avx2};
     scan = by_level[level];
     return level;
 #else
@@ -600,8 +608,8 @@ __attribute__((constructor)) static void choose_level(void)
     cp_json_scan_init(CP_SCAN_BEST);
 }
 
-void cp_json_scanner_init(struct cp_json_scanner *s, const struct cp_json_target *root, struct cp_value *found, bool memo,
-                          struct cp_heap *heap)
+void cp_json_scanner_init(struct cp_json_scanner *s, const struct cp_json_target *root,
+                          struct cp_value *found, bool memo, struct cp_heap *heap)
 {
     /* Not cleared as a whole: `deep` is large and is written before it is read. */
     s->root = root;
@@ -613,15 +621,20 @@ void cp_json_scanner_init(struct cp_json_scanner *s, const struct cp_json_target
     if (!memo)
         return;
     s->memo = cp_heap_take(heap, sizeof *s->memo);
-    s->memo->arena = (struct cp_arena){.base = cp_heap_take(heap, MEMO_SIZE + CP_JSON_MAX_GLUE), .cap = MEMO_SIZE};
+    s->memo->arena = (struct cp_arena){.base = cp_heap_take(heap, MEMO_SIZE + CP_JSON_MAX_GLUE),
+                                       .cap = MEMO_SIZE};
     memo_clear(s->memo, root);
     s->start = &s->memo->start;
 }
 
 const char *cp_json_scan(struct cp_json_scanner *s, const char *p, size_t n, size_t *at)
 {
-    if (s->memo)
-        memo_renew(s->memo, s->root);
+    if (s->memo) {
+        s->memo->records++;
+        if (__builtin_expect(s->memo->arena.full, 0))
+            memo_renew(s, s->memo);
+    }
     s->end = p + n;
+    s->n_found = 0;
     return scan(s, p, n, at);
 }

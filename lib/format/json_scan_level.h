@@ -1,7 +1,6 @@
-/* json_scan_level.h: the fast half of the JSON scanner. Included by json_scan.c once per instruction set, with
- *   LEVEL   the suffix of the names
- *   TARGET  the attribute that permits the instructions
- *   WIDTH   bytes of a vector: 64, 32, 16, or 0 for portable code
+/* json_scan_level.h: the fast half of the JSON scanner. Included by json_scan.c once per
+ * instruction set, with LEVEL   the suffix of the names TARGET  the attribute that permits the
+ * instructions WIDTH   bytes of a vector: 32, 16, or 0 for portable code
  */
 #define JOIN_(a, b) a##_##b
 #define JOIN(a, b) JOIN_(a, b)
@@ -10,24 +9,13 @@
 /* The first quote, backslash or control byte; at or behind end when there is none before it. */
 TARGET static inline const char *NAME(string_stop)(const char *p, const char *end)
 {
-#if WIDTH == 64
-    do {
-        __m512i x = _mm512_loadu_si512((const void *)p);
-        uint64_t hit = _mm512_cmpeq_epi8_mask(x, _mm512_set1_epi8('"')) |
-                       _mm512_cmpeq_epi8_mask(x, _mm512_set1_epi8('\\')) |
-                       _mm512_cmplt_epu8_mask(x, _mm512_set1_epi8(0x20));
-        if (__builtin_expect(hit != 0, 1))
-            return p + __builtin_ctzll(hit);
-        p += 64;
-    } while (p < end);
-    return p;
-#elif WIDTH == 32
+#if WIDTH == 32
     const __m256i low = _mm256_set1_epi8(0x1f);
     do {
         __m256i x = _mm256_loadu_si256((const __m256i *)(const void *)p);
-        __m256i hit = _mm256_or_si256(
-            _mm256_or_si256(_mm256_cmpeq_epi8(x, _mm256_set1_epi8('"')), _mm256_cmpeq_epi8(x, _mm256_set1_epi8('\\'))),
-            _mm256_cmpeq_epi8(_mm256_max_epu8(x, low), low));
+        __m256i hit = _mm256_or_si256(_mm256_or_si256(_mm256_cmpeq_epi8(x, _mm256_set1_epi8('"')),
+                                                      _mm256_cmpeq_epi8(x, _mm256_set1_epi8('\\'))),
+                                      _mm256_cmpeq_epi8(_mm256_max_epu8(x, low), low));
         unsigned mask = (unsigned)_mm256_movemask_epi8(hit);
         if (__builtin_expect(mask != 0, 1))
             return p + __builtin_ctz(mask);
@@ -41,8 +29,8 @@ TARGET static inline const char *NAME(string_stop)(const char *p, const char *en
     do {
         uint64_t x;
         memcpy(&x, p, 8);
-        /* The high bit of a byte is set where the byte is 0 after the exclusive or, or below 0x20; borrows can only set
-         * more bits behind the first hit. Bytes from 0x80 on are no hits. */
+        /* The high bit of a byte is set where the byte is 0 after the exclusive or, or below 0x20;
+         * borrows can only set more bits behind the first hit. Bytes from 0x80 on are no hits. */
         uint64_t quote = x ^ ones * '"', slash = x ^ ones * '\\';
         uint64_t hit = ((quote - ones) | (slash - ones) | (x - ones * 0x20)) & ~x & ones * 0x80;
         if (hit != 0)
@@ -53,20 +41,19 @@ TARGET static inline const char *NAME(string_stop)(const char *p, const char *en
 #endif
 }
 
-/* Whether the glue of an edge stands at p. Reads CP_JSON_MAX_GLUE bytes of the text only as far as they are equal. */
-TARGET static inline bool NAME(glue_matches)(const struct cp_json_edge *e, const char *p, const char *end)
+/* Whether the glue of an edge stands at p. Reads CP_JSON_MAX_GLUE bytes of the text only as far as
+ * they are equal. */
+TARGET static inline bool NAME(glue_matches)(const struct cp_json_edge *e, const char *p,
+                                             const char *end)
 {
-#if WIDTH == 64
-    __mmask64 differ = _mm512_mask_cmpneq_epi8_mask(e->mask, _mm512_loadu_si512((const void *)p),
-                                                    _mm512_loadu_si512((const void *)e->glue));
-#elif WIDTH == 32
+#if WIDTH == 32
     __m256i equal = _mm256_cmpeq_epi8(_mm256_loadu_si256((const __m256i *)(const void *)p),
                                       _mm256_loadu_si256((const __m256i *)(const void *)e->glue));
-    unsigned differ = ~(unsigned)_mm256_movemask_epi8(equal) & (unsigned)e->mask;
+    unsigned differ = ~(unsigned)_mm256_movemask_epi8(equal) & e->mask;
 #elif WIDTH == 16
     __m128i equal = _mm_cmpeq_epi8(_mm_loadu_si128((const __m128i *)(const void *)p),
                                    _mm_loadu_si128((const __m128i *)(const void *)e->glue));
-    unsigned differ = ~(unsigned)_mm_movemask_epi8(equal) & (unsigned)e->mask & 0xFFFF;
+    unsigned differ = ~(unsigned)_mm_movemask_epi8(equal) & e->mask & 0xFFFF;
 #else
     bool differ = false;
 #endif
@@ -77,14 +64,16 @@ TARGET static inline bool NAME(glue_matches)(const struct cp_json_edge *e, const
     return (size_t)(end - p) >= e->n && memcmp(p + WIDTH, e->glue + WIDTH, e->n - WIDTH) == 0;
 }
 
-/* Behind the number at p, whose digits start at q; NULL when it is none. The usual ones are found in the mask of the first
- * 16 bytes. */
+/* Behind the number at p, whose digits start at q; NULL when it is none. The usual ones are found
+ * in the mask of the first 16 bytes. */
 TARGET static inline const char *NAME(number_stop)(const char *p, const char *q, const char *end)
 {
 #if WIDTH > 0
     /* Digits become the ten least signed bytes: one comparison finds all others. */
-    __m128i x = _mm_add_epi8(_mm_loadu_si128((const __m128i *)(const void *)q), _mm_set1_epi8(-128 - '0'));
-    unsigned others = (unsigned)_mm_movemask_epi8(_mm_cmpgt_epi8(x, _mm_set1_epi8(-128 + 9))) | 1u << 16;
+    __m128i x =
+        _mm_add_epi8(_mm_loadu_si128((const __m128i *)(const void *)q), _mm_set1_epi8(0x80 - '0'));
+    unsigned others =
+        (unsigned)_mm_movemask_epi8(_mm_cmpgt_epi8(x, _mm_set1_epi8(-128 + 9))) | 1u << 16;
     unsigned n = (unsigned)__builtin_ctz(others);
 
     if (n == 16 || n == 0 || (*q == '0' && n > 1))
@@ -106,7 +95,8 @@ TARGET static inline const char *NAME(number_stop)(const char *p, const char *q,
 }
 
 /* The state machine of a whole text. Every turn passes one piece of glue and one scalar. */
-TARGET static const char *NAME(scan)(struct cp_json_scanner *s, const char *text, size_t n, size_t *at)
+TARGET static const char *NAME(scan)(struct cp_json_scanner *s, const char *text, size_t n,
+                                     size_t *at)
 {
     const char *const end = text + n;
     const char *p = text, *q, *why, *bad;
@@ -119,11 +109,11 @@ TARGET static const char *NAME(scan)(struct cp_json_scanner *s, const char *text
             if (!NAME(glue_matches)(e, p, end))
                 continue;
             q = p + e->n;
-            scalar = scalar_at[(unsigned char)*q];
-            if (__builtin_expect(q < end && scalar != NO_SCALAR, 1)) {
-                if (!e->is_end)
+            if (__builtin_expect(q < end, 1)) {
+                scalar = scalar_at[(unsigned char)*q];
+                if (scalar != NO_SCALAR && !e->is_end)
                     break;
-            } else if (e->is_end && q == end) {
+            } else if (q == end && e->is_end) {
                 cp_json_act(s, e, p);
                 return NULL;
             }
@@ -152,10 +142,8 @@ TARGET static const char *NAME(scan)(struct cp_json_scanner *s, const char *text
                 if (!q)
                     goto refused;
             }
-            if (t->capture >= 0) {
-                s->found[t->capture] = cp_text(p, (size_t)(q - p));
-                s->found[t->capture].esc = escaped ? CP_ESC_JSON : CP_PLAIN;
-            }
+            if (t->capture >= 0)
+                found_text(s, t, p, q, escaped);
             p = q + 1;
             break;
         }
@@ -169,20 +157,18 @@ TARGET static const char *NAME(scan)(struct cp_json_scanner *s, const char *text
             if (!q)
                 goto refused;
             if (t->capture >= 0)
-                s->found[t->capture] = cp_span(CP_NUMBER, p, (size_t)(q - p));
+                found_span(s, t, CP_NUMBER, p, q);
             p = q;
             break;
-        default: {
-            struct cp_value word = {0};
-            q = word_end(p, end, &word);
+        default:
+            q = word_end(p, end);
             why = "expected a value";
             bad = p;
             if (!q)
                 goto refused;
             if (t->capture >= 0)
-                s->found[t->capture] = word;
+                found_span(s, t, *p == 't' ? CP_TRUE : *p == 'f' ? CP_FALSE : CP_NULL, p, q);
             p = q;
-        }
         }
     }
 

@@ -1,4 +1,5 @@
-/* json_value.c: one JSON text as a value; what is inside it. Everything but cp_json_value trusts its text to be valid. */
+/* json_value.c: one JSON text as a value; what is inside it. Everything but cp_json_value trusts
+ * its text to be valid. */
 #include "json.h"
 
 #include <assert.h>
@@ -36,20 +37,13 @@ static const char *brackets_end(const char *p, const char *end)
     size_t depth = 0;
     bool escaped;
 
-    for (; p < end; p++) {
-        switch (*p) {
-        case '"':
+    for (; (p = cp_json_bracket_stop(p, end)) < end; p++) {
+        if (*p == '"')
             p = string_close(p + 1, end, &escaped);
-            break;
-        case '{':
-        case '[':
+        else if ((*p | 0x20) == '{')
             depth++;
-            break;
-        case '}':
-        case ']':
-            if (--depth == 0)
-                return p + 1;
-        }
+        else if (--depth == 0)
+            return p + 1;
     }
     return end;
 }
@@ -151,7 +145,8 @@ static struct cp_value get_item(const struct cp_value *v, int64_t index)
             index++;
         if (index < 0)
             return missing;
-        /* Now it is the number of items less the distance from the end: the index from the start. */
+        /* Now it is the number of items less the distance from the end: the index from the start.
+         */
     }
     cp_json_iter_init(&it, v);
     while (cp_json_iter_next(&it))

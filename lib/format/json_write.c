@@ -1,8 +1,9 @@
 /* json_write.c: values as JSON text.
  *
- * DESIGN. Text is copied in vectors straight into the output buffer while the same vectors are looked through for bytes
- * that must be changed; what lies behind the first such byte is overwritten. Bytes from 0x80 on are looked at only when
- * there are any: then the rest of the text is checked as UTF-8 once.
+ * DESIGN. Text is copied in vectors straight into the output buffer while the same vectors are
+ * looked through for bytes that must be changed; what lies behind the first such byte is
+ * overwritten. Bytes from 0x80 on are looked at only when there are any: then the rest of the text
+ * is checked as UTF-8 once.
  */
 
 #include <stdlib.h>
@@ -18,10 +19,12 @@
 enum { PIECE = 512 };
 
 #ifdef __SSE2__
-/* Copies 32 bytes and returns which of them are no plain ASCII: quotes, backslashes, control bytes, 0x80 and above. */
+/* Copies 32 bytes and returns which of them are no plain ASCII: quotes, backslashes, control bytes,
+ * 0x80 and above. */
 static inline unsigned copy32(char *out, const char *p)
 {
-    const __m128i quote = _mm_set1_epi8('"'), slash = _mm_set1_epi8('\\'), low = _mm_set1_epi8(0x20);
+    const __m128i quote = _mm_set1_epi8('"'), slash = _mm_set1_epi8('\\'),
+                  low = _mm_set1_epi8(0x20);
     unsigned bits = 0;
 
     for (int i = 0; i < 2; i++) {
@@ -46,8 +49,8 @@ static inline unsigned copy32(char *out, const char *p)
 }
 #endif
 
-/* Copies plain bytes of p[0..n) to out, where room for them and CP_PAD more is; returns how many until the first that is
- * not plain. */
+/* Copies plain bytes of p[0..n) to out, where room for them and CP_PAD more is; returns how many
+ * until the first that is not plain. */
 static inline size_t copy_plain(char *out, const char *p, size_t n)
 {
     for (size_t k = 0; k < n; k += 32) {
@@ -63,7 +66,8 @@ static inline size_t copy_plain(char *out, const char *p, size_t n)
 /* Writes the escape for a quote, backslash or control byte. */
 static char *put_escape(char *out, unsigned char c)
 {
-    static const char letters[0x20] = {['\b'] = 'b', ['\f'] = 'f', ['\n'] = 'n', ['\r'] = 'r', ['\t'] = 't'};
+    static const char letters[0x20] = {
+        ['\b'] = 'b', ['\f'] = 'f', ['\n'] = 'n', ['\r'] = 'r', ['\t'] = 't'};
     static const char hex[] = "0123456789abcdef";
 
     *out++ = '\\';
@@ -85,7 +89,8 @@ struct text_writer {
 };
 
 /* Bytes from 0x80 on at p; returns behind those that were written. */
-static const char *put_high(struct text_writer *w, const char *p, const char *end, const char *limit)
+static const char *put_high(struct text_writer *w, const char *p, const char *end,
+                            const char *limit)
 {
     struct cp_out *o = w->out;
 
@@ -157,8 +162,10 @@ void cp_json_put_text(struct cp_out *o, const char *p, size_t n)
 
 /* ---- Escapes of other formats ---- */
 
-/* Decodes what stands at p, an escape of logfmt, csv or tsv, into c; returns behind it. What is no escape is one byte. */
-static const char *decode_one(enum cp_escape esc, const char *p, const char *end, char c[4], size_t *n)
+/* Decodes what stands at p, an escape of logfmt, csv or tsv, into c; returns behind it. What is no
+ * escape is one byte. */
+static const char *decode_one(enum cp_escape esc, const char *p, const char *end, char c[4],
+                              size_t *n)
 {
     *c = *p;
     *n = 1;
@@ -234,7 +241,8 @@ static void put_number(struct cp_out *o, const struct cp_value *v)
 
     if (cp_num_is_json(v->p, v->len))
         cp_out_put(o, v->p, v->len);
-    else if (cp_num_parse(v->p, v->len, &num) && (num.kind == CP_NUM_INT || __builtin_isfinite(num.d)))
+    else if (cp_num_parse(v->p, v->len, &num) &&
+             (num.kind == CP_NUM_INT || __builtin_isfinite(num.d)))
         put_computed(o, &num);
     else
         cp_json_put_text(o, v->p, v->len);

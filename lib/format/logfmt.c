@@ -684,9 +684,9 @@ static int logfmt_sniff(const struct cp_format *self, const char *p, size_t n)
 
 static const struct cp_format_example examples[] = {
     {"level=info msg=\"two words\" took=12 retry", NULL,
-     "{\"level\":\"info\",\"msg\":\"two words\",\"took\":12,\"retry\":true}"},
-    {"a=1 b=2 a=3", NULL, "{\"a\":3,\"b\":2}"},
-    {"zip=01234 n=7", "types=text", "{\"zip\":\"01234\",\"n\":\"7\"}"},
+     "{\"level\":\"info\",\"msg\":\"two words\",\"took\":12,\"retry\":true}\n"},
+    {"a=1 b=2 a=3", NULL, "{\"a\":3,\"b\":2}\n"},
+    {"zip=01234 n=7", "types=text", "{\"zip\":\"01234\",\"n\":\"7\"}\n"},
     {NULL, NULL, NULL},
 };
 

@@ -2,7 +2,8 @@
  *
  * DESIGN. An open record is walked: each raw member is looked up in the shape, which says whether it was removed, renamed
  * or given a new value; fields that no raw member made room for come after the last one. A closed one is its shape's
- * fields in order. A record that could not be read has its line and why.
+ * fields in order. A record that could not be read has its line and why. One that stands on more than its bytes is listed
+ * first (overlay.h).
  */
 #include "members.h"
 
@@ -12,7 +13,7 @@
 #include "../base/arena.h"
 #include "../base/moment.h"
 
-enum { RAW, NEW, LISTED, FAILED_LINE, FAILED_ERROR }; /* cp_members.phase */
+enum { RAW, NEW, LISTED, FAILED_LINE, FAILED_ERROR, OVERLAY }; /* cp_members.phase */
 
 extern const struct cp_format cp_format_line;
 
@@ -99,7 +100,12 @@ void cp_members_init(struct cp_members *m, const struct cp_batch *b, uint32_t i)
     m->met = 0;
     m->name_escape = CP_PLAIN;
     m->phase = LISTED;
-    if (cp_record_is_failed(b, i)) {
+    if (m->shape->layer != NULL) {
+        m->phase = OVERLAY;
+        m->overlay = cp_xmalloc(sizeof *m->overlay);
+        cp_overlay_init(m->overlay);
+        cp_overlay_fill(m->overlay, b, m->shape, i);
+    } else if (cp_record_is_failed(b, i)) {
         m->phase = FAILED_LINE;
     } else if (m->shape->is_open && can_walk(m)) {
         m->phase = RAW;
@@ -157,8 +163,27 @@ static bool next_failed(struct cp_members *m)
     return slot >= 0 && m->value.kind != CP_MISSING;
 }
 
+static bool next_of_overlay(struct cp_members *m)
+{
+    while (m->at < m->overlay->n) {
+        const struct cp_overlay_member *v = &m->overlay->v[m->at++];
+        if (v->is_gone)
+            continue;
+        m->name = v->name;
+        m->value = v->value;
+        return true;
+    }
+    cp_overlay_release(m->overlay);
+    free(m->overlay);
+    m->phase = LISTED;
+    m->at = m->shape->n;
+    return false;
+}
+
 bool cp_members_next(struct cp_members *m)
 {
+    if (m->phase == OVERLAY)
+        return next_of_overlay(m);
     while (m->phase == RAW) {
         if (!walk_on(m))
             m->phase = NEW;

@@ -5,6 +5,7 @@
 
 #include "../base/number.h"
 #include "format.h"
+#include "overlay.h"
 
 /* ---- Members ---- */
 
@@ -19,6 +20,7 @@ struct cp_members {
     int phase;
     size_t at;
     uint64_t met; /* fields, by number, whose key was met among the raw members */
+    struct cp_overlay *overlay; /* of a shape with layers; memory given back when next returns false */
     struct cp_walk walk;
 };
 

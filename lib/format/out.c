@@ -3,10 +3,12 @@
 
 #include <assert.h>
 
-void cp_out_init(struct cp_out *o, char *buffer, size_t size, int (*write)(void *, const char *, size_t), void *ctx)
+void cp_out_init(struct cp_out *o, char *buffer, size_t size,
+                 int (*write)(void *, const char *, size_t), void *ctx)
 {
     assert(size > CP_PAD);
-    *o = (struct cp_out){.p = buffer, .base = buffer, .end = buffer + size - CP_PAD, .write = write, .ctx = ctx};
+    *o = (struct cp_out){
+        .p = buffer, .base = buffer, .end = buffer + size - CP_PAD, .write = write, .ctx = ctx};
 }
 
 /* Gives bytes away; swallows them after an error. */

@@ -14,7 +14,19 @@ struct cp_shape_field {
     int slot;             /* its value; CP_MISSING there: not written. CP_NO_SLOT (with a key): the member's own bytes */
 };
 
+/* `parse FORMAT from FIELD` with a format whose keys the plan does not know: the members of a text of the record are members
+ * of the record, in place of those of the same name, else after the last one. */
+struct cp_layer {
+    const struct cp_format *format;
+    const void *decoder;
+    struct cp_slice prefix;       /* before each name */
+    int slot;                     /* the text, decoded; CP_MISSING: it adds nothing */
+    const struct cp_shape *outer; /* the record without it */
+};
+
 struct cp_shape {
+    const struct cp_layer *layer;   /* NULL: none. Else the record is the layer's, changed by fields as if it were bytes:
+                                     * format is NULL, is_open and is_changed are true */
     const struct cp_format *format; /* of the raw bytes; NULL: never parsed or made */
     const void *decoder;            /* of that format, for walk */
     bool is_open;                   /* raw members that no field names are written too */

@@ -1,5 +1,5 @@
-/* doc.c: what both forms of a pipeline share: texts that know where they came from, settings, ${X}, and the one-liner's
- * writer. */
+/* doc.c: what both forms of a pipeline share: texts that know where they came from, settings, ${X},
+ * and the one-liner's writer. */
 #include "doc.h"
 
 #include <stdlib.h>
@@ -61,7 +61,8 @@ struct cp_pos cp_text_pos(const struct cp_text *t, size_t off, size_t len)
 }
 
 /* The runs that cover [off, off + len), moved so that they start at 0. */
-static void copy_runs(struct cp_text *part, const struct cp_text *t, size_t off, struct cp_heap *heap)
+static void copy_runs(struct cp_text *part, const struct cp_text *t, size_t off,
+                      struct cp_heap *heap)
 {
     const struct cp_text_run *first = run_of(t, off), *end = t->runs + t->n_runs;
     size_t n = 0;
@@ -101,7 +102,8 @@ enum { RUNS_MAX = 4096 };
 void cp_runs_add(struct cp_runs *runs, size_t n, size_t at, size_t len, struct cp_heap *heap)
 {
     struct cp_text_run *last = runs->n > 0 ? &runs->v[runs->n - 1] : NULL;
-    bool goes_on = last && last->at + last->len == at && n == len && runs->out - last->off == last->len;
+    bool goes_on =
+        last && last->at + last->len == at && n == len && runs->out - last->off == last->len;
 
     if (n == 0)
         return;
@@ -149,9 +151,11 @@ bool cp_is_typed_when_bare(struct cp_slice s)
 {
     struct cp_num num;
 
-    if (s.n == 0 || cp_slice_is(s, "true") || cp_slice_is(s, "false") || cp_slice_is(s, "null") || cp_slice_is(s, "~"))
+    if (s.n == 0 || cp_slice_is(s, "true") || cp_slice_is(s, "false") || cp_slice_is(s, "null") ||
+        cp_slice_is(s, "~"))
         return true;
-    return !cp_is_blank(s.p[0]) && !cp_is_blank(s.p[s.n - 1]) && cp_num_parse(s.p, s.n, &num) != CP_NUM_NONE;
+    return !cp_is_blank(s.p[0]) && !cp_is_blank(s.p[s.n - 1]) &&
+           cp_num_parse(s.p, s.n, &num) != CP_NUM_NONE;
 }
 
 bool cp_node_is_null(const struct cp_node *node)
@@ -167,8 +171,8 @@ bool cp_is_flow_kind(struct cp_slice kind)
     return cp_slice_is(kind, "tee") || cp_slice_is(kind, "route") || cp_slice_is(kind, "merge");
 }
 
-const char *const cp_common_keys[] = {"name",      "from",     "workers", "order", "capacity",
-                                      "when_full", "on_error"};
+const char *const cp_common_keys[] = {"name",     "from",      "workers", "order",
+                                      "capacity", "when_full", "on_error"};
 const size_t cp_n_common_keys = sizeof(cp_common_keys) / sizeof(*cp_common_keys);
 
 bool cp_is_common_key(struct cp_slice key)
@@ -179,8 +183,8 @@ bool cp_is_common_key(struct cp_slice key)
     return false;
 }
 
-const char *cp_doc_did_you_mean(struct cp_doc_reader *r, struct cp_slice word, bool kinds, bool common,
-                                const char *fallback)
+const char *cp_doc_did_you_mean(struct cp_doc_reader *r, struct cp_slice word, bool kinds,
+                                bool common, const char *fallback)
 {
     size_t n_kinds = kinds ? r->kinds->n : 0, n_common = common ? cp_n_common_keys : 0;
     const char **names = cp_xcalloc(n_kinds + n_common, sizeof(*names));
@@ -206,8 +210,8 @@ void *cp_heap_grow(struct cp_heap *h, void *v, size_t n, size_t size)
     return larger;
 }
 
-void cp_doc_begin(struct cp_doc_reader *r, struct cp_doc *doc, struct cp_heap *heap, struct cp_source source,
-                  const struct cp_kinds *kinds, struct cp_diags *diags)
+void cp_doc_begin(struct cp_doc_reader *r, struct cp_doc *doc, struct cp_heap *heap,
+                  struct cp_source source, const struct cp_kinds *kinds, struct cp_diags *diags)
 {
     *r = (struct cp_doc_reader){.doc = doc, .heap = heap, .kinds = kinds, .diags = diags};
     *doc = (struct cp_doc){.heap = heap};
@@ -242,7 +246,8 @@ size_t cp_find_unprintable(const char *p, size_t n)
             continue;
         k = cp_utf8_decode(p + i, n - i, &code);
         bool is_bad = code == CP_UTF8_REPLACEMENT && k == 1;
-        bool is_control = (c < 0x20 && !cp_is_blank((char)c)) || c == 0x7F || (code >= 0x80 && code < 0xA0 && code != 0x85);
+        bool is_control = (c < 0x20 && !cp_is_blank((char)c)) || c == 0x7F ||
+                          (code >= 0x80 && code < 0xA0 && code != 0x85);
         if (is_bad || is_control || code == 0xFFFE || code == 0xFFFF)
             return i;
     }
@@ -260,10 +265,13 @@ int cp_check_printable(struct cp_doc_reader *r, const struct cp_text *t)
     if (c == 0)
         return cp_diag_error(r->diags, pos, NULL, "a NUL byte");
     if (c < 0x20 || c == 0x7F)
-        return cp_diag_error(r->diags, pos, "in a \"text\" of an expression it can be written as \\xHH",
+        return cp_diag_error(r->diags, pos,
+                             "in a \"text\" of an expression it can be written as \\xHH",
                              "a control byte (0x%02x)", c);
-    return cp_diag_error(r->diags, pos, "save it as UTF-8; in a \"text\" of an expression a byte can be written as \\xHH",
-                         "bytes that are no text in UTF-8 (0x%02x)", c);
+    return cp_diag_error(
+        r->diags, pos,
+        "save it as UTF-8; in a \"text\" of an expression a byte can be written as \\xHH",
+        "bytes that are no text in UTF-8 (0x%02x)", c);
 }
 
 int cp_doc_check_bytes(struct cp_doc_reader *r, size_t *start)
@@ -273,10 +281,13 @@ int cp_doc_check_bytes(struct cp_doc_reader *r, size_t *start)
 
     *start = has_bom ? 3 : 0;
     if (source->len > CP_DOC_MAX_BYTES)
-        return cp_diag_error(r->diags, cp_doc_pos(r, 0, 0), NULL, "a pipeline has at most %d bytes, this one has %zu",
-                             CP_DOC_MAX_BYTES, source->len);
-    if (source->len >= 2 && (memcmp(source->text, "\xFF\xFE", 2) == 0 || memcmp(source->text, "\xFE\xFF", 2) == 0))
-        return cp_diag_error(r->diags, cp_doc_pos(r, 0, 2), "save it as UTF-8", "this is text in UTF-16");
+        return cp_diag_error(r->diags, cp_doc_pos(r, 0, 0), NULL,
+                             "a pipeline has at most %d bytes, this one has %zu", CP_DOC_MAX_BYTES,
+                             source->len);
+    if (source->len >= 2 &&
+        (memcmp(source->text, "\xFF\xFE", 2) == 0 || memcmp(source->text, "\xFE\xFF", 2) == 0))
+        return cp_diag_error(r->diags, cp_doc_pos(r, 0, 2), "save it as UTF-8",
+                             "this is text in UTF-16");
     struct cp_text all = {.s = {source->text + *start, source->len - *start},
                           .pos = cp_doc_pos(r, *start, source->len - *start),
                           .verbatim = true};
@@ -285,9 +296,11 @@ int cp_doc_check_bytes(struct cp_doc_reader *r, size_t *start)
 
 /* ---- Settings ---- */
 
-static int check_key_is_new(struct cp_doc_reader *r, const struct cp_item *item, const struct cp_text *key)
+static int check_key_is_new(struct cp_doc_reader *r, const struct cp_item *item,
+                            const struct cp_text *key)
 {
-    const struct cp_text *first = cp_slice_is(key->s, "name") && item->name.s.n > 0 ? &item->name : NULL;
+    const struct cp_text *first =
+        cp_slice_is(key->s, "name") && item->name.s.n > 0 ? &item->name : NULL;
     size_t line, col;
 
     for (size_t i = 0; i < item->n_settings && !first; i++)
@@ -296,7 +309,8 @@ static int check_key_is_new(struct cp_doc_reader *r, const struct cp_item *item,
     if (!first)
         return 0;
     cp_pos_line(first->pos, &line, &col);
-    const char *hint = cp_heap_printf(r->heap, "the first one is in line %zu, column %zu", line, col);
+    const char *hint =
+        cp_heap_printf(r->heap, "the first one is in line %zu, column %zu", line, col);
     return cp_diag_error(r->diags, key->pos, hint, "%.*s is set twice", CP_SHOW(key->s));
 }
 
@@ -305,7 +319,8 @@ static int set_name(struct cp_doc_reader *r, struct cp_item *item, const struct 
     struct cp_slice s = value->text.s;
 
     if (value->kind != CP_NODE_SCALAR || s.n == 0 || cp_name_length(s.p, s.n) != s.n)
-        return cp_diag_error(r->diags, value->text.pos, "letters, digits, _ and -, first a letter or _",
+        return cp_diag_error(r->diags, value->text.pos,
+                             "letters, digits, _ and -, first a letter or _",
                              "this is no name for a stage");
     item->name = value->text;
     return 0;
@@ -317,13 +332,15 @@ int cp_item_add_setting(struct cp_doc_reader *r, struct cp_item *item, const str
     if (check_key_is_new(r, item, key) < 0)
         return -1;
     if (cp_node_is_null(value))
-        return cp_diag_error(r->diags, key->pos, "leave it out, or quote what is meant as text", "%.*s has no value",
-                             CP_SHOW(key->s));
+        return cp_diag_error(r->diags, key->pos, "leave it out, or quote what is meant as text",
+                             "%.*s has no value", CP_SHOW(key->s));
     if (cp_slice_is(key->s, "name"))
         return set_name(r, item, value);
     if (item->n_settings == CP_DOC_MAX_KEYS)
-        return cp_diag_error(r->diags, key->pos, NULL, "a stage has at most %d settings", CP_DOC_MAX_KEYS);
-    item->settings = cp_heap_grow(r->heap, item->settings, item->n_settings, sizeof(*item->settings));
+        return cp_diag_error(r->diags, key->pos, NULL, "a stage has at most %d settings",
+                             CP_DOC_MAX_KEYS);
+    item->settings =
+        cp_heap_grow(r->heap, item->settings, item->n_settings, sizeof(*item->settings));
     item->settings[item->n_settings++] = (struct cp_setting){*key, value};
     return 0;
 }
@@ -369,14 +386,17 @@ static size_t variable_length(const char *p, size_t n)
     return i;
 }
 
-static int unset(struct expansion *x, size_t off, size_t end, struct cp_slice name, struct cp_slice message)
+static int unset(struct expansion *x, size_t off, size_t end, struct cp_slice name,
+                 struct cp_slice message)
 {
     struct cp_pos pos = cp_text_pos(x->in, off, end - off);
 
     if (message.n > 0)
-        return cp_diag_error(x->diags, pos, NULL, "%.*s: %.*s", CP_SHOW(name), (int)message.n, message.p);
-    const char *hint = cp_heap_printf(x->heap, "give it a value (-D %.*s=…, vars: or the environment) or a default: ${%.*s:-…}",
-                                      CP_SHOW(name), CP_SHOW(name));
+        return cp_diag_error(x->diags, pos, NULL, "%.*s: %.*s", CP_SHOW(name), (int)message.n,
+                             message.p);
+    const char *hint = cp_heap_printf(
+        x->heap, "give it a value (-D %.*s=…, vars: or the environment) or a default: ${%.*s:-…}",
+        CP_SHOW(name), CP_SHOW(name));
     return cp_diag_error(x->diags, pos, hint, "%.*s is not set", CP_SHOW(name));
 }
 
@@ -390,11 +410,13 @@ static int expand_one(struct expansion *x, size_t off, size_t *end)
 
     *end = close ? (size_t)(close - p) + 1 : n;
     if (!close)
-        return cp_diag_error(x->diags, cp_text_pos(x->in, off, 2), "$${ stands for the text ${", "this ${ has no }");
+        return cp_diag_error(x->diags, cp_text_pos(x->in, off, 2), "$${ stands for the text ${",
+                             "this ${ has no }");
     bool has_rest = close - (p + at) >= 2 && p[at] == ':' && (p[at + 1] == '-' || p[at + 1] == '?');
     if (name.n == 0 || (p[at] != '}' && !has_rest))
         return cp_diag_error(x->diags, cp_text_pos(x->in, off, *end - off),
-                             "${X}, ${X:-default} or ${X:?message}; $${ stands for the text ${", "this names no variable");
+                             "${X}, ${X:-default} or ${X:?message}; $${ stands for the text ${",
+                             "this names no variable");
     if (has_rest)
         rest = (struct cp_slice){p + at + 2, (size_t)(close - p) - at - 2};
     const char *value = x->lookup(x->ctx, name);
@@ -430,8 +452,8 @@ static int expand_all(struct expansion *x)
     return result;
 }
 
-int cp_doc_expand(struct cp_text *text, const char *(*lookup)(void *ctx, struct cp_slice name), void *ctx,
-                  struct cp_heap *heap, struct cp_diags *diags)
+int cp_doc_expand(struct cp_text *text, const char *(*lookup)(void *ctx, struct cp_slice name),
+                  void *ctx, struct cp_heap *heap, struct cp_diags *diags)
 {
     struct cp_text in = *text;
     struct expansion x = {.in = &in, .lookup = lookup, .ctx = ctx, .heap = heap, .diags = diags};
@@ -447,8 +469,8 @@ int cp_doc_expand(struct cp_text *text, const char *(*lookup)(void *ctx, struct 
     return result;
 }
 
-int cp_doc_expand_node(struct cp_node *node, const char *(*lookup)(void *ctx, struct cp_slice name), void *ctx,
-                       struct cp_heap *heap, struct cp_diags *diags)
+int cp_doc_expand_node(struct cp_node *node, const char *(*lookup)(void *ctx, struct cp_slice name),
+                       void *ctx, struct cp_heap *heap, struct cp_diags *diags)
 {
     int result = 0;
 
@@ -462,13 +484,17 @@ int cp_doc_expand_node(struct cp_node *node, const char *(*lookup)(void *ctx, st
 
 /* ---- Growing texts ---- */
 
+static void make_room(struct cp_writer *w, size_t n)
+{
+    if (w->cap - w->n > n)
+        return;
+    w->cap = (w->cap + n + 1) * 2;
+    w->p = cp_xrealloc(w->p, w->cap, 1);
+}
+
 void cp_put(struct cp_writer *w, const char *p, size_t n)
 {
-    if (w->cap - w->n < n + 1) {
-        size_t cap = (w->cap + n + 1) * 2;
-        w->p = cp_xrealloc(w->p, cap, 1);
-        w->cap = cap;
-    }
+    make_room(w, n);
     if (n > 0)
         memcpy(w->p + w->n, p, n);
     w->n += n;
@@ -492,8 +518,7 @@ void cp_put_word_quoted(struct cp_writer *w, struct cp_slice s)
 
 void cp_put_args(struct cp_writer *w, const struct cp_item *item)
 {
-    cp_put(w, NULL, item->args.s.n + 1); /* makes room */
-    w->n -= item->args.s.n + 1;
+    make_room(w, item->args.s.n);
     w->n += cp_args_canonical(w->p + w->n, item->args.s, item->form);
 }
 
@@ -513,7 +538,7 @@ static bool can_be_bare(struct cp_slice s, bool nested)
 {
     static const char never[] = " \t\"|#", never_nested[] = " \t\"|#,[]{}:";
 
-    if (s.n == 0 || s.p[0] == '[' || s.p[0] == '{')
+    if (s.n == 0 || strchr(nested ? "[{" : "[{=~", s.p[0]))
         return false;
     for (size_t i = 0; i < s.n; i++)
         if (strchr(nested ? never_nested : never, s.p[i]))
@@ -585,7 +610,8 @@ static bool node_has_unwritable(const struct cp_node *node)
     bool found = node->kind == CP_NODE_SCALAR && has_unwritable(node->text.s);
 
     for (size_t i = 0; i < node->n && !found; i++)
-        found = (node->kind == CP_NODE_MAP && has_unwritable(node->keys[i].s)) || node_has_unwritable(node->items[i]);
+        found = (node->kind == CP_NODE_MAP && has_unwritable(node->keys[i].s)) ||
+                node_has_unwritable(node->items[i]);
     return found;
 }
 
@@ -595,14 +621,16 @@ static void list_settings(const struct cp_item *item, struct cp_heap *heap, stru
         const struct cp_setting *set = &item->settings[i];
         bool is_name = cp_name_length(set->key.s.p, set->key.s.n) == set->key.s.n;
         if (!is_name)
-            add_to_list(list, cp_heap_printf(heap, "the key %.*s of %.*s", CP_SHOW(set->key.s), CP_SHOW(item->kind.s)));
-        else if (node_has_unwritable(set->value))
-            add_to_list(list, cp_heap_printf(heap, "a line break or control byte in %.*s of %.*s", CP_SHOW(set->key.s),
+            add_to_list(list, cp_heap_printf(heap, "the key %.*s of %.*s", CP_SHOW(set->key.s),
                                              CP_SHOW(item->kind.s)));
+        else if (node_has_unwritable(set->value))
+            add_to_list(list, cp_heap_printf(heap, "a line break or control byte in %.*s of %.*s",
+                                             CP_SHOW(set->key.s), CP_SHOW(item->kind.s)));
     }
 }
 
-static void list_what_is_lost(const struct cp_doc *doc, struct cp_heap *heap, struct cp_writer *list)
+static void list_what_is_lost(const struct cp_doc *doc, struct cp_heap *heap,
+                              struct cp_writer *list)
 {
     if (doc->name.s.n > 0)
         add_to_list(list, "name");

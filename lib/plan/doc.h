@@ -4,8 +4,9 @@
  *                                   ├─ struct cp_doc ┤
  *     one-liner ─ cp_doc_read_text ─┘                └─ cp_doc_write_text
  *
- * Nothing in it is typed yet: every scalar is text until the option table of a stage gives it a type. Every node keeps
- * the place it came from. What is written from a doc reads back as the same doc: converting twice changes nothing.
+ * Nothing in it is typed yet: every scalar is text until the option table of a stage gives it a
+ * type. Every node keeps the place it came from. What is written from a doc reads back as the same
+ * doc: converting twice changes nothing.
  */
 #ifndef CP_PLAN_DOC_H
 #define CP_PLAN_DOC_H
@@ -16,23 +17,26 @@
 
 /* ---- The tree ---- */
 
-/* From byte `off` of a text on (to the next run), it was made from `len` bytes at `at` of the source: byte by byte where the
- * lengths are equal, else (an escape, a replaced ${X}) as a whole. */
+/* From byte `off` of a text on (to the next run), it was made from `len` bytes at `at` of the
+ * source: byte by byte where the lengths are equal, else (an escape, a replaced ${X}) as a whole.
+ */
 struct cp_text_run {
     size_t off, at, len;
 };
 
 /* A text with the place it came from. */
 struct cp_text {
-    struct cp_slice s;   /* decoded: quotes, escapes and block indentation of YAML are gone; ends in NUL, padded */
-    struct cp_pos pos;   /* of the whole scalar in the source; without the quotes when verbatim */
-    bool verbatim;       /* byte k of s is byte pos.off + k of the source */
-    const struct cp_text_run *runs; /* not verbatim: n_runs of them, in order; 0: only pos is known */
+    struct cp_slice s; /* decoded: quotes, escapes and block indentation of YAML are gone; ends in
+                          NUL, padded */
+    struct cp_pos pos; /* of the whole scalar in the source; without the quotes when verbatim */
+    bool verbatim;     /* byte k of s is byte pos.off + k of the source */
+    const struct cp_text_run
+        *runs; /* not verbatim: n_runs of them, in order; 0: only pos is known */
     size_t n_runs;
 };
 
-/* The position of bytes [off, off + len) of a text; off may be s.n (the end). Exact for all that was read from a source;
- * inside an escape or a replaced ${X} it is the whole of that. */
+/* The position of bytes [off, off + len) of a text; off may be s.n (the end). Exact for all that
+ * was read from a source; inside an escape or a replaced ${X} it is the whole of that. */
 struct cp_pos cp_text_pos(const struct cp_text *t, size_t off, size_t len);
 
 /* Bytes [off, off + len) of a text as a text of its own, copied into the heap. */
@@ -56,7 +60,8 @@ struct cp_setting {
     struct cp_node *value;
 };
 
-/* How a kind spells its arguments. The same bytes mean other things: `/` is a path here and a regex there. */
+/* How a kind spells its arguments. The same bytes mean other things: `/` is a path here and a regex
+ * there. */
 enum cp_args_form {
     CP_ARGS_WORDS,       /* words.h */
     CP_ARGS_WORDS_REGEX, /* words; one that starts with `/` is a regex (grep, parse) */
@@ -67,16 +72,16 @@ enum cp_args_form {
 struct cp_item {
     struct cp_text name; /* what the user called it; s.n == 0: nothing */
     struct cp_text kind;
-    struct cp_text args; /* the text after the kind, as the one-liner spells it, without `with …`; may be empty: its
-                          * position is then where it would stand */
-    enum cp_args_form form; /* of the kind */
+    struct cp_text args; /* the text after the kind, as the one-liner spells it, without `with …`;
+                          * may be empty: its position is then where it would stand */
+    enum cp_args_form form;      /* of the kind */
     struct cp_setting *settings; /* in the order written; no key twice; `name` is not among them */
     size_t n_settings;
 };
 
 struct cp_doc {
     struct cp_source source;
-    struct cp_heap *heap;     /* everything of the doc lives here */
+    struct cp_heap *heap; /* everything of the doc lives here */
     struct cp_text name;
     struct cp_node *vars;     /* a map of texts, or NULL */
     struct cp_node *defaults; /* a map with keys among the common ones, or NULL */
@@ -87,35 +92,36 @@ struct cp_doc {
 
 /* ---- Reading ---- */
 
-/* The kinds of stages there are. Readers need them to tell the stage key from the settings beside it, and a regex from a
- * path. */
+/* The kinds of stages there are. Readers need them to tell the stage key from the settings beside
+ * it, and a regex from a path. */
 struct cp_kinds {
     const char *const *names; /* for "did you mean" */
     size_t n;
     bool (*is_kind)(struct cp_slice name);
     enum cp_args_form (*args_form)(struct cp_slice kind); /* of a known kind */
-    /* May be NULL. Kinds may have options that are named like kinds (`exec`, `count`): where two keys of an item are kinds,
-     * the one that is an option of the other is no stage key. */
+    /* May be NULL. Kinds may have options that are named like kinds (`exec`, `count`): where two
+     * keys of an item are kinds, the one that is an option of the other is no stage key. */
     bool (*has_option)(struct cp_slice kind, struct cp_slice key);
 };
 
 /* Limits of what is read; beyond them a pipeline is refused. */
 enum {
     CP_DOC_MAX_BYTES = 1 << 20,
-    CP_DOC_MAX_DEPTH = 64,      /* of lists, maps and brackets in each other */
-    CP_DOC_MAX_VALUES = 50000,  /* of a file, each use of an alias counted in full */
-    CP_DOC_MAX_KEYS = 1000,     /* of one map */
+    CP_DOC_MAX_DEPTH = 64,     /* of lists, maps and brackets in each other */
+    CP_DOC_MAX_VALUES = 50000, /* of a file, each use of an alias counted in full */
+    CP_DOC_MAX_KEYS = 1000,    /* of one map */
     CP_DOC_MAX_ANCHORS = 100,
     CP_DOC_MAX_STAGES = 1000,
 };
 
-/* Each fills *doc, adds what it finds wrong to diags, all of it, and returns -1 if anything was; the doc then holds what
- * could be understood. The source's text must live as long as the doc. A text that holds a line break may have comments:
+/* Each fills *doc, adds what it finds wrong to diags, all of it, and returns -1 if anything was;
+ * the doc then holds what could be understood. The source's text must live as long as the doc. A
+ * text that holds a line break may have comments:
  * `#` at the start of a line or behind a blank, to the end of the line. */
-int cp_doc_read_yaml(struct cp_doc *doc, struct cp_heap *heap, struct cp_source source, const struct cp_kinds *kinds,
-                     struct cp_diags *diags);
-int cp_doc_read_text(struct cp_doc *doc, struct cp_heap *heap, struct cp_source source, const struct cp_kinds *kinds,
-                     struct cp_diags *diags);
+int cp_doc_read_yaml(struct cp_doc *doc, struct cp_heap *heap, struct cp_source source,
+                     const struct cp_kinds *kinds, struct cp_diags *diags);
+int cp_doc_read_text(struct cp_doc *doc, struct cp_heap *heap, struct cp_source source,
+                     const struct cp_kinds *kinds, struct cp_diags *diags);
 
 /* The keys that every stage knows: name from workers order capacity when_full on_error. */
 extern const char *const cp_common_keys[];
@@ -127,27 +133,31 @@ bool cp_node_is_null(const struct cp_node *node);
 
 /* ---- ${X} ---- */
 
-/* Replaces ${X}, ${X:-default}, ${X:?message} (as the shell: an empty value counts as unset) and $${ (which becomes ${) in a
- * text; anything else with a $ is plain. What was put in is not looked at again. lookup gives the value or NULL. -1 after a
- * diagnostic: unset without default, or a ${ that is not closed.
+/* Replaces ${X}, ${X:-default}, ${X:?message} (as the shell: an empty value counts as unset) and
+ * $${ (which becomes ${) in a text; anything else with a $ is plain. What was put in is not looked
+ * at again. lookup gives the value or NULL. -1 after a diagnostic: unset without default, or a ${
+ * that is not closed.
  *
- * For option scalars and for words after cp_words_split, so that a value with blanks stays one word; never for expressions. */
-int cp_doc_expand(struct cp_text *text, const char *(*lookup)(void *ctx, struct cp_slice name), void *ctx,
-                  struct cp_heap *heap, struct cp_diags *diags);
+ * For option scalars and for words after cp_words_split, so that a value with blanks stays one
+ * word; never for expressions. */
+int cp_doc_expand(struct cp_text *text, const char *(*lookup)(void *ctx, struct cp_slice name),
+                  void *ctx, struct cp_heap *heap, struct cp_diags *diags);
 /* The same for all scalars of a node. A node is changed in place. */
-int cp_doc_expand_node(struct cp_node *node, const char *(*lookup)(void *ctx, struct cp_slice name), void *ctx,
-                       struct cp_heap *heap, struct cp_diags *diags);
+int cp_doc_expand_node(struct cp_node *node, const char *(*lookup)(void *ctx, struct cp_slice name),
+                       void *ctx, struct cp_heap *heap, struct cp_diags *diags);
 
 /* ---- Writing ---- */
 
-/* The canonical text of a doc without mistakes, in the heap; it ends in a newline (YAML), in none (text).
+/* The canonical text of a doc without mistakes, in the heap; it ends in a newline (YAML), in none
+ * (text).
  *
- * What they make reads back as the same tree, and writing that gives the same bytes. Comments are not kept. In YAML a stage
- * is `- kind: args`, its settings stand below it; a list or map is written on one line if it fits. In text, settings follow
- * `with` as k=v, where v is a word, a "quoted text", [a, b] or {k: v}.
+ * What they make reads back as the same tree, and writing that gives the same bytes. Comments are
+ * not kept. In YAML a stage is `- kind: args`, its settings stand below it; a list or map is
+ * written on one line if it fits. In text, settings follow `with` as k=v, where v is a word, a
+ * "quoted text", [a, b] or {k: v}.
  *
- * write_text returns NULL where a one-liner cannot hold the doc (name, vars, defaults, tests, control bytes in a setting);
- * the error lists what. */
+ * write_text returns NULL where a one-liner cannot hold the doc (name, vars, defaults, tests,
+ * control bytes in a setting); the error lists what. */
 char *cp_doc_write_yaml(const struct cp_doc *doc, struct cp_heap *heap);
 char *cp_doc_write_text(const struct cp_doc *doc, struct cp_heap *heap, struct cp_err *err);
 

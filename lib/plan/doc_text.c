@@ -1,8 +1,9 @@
 /* doc_text.c: reads one-liners, and the texts of single stages inside YAML files.
  *
- * DESIGN. The reader does not parse arguments: it finds where they end. For that it must know what a quote, a regex and a
- * bracket are, no more; expr and words read the same bytes again. It works on a copy in which it overwrites comments, line
- * breaks and tabs between words with blanks, so that arguments are one line and every byte keeps its offset.
+ * DESIGN. The reader does not parse arguments: it finds where they end. For that it must know what
+ * a quote, a regex and a bracket are, no more; expr and words read the same bytes again. It works
+ * on a copy in which it overwrites comments, line breaks and tabs between words with blanks, so
+ * that arguments are one line and every byte keeps its offset.
  */
 #include "doc.h"
 
@@ -55,7 +56,8 @@ static bool is_end(const struct scan *sc)
 
 static bool is_comment(const struct scan *sc)
 {
-    return sc->may_comment && sc->at < sc->n && sc->p[sc->at] == '#' && (sc->at == 0 || cp_is_blank(sc->p[sc->at - 1]));
+    return sc->may_comment && sc->at < sc->n && sc->p[sc->at] == '#' &&
+           (sc->at == 0 || cp_is_blank(sc->p[sc->at - 1]));
 }
 
 /* Blanks, line breaks and comments; all become blanks. */
@@ -112,21 +114,15 @@ static int read_quoted(struct scan *sc, struct cp_text *text)
     return 0;
 }
 
-/* Where a value without quotes ends: a top-level one at a blank or |, one in brackets also at , ] } and (keys) :. */
+/* Where a value without quotes ends: as a word does; in brackets also at , ] } and (keys) :. */
 static size_t bare_value_end(const struct scan *sc, int depth, bool is_key)
 {
     size_t i = sc->at;
 
-    for (; i < sc->n && !cp_is_blank(sc->p[i]) && sc->p[i] != '|'; i++) {
-        if (depth > 0 && strchr(is_key ? ",[]{}:" : ",[]{}", sc->p[i]))
-            break;
-        if (sc->p[i] != '$' || i + 1 == sc->n || sc->p[i + 1] != '{')
-            continue;
-        const char *close = memchr(sc->p + i, '}', sc->n - i);
-        const char *line = memchr(sc->p + i, '\n', sc->n - i);
-        if (close && (!line || close < line))
-            i = (size_t)(close - sc->p);
-    }
+    if (depth == 0)
+        return i + cp_word_end(sc->p + i, sc->n - i, false).end;
+    while (i < sc->n && !cp_is_blank(sc->p[i]) && !strchr(is_key ? "|,[]{}:" : "|,[]{}", sc->p[i]))
+        i++;
     return i;
 }
 
@@ -134,10 +130,12 @@ static int read_bare(struct scan *sc, int depth, bool is_key, struct cp_text *te
 {
     size_t off = sc->at, end = bare_value_end(sc, depth, is_key);
 
-    if (end == off)
-        return wrong(sc, off, 1, "\"\" is an empty text", is_key ? "a key is missing here" : "a value is missing here");
+    if (end == off || is_end(sc))
+        return wrong(sc, off, 1, "\"\" is an empty text",
+                     is_key ? "a key is missing here" : "a value is missing here");
     if (memchr(sc->p + off, '"', end - off))
-        return wrong(sc, off, end - off, "quote all of it, with \\\" for a quote inside", "a quote inside a value");
+        return wrong(sc, off, end - off, "quote all of it, with \\\" for a quote inside",
+                     "a quote inside a value");
     *text = part(sc, off, end - off);
     sc->at = end;
     return 0;
@@ -156,7 +154,8 @@ static int check_map_key(struct scan *sc, const struct cp_node *map, const struc
         if (!cp_slice_equal(map->keys[i].s, key->s))
             continue;
         sc->failed = true;
-        return cp_diag_error(sc->r->diags, key->pos, NULL, "the key %.*s appears twice", CP_SHOW(key->s));
+        return cp_diag_error(sc->r->diags, key->pos, NULL, "the key %.*s appears twice",
+                             CP_SHOW(key->s));
     }
     if (map->n < CP_DOC_MAX_KEYS)
         return 0;
@@ -208,14 +207,16 @@ static struct cp_node *read_collection(struct scan *sc, int depth)
         skip_blanks(sc);
         if (sc->at < sc->n && sc->p[sc->at] == close && node->n == 0)
             break;
-        if (is_end(sc) ? unclosed(sc, off, NULL, is_list ? "no ] closes this [" : "no } closes this {")
-                       : read_member(sc, depth, node))
+        if (is_end(sc)
+                ? unclosed(sc, off, NULL, is_list ? "no ] closes this [" : "no } closes this {")
+                : read_member(sc, depth, node))
             return NULL;
         skip_blanks(sc);
         if (sc->at < sc->n && sc->p[sc->at] == close)
             break;
         if (sc->at < sc->n && sc->p[sc->at] != ',') {
-            wrong(sc, sc->at, 1, "a text with blanks is \"quoted\" here", is_list ? "expected , or ]" : "expected , or }");
+            wrong(sc, sc->at, 1, "a text with blanks is \"quoted\" here",
+                  is_list ? "expected , or ]" : "expected , or }");
             return NULL;
         }
         sc->at += sc->at < sc->n;
@@ -241,8 +242,10 @@ static int read_setting(struct scan *sc, struct cp_item *item)
     size_t off = sc->at, n = cp_name_length(sc->p + off, sc->n - off);
 
     if (n == 0 || off + n >= sc->n || sc->p[off + n] != '=')
-        return wrong(sc, off, n > 0 ? n : 1, "settings are k=v without blanks around the =; a value with blanks is \"quoted\"",
-                     "expected a setting key=value behind `with`");
+        return wrong(
+            sc, off, n > 0 ? n : 1,
+            "settings are k=v without blanks around the =; a value with blanks is \"quoted\"",
+            "expected a setting key=value behind `with`");
     struct cp_text key = part(sc, off, n);
     sc->at = off + n + 1;
     struct cp_node *value = read_value(sc, 0);
@@ -250,9 +253,10 @@ static int read_setting(struct scan *sc, struct cp_item *item)
         return -1;
     if (!is_end(sc) && !cp_is_blank(sc->p[sc->at]))
         return wrong(sc, sc->at, 1, NULL, "expected a blank behind the value");
-    if (cp_item_add_setting(sc->r, item, &key, value) < 0)
-        sc->failed = true;
-    return 0;
+    if (cp_item_add_setting(sc->r, item, &key, value) == 0)
+        return 0;
+    sc->failed = true;
+    return item->n_settings == CP_DOC_MAX_KEYS ? -1 : 0;
 }
 
 static int read_settings(struct scan *sc, struct cp_item *item)
@@ -269,7 +273,8 @@ static bool is_with(const struct scan *sc, size_t i)
 {
     const char *p = sc->p;
 
-    if (sc->n - i < 7 || memcmp(p + i, "with", 4) != 0 || !cp_is_blank(p[i + 4]) || (i > 0 && !cp_is_blank(p[i - 1])))
+    if (sc->n - i < 7 || memcmp(p + i, "with", 4) != 0 || !cp_is_blank(p[i + 4]) ||
+        (i > 0 && !cp_is_blank(p[i - 1])))
         return false;
     for (i += 4; i < sc->n && cp_is_blank(p[i]);)
         i++;
@@ -326,16 +331,18 @@ static int skip_quote(struct scan *sc, struct brackets *b)
     if (length > 0)
         return 0;
     if (c == '/')
-        return unclosed(sc, off, "a regex is closed in its own line; to divide, a value must stand before the /",
-                        "no / closes this regex");
+        return unclosed(
+            sc, off,
+            "a regex is closed in its own line; to divide, a value must stand before the /",
+            "no / closes this regex");
     return unclosed(sc, off, "a quote is closed in its own line",
                     c == '"' ? "no \" closes this quote" : "no ' closes this quote");
 }
 
 static bool is_word_byte(char c)
 {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '@' ||
-           (unsigned char)c >= 0x80;
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+           c == '@' || (unsigned char)c >= 0x80;
 }
 
 /* Words behind which a value must follow; after a dot they are names of fields. */
@@ -393,7 +400,8 @@ static int skip_expr(struct scan *sc)
     if (sc->failed || b.n == 0)
         return sc->failed ? -1 : 0;
     char open = sc->p[b.at[b.n - 1]];
-    return unclosed(sc, b.at[b.n - 1], NULL, open == '(' ? "no ) closes this (" : "no ] closes this [");
+    return unclosed(sc, b.at[b.n - 1], NULL,
+                    open == '(' ? "no ) closes this (" : "no ] closes this [");
 }
 
 bool cp_expr_is_closed(struct cp_slice s)
@@ -422,7 +430,8 @@ static int skip_one_word(struct scan *sc, bool regex)
     sc->at += e.end;
     if (!e.wrong)
         return 0;
-    return e.is_open ? unclosed(sc, off + e.at, e.hint, e.wrong) : wrong(sc, off + e.at, 1, e.hint, e.wrong);
+    return e.is_open ? unclosed(sc, off + e.at, e.hint, e.wrong)
+                     : wrong(sc, off + e.at, 1, e.hint, e.wrong);
 }
 
 static int skip_words(struct scan *sc, bool regex)
@@ -478,9 +487,11 @@ int cp_read_kind(struct cp_doc_reader *r, const struct cp_text *kind, struct cp_
 {
     item->kind = *kind;
     if (cp_is_flow_kind(kind->s))
-        return cp_diag_error(r->diags, kind->pos, NULL, "%.*s (branches) is not available yet", CP_SHOW(kind->s));
+        return cp_diag_error(r->diags, kind->pos, NULL, "%.*s (branches) is not available yet",
+                             CP_SHOW(kind->s));
     if (!r->kinds->is_kind(kind->s)) {
-        const char *hint = cp_doc_did_you_mean(r, kind->s, true, false, "`chanpipe list stages` shows all of them");
+        const char *hint = cp_doc_did_you_mean(r, kind->s, true, false,
+                                               "`chanpipe list stages` shows all of them");
         return cp_diag_error(r->diags, kind->pos, hint, "there is no stage %.*s", CP_SHOW(kind->s));
     }
     item->form = r->kinds->args_form(kind->s);
@@ -494,7 +505,8 @@ static int read_args(struct scan *sc, struct cp_item *item)
 
     skip_blanks(sc);
     off = sc->at;
-    int result = item->form == CP_ARGS_EXPR ? skip_expr(sc) : skip_words(sc, item->form == CP_ARGS_WORDS_REGEX);
+    int result = item->form == CP_ARGS_EXPR ? skip_expr(sc)
+                                            : skip_words(sc, item->form == CP_ARGS_WORDS_REGEX);
     for (end = sc->at; end > off && cp_is_blank(sc->p[end - 1]);)
         end--;
     item->args = part(sc, off, end - off);
@@ -514,7 +526,8 @@ static int read_name(struct scan *sc, size_t n, struct cp_item *item)
     size_t next = cp_name_length(sc->p + sc->at, sc->n - sc->at);
     struct cp_slice kind = {sc->p + sc->at, next};
     if (sc->r->kinds->is_kind(name.s) && !sc->r->kinds->is_kind(kind))
-        return wrong(sc, off + n, 1, "leave out the colon: NAME: KIND names a stage", "a colon behind the kind of a stage");
+        return wrong(sc, off + n, 1, "leave out the colon: NAME: KIND names a stage",
+                     "a colon behind the kind of a stage");
     item->name = name;
     return 0;
 }
@@ -549,7 +562,8 @@ static int read_stage(struct scan *sc, struct cp_item *item)
     }
     if (n == 0) {
         n = junk_length(sc);
-        return wrong(sc, sc->at, n, "a stage is `KIND arguments` or `NAME: KIND arguments`", "expected the kind of a stage");
+        return wrong(sc, sc->at, n, "a stage is `KIND arguments` or `NAME: KIND arguments`",
+                     "expected the kind of a stage");
     }
     struct cp_text kind = part(sc, sc->at, n);
     if (cp_read_kind(sc->r, &kind, item) < 0) {
@@ -569,11 +583,11 @@ static void skip_to_next(struct scan *sc)
 
     while (sc->at < sc->n && (b.n > 0 || sc->p[sc->at] != '|')) {
         char c = sc->p[sc->at];
-        size_t length = c == '"' ? cp_quote_end(sc->p + sc->at, sc->n - sc->at) : 0;
+        size_t length = c == '"' ? cp_quote_end(sc->p + sc->at, sc->n - sc->at) : 1;
         if (c == '{' && b.n < CP_DOC_MAX_DEPTH)
             b.at[b.n++] = sc->at;
         b.n -= c == '}' && b.n > 0;
-        sc->at += length > 0 ? length : 1;
+        sc->at += length > 0 ? length : sc->n - sc->at;
     }
 }
 
@@ -583,7 +597,8 @@ static int missing_stage(struct scan *sc)
 
     if (sc->at >= sc->n && is_first)
         return wrong(sc, 0, 0, "as in: parse json | filter status >= 500", "the pipeline is empty");
-    return wrong(sc, sc->at < sc->n ? sc->at : sc->n - 1, 1, "a | as text is \"quoted\"; || is an operator of expressions only",
+    return wrong(sc, sc->at < sc->n ? sc->at : sc->n - 1, 1,
+                 "a | as text is \"quoted\"; || is an operator of expressions only",
                  is_first ? "a stage is missing before this |" : "a stage is missing here");
 }
 
@@ -617,7 +632,8 @@ int cp_read_pipeline(struct cp_doc_reader *r, const struct cp_text *t, bool may_
     while (read_next(&sc)) {
         if (sc.stages < CP_DOC_MAX_STAGES)
             continue;
-        cp_diag_error(r->diags, cp_text_pos(t, sc.at - 1, 1), NULL, "a pipeline has at most %d stages", CP_DOC_MAX_STAGES);
+        cp_diag_error(r->diags, cp_text_pos(t, sc.at - 1, 1), NULL,
+                      "a pipeline has at most %d stages", CP_DOC_MAX_STAGES);
         break;
     }
     return r->diags->errors > errors ? -1 : 0;
@@ -628,8 +644,10 @@ static int expect_end(struct scan *sc)
 {
     if (sc->at >= sc->n)
         return 0;
-    return wrong(sc, sc->at, 1, "give the next stage an item (`- …`) of its own, or quote a | that is meant as text",
-                 "a | ends this stage, but text goes on");
+    return wrong(
+        sc, sc->at, 1,
+        "give the next stage an item (`- …`) of its own, or quote a | that is meant as text",
+        "a | ends this stage, but text goes on");
 }
 
 int cp_read_stage(struct cp_doc_reader *r, const struct cp_text *t, struct cp_item *item)
@@ -653,8 +671,8 @@ int cp_read_args(struct cp_doc_reader *r, const struct cp_text *t, struct cp_ite
     return read_args(&sc, item) < 0 ? -1 : expect_end(&sc);
 }
 
-int cp_doc_read_text(struct cp_doc *doc, struct cp_heap *heap, struct cp_source source, const struct cp_kinds *kinds,
-                     struct cp_diags *diags)
+int cp_doc_read_text(struct cp_doc *doc, struct cp_heap *heap, struct cp_source source,
+                     const struct cp_kinds *kinds, struct cp_diags *diags)
 {
     struct cp_doc_reader r;
     size_t start;

@@ -1,9 +1,10 @@
 /* doc_yaml.c: reads pipeline files.
  *
- * DESIGN. libyaml's events are made into nodes (doc_yaml_nodes.c), then the nodes into a doc here. libyaml's own loader was
- * rejected: it takes duplicate keys, unfolds aliases without limit and forgets where a text came from. What YAML does to
- * expressions behind the user's back cannot be seen in the nodes alone; the bytes around a scalar are looked at again when
- * its text turns out to be broken.
+ * DESIGN. libyaml's events are made into nodes (doc_yaml_nodes.c), then the nodes into a doc here.
+ * libyaml's own loader was rejected: it takes duplicate keys, unfolds aliases without limit and
+ * forgets where a text came from. What YAML does to expressions behind the user's back cannot be
+ * seen in the nodes alone; the bytes around a scalar are looked at again when its text turns out to
+ * be broken.
  */
 #include "doc.h"
 
@@ -75,8 +76,8 @@ static void put_word(struct cp_writer *w, struct cp_slice s, bool regex)
 }
 
 /* Adds one member of a list to the args that are being joined. */
-static void join(struct cp_doc_reader *r, struct cp_writer *w, struct cp_runs *runs, const struct cp_text *t,
-                 enum cp_args_form form)
+static void join(struct cp_doc_reader *r, struct cp_writer *w, struct cp_runs *runs,
+                 const struct cp_text *t, enum cp_args_form form)
 {
     bool is_expr = form == CP_ARGS_EXPR;
     size_t before = w->n;
@@ -100,7 +101,8 @@ static void join(struct cp_doc_reader *r, struct cp_writer *w, struct cp_runs *r
 static int check_member(struct cp_doc_reader *r, const struct cp_node *node, enum cp_args_form form)
 {
     if (node->kind != CP_NODE_SCALAR)
-        return cp_diag_error(r->diags, node->text.pos, NULL, "lists and maps inside arguments are not available yet");
+        return cp_diag_error(r->diags, node->text.pos, NULL,
+                             "lists and maps inside arguments are not available yet");
     if (cp_node_is_null(node) && node->text.s.n == 0)
         return cp_diag_error(r->diags, node->text.pos, NULL, "this argument is empty");
     set_trap(r, node);
@@ -127,7 +129,8 @@ static int read_list_args(struct cp_doc_reader *r, const struct cp_node *list, s
     return result < 0 ? -1 : cp_read_args(r, &args, item);
 }
 
-static int read_setting(struct cp_doc_reader *r, struct cp_item *item, const struct cp_text *key, struct cp_node *value)
+static int read_setting(struct cp_doc_reader *r, struct cp_item *item, const struct cp_text *key,
+                        struct cp_node *value)
 {
     if (cp_yaml_node_of(value)->is_bad)
         return -1;
@@ -136,7 +139,8 @@ static int read_setting(struct cp_doc_reader *r, struct cp_item *item, const str
     return cp_item_add_setting(r, item, key, value);
 }
 
-static int read_map_settings(struct cp_doc_reader *r, const struct cp_node *map, struct cp_item *item)
+static int read_map_settings(struct cp_doc_reader *r, const struct cp_node *map,
+                             struct cp_item *item)
 {
     int result = 0;
 
@@ -147,7 +151,8 @@ static int read_map_settings(struct cp_doc_reader *r, const struct cp_node *map,
 }
 
 /* The value of the stage key. */
-static int read_stage_value(struct cp_doc_reader *r, const struct cp_node *value, struct cp_item *item)
+static int read_stage_value(struct cp_doc_reader *r, const struct cp_node *value,
+                            struct cp_item *item)
 {
     struct cp_slice s = value->text.s;
 
@@ -197,9 +202,10 @@ static int two_stages(struct cp_doc_reader *r, const struct cp_node *map)
         else
             first = &map->keys[i];
     }
-    const char *hint = cp_heap_printf(r->heap, "begin an item of its own for it: - %.*s: …", CP_SHOW(second->s));
-    return cp_diag_error(r->diags, second->pos, hint, "two stages in one item: %.*s and %.*s", CP_SHOW(first->s),
-                         CP_SHOW(second->s));
+    const char *hint =
+        cp_heap_printf(r->heap, "begin an item of its own for it: - %.*s: …", CP_SHOW(second->s));
+    return cp_diag_error(r->diags, second->pos, hint, "two stages in one item: %.*s and %.*s",
+                         CP_SHOW(first->s), CP_SHOW(second->s));
 }
 
 /* The first word of a text, where it is a kind. */
@@ -221,15 +227,19 @@ static int no_stage(struct cp_doc_reader *r, const struct cp_node *map)
     const struct cp_text *key = &map->keys[i];
     const struct cp_node *value = map->items[i];
     if (cp_is_common_key(key->s))
-        return cp_diag_error(r->diags, key->pos, "as in `- filter: status >= 500`", "this item has no stage");
+        return cp_diag_error(r->diags, key->pos, "as in `- filter: status >= 500`",
+                             "this item has no stage");
     if (!is_name(key->s))
         return odd_key(r, key);
     if (value->kind == CP_NODE_SCALAR && begins_with_kind(r, value->text.s)) {
-        const char *hint = cp_heap_printf(r->heap, "quote the whole item, or write the name below the stage: name: %.*s",
-                                          CP_SHOW(key->s));
-        return cp_diag_error(r->diags, key->pos, hint, "in YAML NAME: KIND … is a map with the key NAME");
+        const char *hint = cp_heap_printf(
+            r->heap, "quote the whole item, or write the name below the stage: name: %.*s",
+            CP_SHOW(key->s));
+        return cp_diag_error(r->diags, key->pos, hint,
+                             "in YAML NAME: KIND … is a map with the key NAME");
     }
-    const char *hint = cp_doc_did_you_mean(r, key->s, true, true, "`chanpipe list stages` shows all of them");
+    const char *hint =
+        cp_doc_did_you_mean(r, key->s, true, true, "`chanpipe list stages` shows all of them");
     return cp_diag_error(r->diags, key->pos, hint, "there is no stage %.*s", CP_SHOW(key->s));
 }
 
@@ -270,9 +280,11 @@ static int read_item(struct cp_doc_reader *r, const struct cp_node *node, struct
     if (node->kind == CP_NODE_MAP)
         return read_map_item(r, node, item);
     if (node->kind == CP_NODE_LIST)
-        return cp_diag_error(r->diags, node->text.pos, NULL, "branches (a list in a list) are not available yet");
+        return cp_diag_error(r->diags, node->text.pos, NULL,
+                             "branches (a list in a list) are not available yet");
     if (cp_node_is_null(node))
-        return cp_diag_error(r->diags, node->text.pos, "as in `- filter: status >= 500`", "this item is empty");
+        return cp_diag_error(r->diags, node->text.pos, "as in `- filter: status >= 500`",
+                             "this item is empty");
     set_trap(r, node);
     return cp_read_stage(r, &node->text, item);
 }
@@ -295,7 +307,8 @@ static void read_stage_list(struct cp_doc_reader *r, const struct cp_node *list)
         else if (is_cut_at_comma(r, list->items[i]) && !cp_expr_is_closed(list->items[i]->text.s))
             break;
         if (i + 1 < list->n && r->doc->n == CP_DOC_MAX_STAGES) {
-            cp_diag_error(r->diags, list->items[i]->text.pos, NULL, "a pipeline has at most %d stages", CP_DOC_MAX_STAGES);
+            cp_diag_error(r->diags, list->items[i]->text.pos, NULL,
+                          "a pipeline has at most %d stages", CP_DOC_MAX_STAGES);
             break;
         }
     }
@@ -307,7 +320,8 @@ static void read_stages(struct cp_doc_reader *r, struct cp_node *node)
     if (node->kind == CP_NODE_LIST) {
         read_stage_list(r, node);
     } else if (node->kind == CP_NODE_MAP) {
-        cp_diag_error(r->diags, node->text.pos, "put `- ` before every stage", "stages is a list, not a map");
+        cp_diag_error(r->diags, node->text.pos, "put `- ` before every stage",
+                      "stages is a list, not a map");
     } else if (cp_node_is_null(node)) {
         cp_diag_error(r->diags, node->text.pos, NULL, "the list of stages is empty");
     } else {
@@ -336,11 +350,13 @@ static void read_vars(struct cp_doc_reader *r, struct cp_node *node)
     }
     for (size_t i = 0; i < node->n; i++) {
         if (!is_name(node->keys[i].s))
-            cp_diag_error(r->diags, node->keys[i].pos, "letters, digits, _ and -, first a letter or _",
+            cp_diag_error(r->diags, node->keys[i].pos,
+                          "letters, digits, _ and -, first a letter or _",
                           "this is no name for a variable");
         if (!cp_yaml_node_of(node->items[i])->is_bad &&
             (node->items[i]->kind != CP_NODE_SCALAR || cp_node_is_null(node->items[i])))
-            cp_diag_error(r->diags, node->items[i]->text.pos, "an empty text is ''", "a variable is a text");
+            cp_diag_error(r->diags, node->items[i]->text.pos, "an empty text is ''",
+                          "a variable is a text");
     }
 }
 
@@ -348,15 +364,18 @@ static void read_defaults(struct cp_doc_reader *r, struct cp_node *node)
 {
     r->doc->defaults = node;
     if (node->kind != CP_NODE_MAP) {
-        cp_diag_error(r->diags, node->text.pos, "as in `defaults: {capacity: 8}`", "defaults is a map");
+        cp_diag_error(r->diags, node->text.pos, "as in `defaults: {capacity: 8}`",
+                      "defaults is a map");
         return;
     }
     for (size_t i = 0; i < node->n; i++) {
         struct cp_slice key = node->keys[i].s;
         if (!cp_is_common_key(key) || cp_slice_is(key, "name") || cp_slice_is(key, "from"))
-            cp_diag_error(r->diags, node->keys[i].pos,
-                          cp_doc_did_you_mean(r, key, false, true, "workers, order, capacity, when_full and on_error have one"),
-                          "there is no default for %.*s", CP_SHOW(key));
+            cp_diag_error(
+                r->diags, node->keys[i].pos,
+                cp_doc_did_you_mean(r, key, false, true,
+                                    "workers, order, capacity, when_full and on_error have one"),
+                "there is no default for %.*s", CP_SHOW(key));
         else if (!cp_yaml_node_of(node->items[i])->is_bad && cp_node_is_null(node->items[i]))
             cp_diag_error(r->diags, node->keys[i].pos, NULL, "%.*s has no value", CP_SHOW(key));
     }
@@ -366,13 +385,14 @@ static void read_tests(struct cp_doc_reader *r, struct cp_node *node)
 {
     r->doc->tests = node;
     if (node->kind != CP_NODE_LIST) {
-        cp_diag_error(r->diags, node->text.pos, "put `- ` before every test", "tests is a list of maps");
+        cp_diag_error(r->diags, node->text.pos, "put `- ` before every test",
+                      "tests is a list of maps");
         return;
     }
     for (size_t i = 0; i < node->n; i++)
         if (node->items[i]->kind != CP_NODE_MAP && !cp_yaml_node_of(node->items[i])->is_bad)
-            cp_diag_error(r->diags, node->items[i]->text.pos, "as in `- {name: …, input: […], expect: […]}`",
-                          "a test is a map");
+            cp_diag_error(r->diags, node->items[i]->text.pos,
+                          "as in `- {name: …, input: […], expect: […]}`", "a test is a map");
 }
 
 static void read_include(struct cp_doc_reader *r, struct cp_node *node)
@@ -392,15 +412,19 @@ enum { N_TOP_KEYS = sizeof(top_keys) / sizeof(*top_keys) };
 
 static void unknown_top_key(struct cp_doc_reader *r, const struct cp_text *key)
 {
-    const char *names[N_TOP_KEYS], *hint = "a file has the keys name, vars, defaults, stages and tests";
+    const char *names[N_TOP_KEYS],
+        *hint = "a file has the keys name, vars, defaults, stages and tests";
 
     for (size_t i = 0; i < N_TOP_KEYS; i++)
         names[i] = top_keys[i].name;
     const char *near = cp_nearest(key->s.p, key->s.n, names, N_TOP_KEYS);
     if (is_stage_key(r, key->s))
-        hint = cp_heap_printf(r->heap, "stages are items of the list under `stages:`: - %.*s: …", CP_SHOW(key->s));
+        hint = cp_heap_printf(r->heap, "stages are items of the list under `stages:`: - %.*s: …",
+                              CP_SHOW(key->s));
     else if (cp_is_common_key(key->s))
-        hint = cp_heap_printf(r->heap, "write it below a stage, or for all of them: defaults: {%.*s: …}", CP_SHOW(key->s));
+        hint = cp_heap_printf(r->heap,
+                              "write it below a stage, or for all of them: defaults: {%.*s: …}",
+                              CP_SHOW(key->s));
     else if (near)
         hint = cp_heap_printf(r->heap, "did you mean %s?", near);
     cp_diag_error(r->diags, key->pos, hint, "a pipeline file has no key %.*s", CP_SHOW(key->s));
@@ -421,9 +445,10 @@ static void read_top_key(struct cp_doc_reader *r, const struct cp_text *key, str
 static int no_map(struct cp_doc_reader *r, const struct cp_node *root)
 {
     struct cp_pos pos = root ? root->text.pos : cp_doc_pos(r, 0, 0);
-    const char *hint = !root                         ? "the file is empty"
-                       : root->kind == CP_NODE_LIST ? "write `stages:` in a line above the list"
-                                                    : "a one-liner goes below a line `stages: |`, indented";
+    const char *hint = !root ? "the file is empty"
+                       : root->kind == CP_NODE_LIST
+                           ? "write `stages:` in a line above the list"
+                           : "a one-liner goes below a line `stages: |`, indented";
 
     return cp_diag_error(r->diags, pos, hint, "a pipeline file is a map with the key stages");
 }
@@ -437,12 +462,12 @@ static void read_root(struct cp_doc_reader *r, const struct cp_node *root)
         read_top_key(r, &root->keys[i], root->items[i]);
     }
     if (!has_stages)
-        cp_diag_error(r->diags, cp_doc_pos(r, root->text.pos.off, 1), "stages is a list of stages, one item each",
-                      "the key stages is missing");
+        cp_diag_error(r->diags, cp_doc_pos(r, root->text.pos.off, 1),
+                      "stages is a list of stages, one item each", "the key stages is missing");
 }
 
-int cp_doc_read_yaml(struct cp_doc *doc, struct cp_heap *heap, struct cp_source source, const struct cp_kinds *kinds,
-                     struct cp_diags *diags)
+int cp_doc_read_yaml(struct cp_doc *doc, struct cp_heap *heap, struct cp_source source,
+                     const struct cp_kinds *kinds, struct cp_diags *diags)
 {
     struct cp_doc_reader r;
     struct cp_node *root;

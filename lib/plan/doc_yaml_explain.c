@@ -1,7 +1,7 @@
 /* doc_yaml_explain.c: why a file is no YAML, for people who do not know libyaml.
  *
- * libyaml tells what it was looking for. What the user did wrong shows in the bytes around the place, most often a text that
- * should have been quoted.
+ * libyaml tells what it was looking for. What the user did wrong shows in the bytes around the
+ * place, most often a text that should have been quoted.
  */
 #include "doc_yaml_nodes.h"
 
@@ -66,16 +66,20 @@ static int explain_behind_quote(const struct failure *f)
                "a text that begins with a quote ends with it, but here text goes on");
 }
 
-/* `a: b: c`: either the second colon is text, or the line is indented too far and belongs to the text above. */
+/* `a: b: c`: either the second colon is text, or the line is indented too far and belongs to the
+ * text above. */
 static int explain_colon(const struct failure *f)
 {
     const char *text = f->r->source->text;
-    size_t start = content_start(f, f->at), n = cp_name_length(text + start, f->r->source->len - start);
+    size_t start = content_start(f, f->at),
+           n = cp_name_length(text + start, f->r->source->len - start);
 
     if (start + n != f->at || byte_at(f, f->at) != ':')
         return say(f, f->at, quote_it, "YAML takes `: ` inside a plain text for the end of a key");
-    const char *hint = cp_heap_printf(f->r->heap, "put %.*s straight below the key that it stands beside", (int)n, text + start);
-    return say(f, start, hint, "this line is indented too far: YAML takes it for a part of the text above");
+    const char *hint = cp_heap_printf(
+        f->r->heap, "put %.*s straight below the key that it stands beside", (int)n, text + start);
+    return say(f, start, hint,
+               "this line is indented too far: YAML takes it for a part of the text above");
 }
 
 static int explain_first_byte(const struct failure *f)
@@ -111,7 +115,9 @@ static int explain_brackets(const struct failure *f)
     if (is_behind_quote(f))
         return explain_behind_quote(f);
     if (i >= f->r->source->len || line_start(f, i) != line_start(f, f->context_at))
-        return say(f, f->context_at, quote_it, is_list ? "no ] closes this [, which begins a list" : "no } closes this {, which begins a map");
+        return say(f, f->context_at, quote_it,
+                   is_list ? "no ] closes this [, which begins a list"
+                           : "no } closes this {, which begins a map");
     return say(f, i, "put each text with brackets, braces or commas in single quotes: ['…', '…']",
                "inside [ ] and { } a plain text ends at , [ ] { and }");
 }
@@ -119,7 +125,8 @@ static int explain_brackets(const struct failure *f)
 static int explain_quoted(const struct failure *f)
 {
     if (has(f->problem, "escape") || has(f->problem, "hexdecimal"))
-        return say(f, f->at, "in single quotes a backslash is itself: '…'", "this is no escape of a text in double quotes");
+        return say(f, f->at, "in single quotes a backslash is itself: '…'",
+                   "this is no escape of a text in double quotes");
     return say(f, f->context_at, NULL, "no quote closes this one");
 }
 
@@ -129,7 +136,8 @@ static int explain_block(const struct failure *f)
 
     if (has(f->problem, "tab"))
         return say(f, f->at, "indent with blanks", "a tab where only blanks may stand");
-    snprintf(message, sizeof(message), "a plain text cannot begin with %c, which begins a block of lines", c);
+    snprintf(message, sizeof(message),
+             "a plain text cannot begin with %c, which begins a block of lines", c);
     return say(f, f->context_at, quote_it, message);
 }
 
@@ -137,14 +145,17 @@ static int explain_mark(const struct failure *f)
 {
     char message[64];
 
-    snprintf(message, sizeof(message), "a plain text cannot begin with %c", byte_at(f, f->context_at));
+    snprintf(message, sizeof(message), "a plain text cannot begin with %c",
+             byte_at(f, f->context_at));
     return say(f, f->context_at, quote_it, message);
 }
 
 static int explain_tag(const struct failure *f)
 {
-    return say(f, f->context_at, "`not` negates in expressions; other text that begins with ! goes in single quotes: '…'",
-               "YAML takes a text that begins with ! for a tag");
+    return say(
+        f, f->context_at,
+        "`not` negates in expressions; other text that begins with ! goes in single quotes: '…'",
+        "YAML takes a text that begins with ! for a tag");
 }
 
 static int explain_no_key(const struct failure *f)
@@ -154,8 +165,10 @@ static int explain_no_key(const struct failure *f)
 
 static int explain_item(const struct failure *f)
 {
-    return say(f, f->at, "begin it in a line of its own, or put a text that begins with `- ` in single quotes: '…'",
-               "a list item cannot begin here");
+    return say(
+        f, f->at,
+        "begin it in a line of its own, or put a text that begins with `- ` in single quotes: '…'",
+        "a list item cannot begin here");
 }
 
 static int explain_question(const struct failure *f)
@@ -193,7 +206,8 @@ static const struct {
     {"", "document", explain_end},
 };
 
-int cp_yaml_explain(struct cp_doc_reader *r, const yaml_parser_t *parser, size_t problem, size_t context)
+int cp_yaml_explain(struct cp_doc_reader *r, const yaml_parser_t *parser, size_t problem,
+                    size_t context)
 {
     struct failure f = {
         .r = r,

@@ -1,11 +1,12 @@
 /* doc_yaml_nodes.c: from libyaml's events to nodes that know their place to the byte.
  *
- * DESIGN. libyaml counts characters, so a table of every 64th character's offset turns its marks into offsets. It decodes
- * scalars without telling which byte came from where, so the bytes of a scalar are walked once more beside the decoded text
- * (align_…); where the two do not fit, which only rare kinds of line folding do, the place of the whole scalar has to do.
+ * DESIGN. libyaml counts characters, so a table of every 64th character's offset turns its marks
+ * into offsets. It decodes scalars without telling which byte came from where, so the bytes of a
+ * scalar are walked once more beside the decoded text (align_…); where the two do not fit, which
+ * only rare kinds of line folding do, the place of the whole scalar has to do.
  *
- * libyaml has no limit for nesting and is quadratic in it. The walk stops at the first event that is too deep; libyaml never
- * reads more than a line or 1024 characters ahead of its events.
+ * libyaml has no limit for nesting and is quadratic in it. The walk stops at the first event that
+ * is too deep; libyaml never reads more than a line or 1024 characters ahead of its events.
  */
 #include "doc_yaml_nodes.h"
 
@@ -15,8 +16,8 @@
 #include "../base/alloc.h"
 
 enum {
-    STEP = 64,      /* characters between two entries of the table */
-    KEY_MAX = 256,  /* bytes of a key */
+    STEP = 64,     /* characters between two entries of the table */
+    KEY_MAX = 256, /* bytes of a key */
 };
 
 struct anchor {
@@ -29,13 +30,14 @@ struct anchor {
 struct reader {
     struct cp_doc_reader *r;
     yaml_parser_t parser;
-    size_t start;       /* of the source: what libyaml counts from */
-    uint32_t *offsets;  /* of every STEPth character; NULL: all characters are single bytes */
+    size_t start;      /* of the source: what libyaml counts from */
+    uint32_t *offsets; /* of every STEPth character; NULL: all characters are single bytes */
     size_t n_offsets;
     struct anchor anchors[CP_DOC_MAX_ANCHORS];
     size_t n_anchors;
     size_t values;
-    int flow;           /* how many [ and { are open */
+    int flow;         /* how many [ and { are open */
+    size_t bad_alias; /* behind the last one that names nothing; 0: none */
     bool must_stop;
 };
 
@@ -80,10 +82,10 @@ static size_t offset_of(const struct reader *y, yaml_mark_t mark)
 
 /* A scalar while its source bytes are walked. */
 struct align {
-    const char *raw;  /* the source */
-    size_t at, end;   /* in raw */
+    const char *raw; /* the source */
+    size_t at, end;  /* in raw */
     struct cp_slice s;
-    size_t i;         /* in s */
+    size_t i; /* in s */
     struct cp_runs runs;
     struct cp_heap *heap;
 };
@@ -228,14 +230,20 @@ static struct cp_text text_of(struct reader *y, const yaml_event_t *event, size_
     struct cp_text t = {.s = {cp_heap_copy(r->heap, (const char *)event->data.scalar.value, n), n},
                         .pos = cp_doc_pos(r, from, end - from)};
     bool is_block = style == YAML_LITERAL_SCALAR_STYLE || style == YAML_FOLDED_SCALAR_STYLE;
-    size_t quotes = style == YAML_SINGLE_QUOTED_SCALAR_STYLE || style == YAML_DOUBLE_QUOTED_SCALAR_STYLE;
+    size_t quotes =
+        style == YAML_SINGLE_QUOTED_SCALAR_STYLE || style == YAML_DOUBLE_QUOTED_SCALAR_STYLE;
 
-    if (!is_block && end - from == n + 2 * quotes && memcmp(r->source->text + from + quotes, t.s.p, n) == 0) {
+    if (!is_block && end - from == n + 2 * quotes &&
+        memcmp(r->source->text + from + quotes, t.s.p, n) == 0) {
         t.pos = cp_doc_pos(r, from + quotes, n);
         t.verbatim = true;
         return t;
     }
-    struct align a = {.raw = r->source->text, .at = from + quotes, .end = end - quotes, .s = t.s, .heap = r->heap};
+    struct align a = {.raw = r->source->text,
+                      .at = from + quotes,
+                      .end = end - quotes,
+                      .s = t.s,
+                      .heap = r->heap};
     if (end >= from + 2 * quotes && (is_block ? align_block(&a, style) : align_flow(&a, style))) {
         t.runs = a.runs.v;
         t.n_runs = a.runs.n;
@@ -252,7 +260,11 @@ static int next_event(struct reader *y, yaml_event_t *event)
     y->must_stop = true;
     if (y->parser.error == YAML_MEMORY_ERROR)
         cp_oom();
-    return cp_yaml_explain(y->r, &y->parser, offset_of(y, y->parser.problem_mark), offset_of(y, y->parser.context_mark));
+    size_t at = offset_of(y, y->parser.problem_mark);
+    if (y->bad_alias > 0 && y->bad_alias <= at &&
+        !memchr(y->r->source->text + y->bad_alias, '\n', at - y->bad_alias))
+        return -1; /* the same mistake */
+    return cp_yaml_explain(y->r, &y->parser, at, offset_of(y, y->parser.context_mark));
 }
 
 static struct cp_pos event_pos(const struct reader *y, const yaml_event_t *event)
@@ -291,8 +303,10 @@ static void refuse_tag(struct reader *y, struct cp_yaml_node *node, const char *
     node->is_bad = true;
     struct cp_pos pos = node->node.text.pos;
     pos.len = 1;
-    cp_diag_error(y->r->diags, pos, "`not` negates in expressions; other text that begins with ! goes in single quotes: '…'",
-                  "YAML takes %.*s for a tag, not for text", CP_SHOW(name));
+    cp_diag_error(
+        y->r->diags, pos,
+        "`not` negates in expressions; other text that begins with ! goes in single quotes: '…'",
+        "YAML takes %.*s for a tag, not for text", CP_SHOW(name));
 }
 
 /* ---- Anchors and aliases ---- */
@@ -325,8 +339,10 @@ static void check_anchors(struct reader *y)
 {
     for (size_t i = 0; i < y->n_anchors; i++)
         if (!y->anchors[i].is_used)
-            cp_diag_error(y->r->diags, y->anchors[i].pos, "text that begins with & goes in single quotes: '…'",
-                          "YAML takes &%.*s for an anchor, not for text, and nothing uses it", CP_SHOW(y->anchors[i].name));
+            cp_diag_error(y->r->diags, y->anchors[i].pos,
+                          "text that begins with & goes in single quotes: '…'",
+                          "YAML takes &%.*s for an anchor, not for text, and nothing uses it",
+                          CP_SHOW(y->anchors[i].name));
 }
 
 static struct cp_node *read_alias(struct reader *y, const yaml_event_t *event)
@@ -339,15 +355,19 @@ static struct cp_node *read_alias(struct reader *y, const yaml_event_t *event)
         a->is_used = true;
         y->values += cp_yaml_node_of(a->node)->weight;
         if (y->values > CP_DOC_MAX_VALUES)
-            stop(y, pos, "with its aliases written out the file has more than %d values", CP_DOC_MAX_VALUES);
+            stop(y, pos, "with its aliases written out the file has more than %d values",
+                 CP_DOC_MAX_VALUES);
         return a->node;
     }
     struct cp_yaml_node *node = node_new(y, CP_NODE_SCALAR, pos);
     node->is_bad = true;
+    y->bad_alias = pos.off + pos.len;
     if (a)
         a->is_used = true;
     cp_diag_error(y->r->diags, pos, "text that begins with * goes in single quotes: '…'",
-                  a ? "the alias *%.*s stands inside what it names" : "YAML takes *%.*s for an alias, not for text", CP_SHOW(name));
+                  a ? "the alias *%.*s stands inside what it names"
+                    : "YAML takes *%.*s for an alias, not for text",
+                  CP_SHOW(name));
     return &node->node;
 }
 
@@ -402,15 +422,18 @@ static int check_key(struct reader *y, const struct cp_yaml_node *map, const str
     if (cp_yaml_node_of(key)->is_bad)
         return -1;
     if (key->kind != CP_NODE_SCALAR)
-        return cp_diag_error(y->r->diags, key->text.pos, "a text that begins with [, { or ? goes in single quotes: '…'",
+        return cp_diag_error(y->r->diags, key->text.pos,
+                             "a text that begins with [, { or ? goes in single quotes: '…'",
                              "a key is a text, not a list or map");
     if (key->text.s.n > KEY_MAX || memchr(key->text.s.p, '\n', key->text.s.n))
-        return cp_diag_error(y->r->diags, key->text.pos, NULL, "a key has at most %d bytes and no line break", KEY_MAX);
+        return cp_diag_error(y->r->diags, key->text.pos, NULL,
+                             "a key has at most %d bytes and no line break", KEY_MAX);
     for (size_t i = 0; i < map->node.n; i++) {
         if (!cp_slice_equal(map->node.keys[i].s, key->text.s))
             continue;
         cp_pos_line(map->node.keys[i].pos, &line, &col);
-        return cp_diag_error(y->r->diags, key->text.pos, cp_heap_printf(y->r->heap, "the first one is in line %zu", line),
+        return cp_diag_error(y->r->diags, key->text.pos,
+                             cp_heap_printf(y->r->heap, "the first one is in line %zu", line),
                              "the key %.*s appears twice", CP_SHOW(key->text.s));
     }
     if (map->node.n == CP_DOC_MAX_KEYS)
@@ -418,7 +441,8 @@ static int check_key(struct reader *y, const struct cp_yaml_node *map, const str
     return 0;
 }
 
-static void add_member(struct reader *y, struct cp_yaml_node *to, const struct cp_node *key, struct cp_node *value)
+static void add_member(struct reader *y, struct cp_yaml_node *to, const struct cp_node *key,
+                       struct cp_node *value)
 {
     struct cp_node *node = &to->node;
 
@@ -432,7 +456,8 @@ static void add_member(struct reader *y, struct cp_yaml_node *to, const struct c
 }
 
 /* The members up to the event that ends the collection, which is left in *event. */
-static void read_members(struct reader *y, struct cp_yaml_node *node, yaml_event_t *event, int depth)
+static void read_members(struct reader *y, struct cp_yaml_node *node, yaml_event_t *event,
+                         int depth)
 {
     bool is_map = node->node.kind == CP_NODE_MAP;
     struct cp_node *key = NULL;
@@ -461,8 +486,10 @@ static struct cp_node *read_collection(struct reader *y, yaml_event_t *event, in
     bool is_list = event->type == YAML_SEQUENCE_START_EVENT;
     bool is_flow = is_list ? event->data.sequence_start.style == YAML_FLOW_SEQUENCE_STYLE
                            : event->data.mapping_start.style == YAML_FLOW_MAPPING_STYLE;
-    const yaml_char_t *tag = is_list ? event->data.sequence_start.tag : event->data.mapping_start.tag;
-    const yaml_char_t *name = is_list ? event->data.sequence_start.anchor : event->data.mapping_start.anchor;
+    const yaml_char_t *tag =
+        is_list ? event->data.sequence_start.tag : event->data.mapping_start.tag;
+    const yaml_char_t *name =
+        is_list ? event->data.sequence_start.anchor : event->data.mapping_start.anchor;
     struct cp_pos pos = event_pos(y, event);
     yaml_event_t end = {0};
 
@@ -491,7 +518,8 @@ static struct cp_node *read_node(struct reader *y, yaml_event_t *event, int dept
 {
     if (event->type == YAML_ALIAS_EVENT)
         return read_alias(y, event);
-    return event->type == YAML_SCALAR_EVENT ? read_scalar(y, event) : read_collection(y, event, depth);
+    return event->type == YAML_SCALAR_EVENT ? read_scalar(y, event)
+                                            : read_collection(y, event, depth);
 }
 
 /* ---- The file ---- */
@@ -561,7 +589,8 @@ int cp_yaml_read_nodes(struct cp_doc_reader *r, size_t start, struct cp_node **r
         cp_oom();
     make_offsets(y);
     yaml_parser_set_encoding(&y->parser, YAML_UTF8_ENCODING);
-    yaml_parser_set_input_string(&y->parser, (const unsigned char *)r->source->text + start, r->source->len - start);
+    yaml_parser_set_input_string(&y->parser, (const unsigned char *)r->source->text + start,
+                                 r->source->len - start);
     result = read_file(y, root);
     yaml_parser_delete(&y->parser);
     free(y->offsets);

@@ -1,8 +1,9 @@
 /* doc_yaml_write.c: writes pipeline files.
  *
- * DESIGN. libyaml's emitter was rejected: it breaks lines and chooses quotes by rules of its own, and what is written here
- * must be the same bytes with any version of it. A collection is written on one line where that fits into the page, else one
- * member a line; which of the two depends on nothing but the doc.
+ * DESIGN. libyaml's emitter was rejected: it breaks lines and chooses quotes by rules of its own,
+ * and what is written here must be the same bytes with any version of it. A collection is written
+ * on one line where that fits into the page, else one member a line; which of the two depends on
+ * nothing but the doc.
  */
 #include "doc.h"
 
@@ -19,8 +20,8 @@ enum { PAGE = 100 };
 
 enum style { PLAIN, SINGLE, DOUBLE };
 
-/* What single quotes and plain texts cannot hold: breaks (also the three of Unicode that YAML knows), control bytes, the
- * byte order mark. */
+/* What single quotes and plain texts cannot hold: breaks (also the three of Unicode that YAML
+ * knows), control bytes, the byte order mark. */
 static bool needs_escapes(struct cp_slice s)
 {
     uint32_t code;
@@ -29,25 +30,32 @@ static bool needs_escapes(struct cp_slice s)
         return true;
     for (size_t i = 0; i < s.n;) {
         i += cp_utf8_decode(s.p + i, s.n - i, &code);
-        if (code == '\n' || code == '\r' || code == 0x85 || code == 0x2028 || code == 0x2029 || code == 0xFEFF)
+        if (code == '\n' || code == '\r' || code == 0x85 || code == 0x2028 || code == 0x2029 ||
+            code == 0xFEFF)
             return true;
     }
     return false;
 }
 
+/* `---` and `...` are markers of documents at the start of a line; it is simpler never to begin
+ * with them. */
+static bool starts_with_marker(struct cp_slice s)
+{
+    return s.n >= 3 && (memcmp(s.p, "---", 3) == 0 || memcmp(s.p, "...", 3) == 0);
+}
+
 static bool starts_plain(struct cp_slice s)
 {
-    if (cp_is_blank(s.p[0]) || strchr(",[]{}#&*!|>'\"%@`", s.p[0]))
+    if (cp_is_blank(s.p[0]) || strchr(",[]{}#&*!|>'\"%@`", s.p[0]) || starts_with_marker(s))
         return false;
-    if (strchr("-?:", s.p[0]))
-        return s.n > 1 && s.p[1] != ' ' && s.p[1] != '\t' && !strchr(",[]{}?", s.p[1]) && strncmp(s.p, "---", 3) != 0;
-    return strncmp(s.p, "...", 3) != 0;
+    return !strchr("-?:", s.p[0]) || (s.n > 1 && !strchr(" \t,[]{}?", s.p[1]));
 }
 
 /* Whether YAML reads the text back without quotes. `in_flow`: also inside [ ] and { }. */
 static bool is_plain(struct cp_slice s, bool in_flow)
 {
-    if (s.n == 0 || !starts_plain(s) || cp_is_blank(s.p[s.n - 1]) || s.p[s.n - 1] == ':')
+    if (s.n == 0 || !starts_plain(s) || (in_flow && s.p[0] == ':') || cp_is_blank(s.p[s.n - 1]) ||
+        s.p[s.n - 1] == ':')
         return false;
     for (size_t i = 0; i < s.n; i++) {
         char c = s.p[i], next = i + 1 < s.n ? s.p[i + 1] : '\0';
@@ -160,7 +168,8 @@ static bool is_block_text(struct cp_slice s)
         return false;
     if (s.p[s.n - 1] == '\n' && s.p[s.n - 2] == '\n')
         return false;
-    for (const char *nl; (nl = memchr(rest.p, '\n', rest.n)); rest.n -= (size_t)(nl + 1 - rest.p), rest.p = nl + 1)
+    for (const char *nl; (nl = memchr(rest.p, '\n', rest.n));
+         rest.n -= (size_t)(nl + 1 - rest.p), rest.p = nl + 1)
         if (needs_escapes((struct cp_slice){rest.p, (size_t)(nl - rest.p)}))
             return false;
     return !needs_escapes(rest);
@@ -183,7 +192,8 @@ static void put_block_text(struct cp_writer *w, struct cp_slice s, size_t indent
     }
 }
 
-static void put_value(struct cp_writer *w, const struct cp_node *node, size_t indent, size_t column);
+static void put_value(struct cp_writer *w, const struct cp_node *node, size_t indent,
+                      size_t column);
 
 /* Members one a line, at that indentation; the first stands where the writer is. */
 static void put_members(struct cp_writer *w, const struct cp_node *node, size_t indent)
@@ -202,7 +212,8 @@ static void put_members(struct cp_writer *w, const struct cp_node *node, size_t 
     }
 }
 
-/* A value behind `-` or `key:`, blank included; indent is that of its lines when it takes several. */
+/* A value behind `-` or `key:`, blank included; indent is that of its lines when it takes several.
+ */
 static void put_value(struct cp_writer *w, const struct cp_node *node, size_t indent, size_t column)
 {
     bool is_scalar = node->kind == CP_NODE_SCALAR;

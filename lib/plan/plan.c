@@ -538,3 +538,9 @@ int cp_plan_make(struct cp_plan *plan, const struct cp_doc *doc, const struct cp
         plan_sizes(&w);
     return diags->errors ? -1 : plan_at_end(plan, diags);
 }
+
+void cp_plan_release(struct cp_plan *plan)
+{
+    cp_heap_release(&plan->heap);
+    *plan = (struct cp_plan){0};
+}

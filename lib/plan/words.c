@@ -68,34 +68,38 @@ static size_t variable_end(const char *p, size_t n)
     return 0;
 }
 
-/* Whether the brackets that stand open are closed before the next blank: then a `|` belongs to the word. */
-static bool closes_in_word(const char *p, size_t n, int depth)
+/* Where the brackets that stand open are closed before the next blank: then a `|` up to there
+ * belongs to the word. Else 0. */
+static size_t brackets_end(const char *p, size_t n, int depth)
 {
     for (size_t i = 0; i < n && !cp_is_blank(p[i]); i++) {
         depth += p[i] == '(' || p[i] == '[' || p[i] == '{';
         depth -= p[i] == ')' || p[i] == ']' || p[i] == '}';
         if (depth == 0)
-            return true;
+            return i + 1;
     }
-    return false;
+    return 0;
 }
 
 static size_t bare_end(const char *p, size_t n)
 {
     int depth = 0;
     size_t i = 0;
+    bool may_close = true; /* a } may follow in this line */
 
     while (i < n && !cp_is_blank(p[i])) {
-        size_t variable = variable_end(p + i, n - i);
-        if (variable > 0) {
-            i += variable;
-            continue;
+        bool is_variable = may_close && p[i] == '$' && i + 1 < n && p[i + 1] == '{';
+        size_t skip = is_variable ? variable_end(p + i, n - i) : 0;
+        may_close = may_close && (!is_variable || skip > 0);
+        if (p[i] == '|') {
+            skip = depth > 0 ? brackets_end(p + i, n - i, depth) : 0;
+            if (skip == 0)
+                break;
+            depth = 0;
         }
-        if (p[i] == '|' && (depth == 0 || !closes_in_word(p + i, n - i, depth)))
-            break;
         depth += p[i] == '(' || p[i] == '[' || p[i] == '{';
         depth -= depth > 0 && (p[i] == ')' || p[i] == ']' || p[i] == '}');
-        i++;
+        i += skip > 0 ? skip : 1;
     }
     return i;
 }
@@ -118,17 +122,19 @@ static struct cp_word_end quoted_end(const char *p, size_t n, size_t from)
     e.end = from + length;
     if (length == 0) {
         e.wrong = e.is_regex ? "no / closes this regex" : "no \" closes this quote";
-        e.hint = e.is_regex ? "a word that begins with / is a regex here; \"quote\" it if it is none"
-                            : "a quote is closed in its own line";
+        e.hint = e.is_regex
+                     ? "a word that begins with / is a regex here; \"quote\" it if it is none"
+                     : "a quote is closed in its own line";
         e.at = from;
         e.end = n;
         e.is_open = true;
         return e;
     }
-    while (e.is_regex && e.end < n && cp_name_length(p + e.end, 1) > 0)
+    while (e.is_regex && e.end < n && p[e.end] != '\0' && strchr("imsux", p[e.end]))
         e.end++;
     if (e.end < n && !cp_is_blank(p[e.end]) && p[e.end] != '|') {
-        e.wrong = e.is_regex ? "text goes on behind the closing / of this regex" : "text goes on behind the closing quote";
+        e.wrong = e.is_regex ? "text goes on behind the closing / of this regex"
+                             : "text goes on behind the closing quote";
         e.hint = e.is_regex ? "a slash inside a regex is \\/; a path is \"quoted\" here"
                             : "put a blank between the words, or \\\" for a quote inside";
         e.at = e.end;
@@ -160,14 +166,15 @@ bool cp_word_is_plain(struct cp_slice s, bool regex)
 {
     struct cp_word_end e = cp_word_end(s.p, s.n, regex);
 
-    return s.n > 0 && s.p[0] != '#' && s.p[0] != '{' && !cp_slice_is(s, "with") && !e.wrong && e.end == s.n && !e.is_quoted &&
-           !memchr(s.p, '\n', s.n);
+    return s.n > 0 && s.p[0] != '#' && s.p[0] != '{' && !cp_slice_is(s, "with") && !e.wrong &&
+           e.end == s.n && !e.is_quoted && !memchr(s.p, '\n', s.n);
 }
 
 /* ---- Splitting ---- */
 
 /* The text between quotes at [off, end) of args. Verbatim unless there are escapes. */
-static struct cp_text unquote(const struct cp_text *args, size_t off, size_t end, struct cp_heap *heap)
+static struct cp_text unquote(const struct cp_text *args, size_t off, size_t end,
+                              struct cp_heap *heap)
 {
     struct cp_text t = cp_text_part(args, off, end - off, heap);
 
@@ -177,7 +184,8 @@ static struct cp_text unquote(const struct cp_text *args, size_t off, size_t end
     struct cp_runs runs = {0};
     size_t n = 0;
     for (size_t i = 0; i < t.s.n; i++) {
-        bool is_escape = t.s.p[i] == '\\' && i + 1 < t.s.n && (t.s.p[i + 1] == '"' || t.s.p[i + 1] == '\\');
+        bool is_escape =
+            t.s.p[i] == '\\' && i + 1 < t.s.n && (t.s.p[i + 1] == '"' || t.s.p[i + 1] == '\\');
         struct cp_pos pos = cp_text_pos(&t, i, 1 + is_escape);
         i += is_escape;
         cp_runs_add(&runs, 1, pos.off, pos.len, heap);
@@ -187,8 +195,8 @@ static struct cp_text unquote(const struct cp_text *args, size_t off, size_t end
     return (struct cp_text){.s = {out, n}, .pos = t.pos, .runs = runs.v, .n_runs = runs.n};
 }
 
-static void add_word(struct cp_words *out, const struct cp_text *args, size_t off, const struct cp_word_end *e,
-                     struct cp_heap *heap)
+static void add_word(struct cp_words *out, const struct cp_text *args, size_t off,
+                     const struct cp_word_end *e, struct cp_heap *heap)
 {
     size_t from = off + (e->key > 0 ? e->key + 1 : 0), to = off + e->end;
     struct cp_word w = {.quoted = e->is_quoted};
@@ -203,8 +211,8 @@ static void add_word(struct cp_words *out, const struct cp_text *args, size_t of
     out->v[out->n++] = w;
 }
 
-int cp_words_split(const struct cp_text *args, bool regex, struct cp_heap *heap, struct cp_words *out,
-                   struct cp_diags *diags)
+int cp_words_split(const struct cp_text *args, bool regex, struct cp_heap *heap,
+                   struct cp_words *out, struct cp_diags *diags)
 {
     const char *p = args->s.p;
     size_t n = args->s.n, i = 0;
@@ -242,7 +250,8 @@ static bool next_part(struct cp_slice *rest, char at, struct cp_slice *part)
         return false;
     const char *comma = rest->n > 0 ? memchr(rest->p, at, rest->n) : NULL;
     *part = (struct cp_slice){rest->p, comma ? (size_t)(comma - rest->p) : rest->n};
-    *rest = comma ? (struct cp_slice){comma + 1, rest->n - part->n - 1} : (struct cp_slice){NULL, 0};
+    *rest =
+        comma ? (struct cp_slice){comma + 1, rest->n - part->n - 1} : (struct cp_slice){NULL, 0};
     while (part->n > 0 && cp_is_blank(part->p[0]))
         part->p++, part->n--;
     while (part->n > 0 && cp_is_blank(part->p[part->n - 1]))
@@ -316,7 +325,8 @@ static bool set_choice(int *value, const char *choices, struct cp_slice s)
 }
 
 /* False: the text is no value of the option, which is left as it was (a list: may be cut). */
-static bool set_value(const struct cp_option *o, void *base, struct cp_slice s, struct cp_heap *heap)
+static bool set_value(const struct cp_option *o, void *base, struct cp_slice s,
+                      struct cp_heap *heap)
 {
     void *at = (char *)base + o->offset;
 
@@ -369,7 +379,8 @@ static const char *expected(const struct cp_option *o, struct cp_heap *heap)
     return "";
 }
 
-static const char *near_choice(const struct cp_option *o, struct cp_slice word, struct cp_heap *heap)
+static const char *near_choice(const struct cp_option *o, struct cp_slice word,
+                               struct cp_heap *heap)
 {
     struct cp_slice rest, one;
     const char *names[32];
@@ -389,25 +400,27 @@ static const char *hint_for(const struct cp_option *o, struct cp_slice s, struct
     uint64_t number;
 
     if (o->type == CP_OPT_DURATION && set_count(&number, s))
-        return cp_heap_printf(heap, "a number alone is no duration: write the unit, %.*ss or %.*sms", CP_SHOW(s), CP_SHOW(s));
+        return cp_heap_printf(heap,
+                              "a number alone is no duration: write the unit, %.*ss or %.*sms",
+                              CP_SHOW(s), CP_SHOW(s));
     if (o->type == CP_OPT_LIST)
         return "a part of the list is empty";
     return near_choice(o, s, heap);
 }
 
-int cp_option_set_text(const struct cp_option *o, void *base, const struct cp_text *value, struct cp_heap *heap,
-                       struct cp_diags *diags)
+int cp_option_set_text(const struct cp_option *o, void *base, const struct cp_text *value,
+                       struct cp_heap *heap, struct cp_diags *diags)
 {
     struct cp_slice s = value->s;
 
     if (set_value(o, base, s, heap))
         return 0;
-    return cp_diag_error(diags, value->pos, hint_for(o, s, heap), "%s takes %s, not %.*s", o->name, expected(o, heap),
-                         CP_SHOW(s.n > 0 ? s : CP_SLICE("an empty text")));
+    return cp_diag_error(diags, value->pos, hint_for(o, s, heap), "%s takes %s, not %.*s", o->name,
+                         expected(o, heap), CP_SHOW(s.n > 0 ? s : CP_SLICE("an empty text")));
 }
 
-static int set_list_node(const struct cp_option *o, void *base, const struct cp_node *value, struct cp_heap *heap,
-                         struct cp_diags *diags)
+static int set_list_node(const struct cp_option *o, void *base, const struct cp_node *value,
+                         struct cp_heap *heap, struct cp_diags *diags)
 {
     struct cp_list *list = (struct cp_list *)(void *)((char *)base + o->offset);
 
@@ -415,23 +428,24 @@ static int set_list_node(const struct cp_option *o, void *base, const struct cp_
     for (size_t i = 0; i < value->n; i++) {
         const struct cp_node *item = value->items[i];
         if (item->kind != CP_NODE_SCALAR)
-            return cp_diag_error(diags, item->text.pos, NULL, "%s takes a list of texts; this is a %s", o->name,
+            return cp_diag_error(diags, item->text.pos, NULL,
+                                 "%s takes a list of texts; this is a %s", o->name,
                                  item->kind == CP_NODE_LIST ? "list" : "map");
         list_add(list, item->text.s, heap);
     }
     return 0;
 }
 
-int cp_option_set_node(const struct cp_option *o, void *base, const struct cp_node *value, struct cp_heap *heap,
-                       struct cp_diags *diags)
+int cp_option_set_node(const struct cp_option *o, void *base, const struct cp_node *value,
+                       struct cp_heap *heap, struct cp_diags *diags)
 {
     if (value->kind == CP_NODE_LIST && o->type == CP_OPT_LIST)
         return set_list_node(o, base, value, heap, diags);
     if (value->kind != CP_NODE_SCALAR)
-        return cp_diag_error(diags, value->text.pos, NULL, "%s takes %s, not a %s", o->name, expected(o, heap),
-                             value->kind == CP_NODE_LIST ? "list" : "map");
+        return cp_diag_error(diags, value->text.pos, NULL, "%s takes %s, not a %s", o->name,
+                             expected(o, heap), value->kind == CP_NODE_LIST ? "list" : "map");
     if (value->quoted && o->type == CP_OPT_BOOL)
-        return cp_diag_error(diags, value->text.pos, "leave the quotes out", "%s takes true or false, not a quoted text",
-                             o->name);
+        return cp_diag_error(diags, value->text.pos, "leave the quotes out",
+                             "%s takes true or false, not a quoted text", o->name);
     return cp_option_set_text(o, base, &value->text, heap, diags);
 }

@@ -19,17 +19,18 @@ struct cp_words {
     size_t n;
 };
 
-/* Splits args at blanks. "…" at the start of a word, or of the value behind `key=`, quotes and knows \" and \\ (any other
- * backslash is itself); a quote elsewhere is a byte like others. /…/flags at the start of a word is one word (a regex, spelled
- * as it stands) where regex is true; a slash in it is \/. The blanks in ${X:-a b} do not split. `a==b` and `a=~b` have no
- * key. Returns -1 after a diagnostic. */
-int cp_words_split(const struct cp_text *args, bool regex, struct cp_heap *heap, struct cp_words *out,
-                   struct cp_diags *diags);
+/* Splits args at blanks. "…" at the start of a word, or of the value behind `key=`, quotes and
+ * knows \" and \\ (any other backslash is itself); a quote elsewhere is a byte like others.
+ * /…/flags at the start of a word is one word (a regex, spelled as it stands) where regex is true;
+ * a slash in it is \/. The blanks in ${X:-a b} do not split. `a==b` and `a=~b` have no key. Returns
+ * -1 after a diagnostic. */
+int cp_words_split(const struct cp_text *args, bool regex, struct cp_heap *heap,
+                   struct cp_words *out, struct cp_diags *diags);
 
 /* Where one word ends: the rules of cp_words_split, for the reader of one-liners. */
 struct cp_word_end {
-    size_t end;        /* of the word from p[0] on, which is no blank; n at most */
-    size_t key;        /* bytes before the `=` of key=value; 0: none */
+    size_t end; /* of the word from p[0] on, which is no blank; n at most */
+    size_t key; /* bytes before the `=` of key=value; 0: none */
     bool is_quoted, is_regex;
     bool is_open;      /* wrong: nothing closes the quote or regex; end is n */
     const char *wrong; /* NULL, or a static sentence on what is wrong with the word: at is where */
@@ -47,11 +48,12 @@ void cp_options_init(const struct cp_option *table, void *base, struct cp_heap *
 /* The option of that name, or NULL. */
 const struct cp_option *cp_option_find(const struct cp_option *table, struct cp_slice name);
 
-/* Gives an option the value of a node (YAML) or of a text (a word); says what is wrong with it in diags and returns -1. Texts
- * and lists end in NUL and live in the heap. A list from a text is split at commas, blanks around its parts dropped. */
-int cp_option_set_node(const struct cp_option *o, void *base, const struct cp_node *value, struct cp_heap *heap,
-                       struct cp_diags *diags);
-int cp_option_set_text(const struct cp_option *o, void *base, const struct cp_text *value, struct cp_heap *heap,
-                       struct cp_diags *diags);
+/* Gives an option the value of a node (YAML) or of a text (a word); says what is wrong with it in
+ * diags and returns -1. Texts and lists end in NUL and live in the heap. A list from a text is
+ * split at commas, blanks around its parts dropped. */
+int cp_option_set_node(const struct cp_option *o, void *base, const struct cp_node *value,
+                       struct cp_heap *heap, struct cp_diags *diags);
+int cp_option_set_text(const struct cp_option *o, void *base, const struct cp_text *value,
+                       struct cp_heap *heap, struct cp_diags *diags);
 
 #endif

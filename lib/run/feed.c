@@ -21,6 +21,25 @@ void cp_feed_release(struct cp_feed *f)
     f->input = NULL;
 }
 
+/* ---- Frames: json's documents, and all others ---- */
+
+static size_t cut(struct cp_feed *f, bool at_end, size_t *next)
+{
+    struct cp_record *out = f->batch->rec;
+    const uint8_t *data = f->block->data;
+    if (f->framing->frame == CP_FRAME_DOCUMENT)
+        return cp_json_cut(&f->documents, data, f->from, f->have, at_end, out, f->stage->records, next);
+    return cp_frame_cut(&f->frame, data, f->from, f->have, at_end, out, f->stage->records, next);
+}
+
+static size_t skip(struct cp_feed *f, bool *done)
+{
+    const uint8_t *data = f->block->data;
+    if (f->framing->frame == CP_FRAME_DOCUMENT)
+        return cp_json_cut_skip(&f->documents, data, f->from, f->have, done);
+    return cp_frame_skip(&f->frame, data, f->from, f->have, done);
+}
+
 /* ---- Records that are too long ---- */
 
 static void count_too_long(struct cp_feed *f)
@@ -42,7 +61,7 @@ static void advance(struct cp_feed *f, size_t to)
 static void skip_on(struct cp_feed *f)
 {
     bool done = false;
-    advance(f, cp_frame_skip(&f->frame, f->block->data, f->from, f->have, &done));
+    advance(f, skip(f, &done));
     f->is_skipping = !done;
 }
 
@@ -140,8 +159,7 @@ static bool send_all(struct cp_feed *f, bool at_end)
         size_t next;
         if (!f->batch)
             f->batch = cp_pool_batch(f->stage->pool);
-        size_t n = cp_frame_cut(&f->frame, f->block->data, f->from, f->have, at_end, f->batch->rec,
-                                f->stage->records, &next);
+        size_t n = cut(f, at_end, &next);
         if (n == 0) {
             advance(f, next);
             return true;
@@ -250,7 +268,9 @@ bool cp_feed_input(struct cp_feed *f, struct cp_reader *r)
     f->is_first = true;
     f->is_skipping = false;
     f->wants_header = fr->wants_header;
-    cp_frame_init(&f->frame, fr->frame, fr->delimiter);
+    if (fr->frame != CP_FRAME_DOCUMENT)
+        cp_frame_init(&f->frame, fr->frame, fr->delimiter);
+    f->documents = (struct cp_json_framer){0};
     bool ok = feed_bytes(f, r);
     cp_feed_release(f);
     return ok;

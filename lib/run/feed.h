@@ -8,6 +8,7 @@
 #define CP_RUN_FEED_H
 
 #include "../format/frame.h"
+#include "../format/json_scan.h"
 #include "../io/reader.h"
 #include "../stage.h"
 
@@ -15,6 +16,7 @@ struct cp_feed {
     struct cp_stage *stage;
     const struct cp_framing *framing;
     struct cp_frame_state frame;
+    struct cp_json_framer documents; /* CP_FRAME_DOCUMENT */
     struct cp_input *input;
     struct cp_block *block; /* being filled; its bytes [from, have) have not left yet */
     size_t from, have;

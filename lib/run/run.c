@@ -18,8 +18,15 @@
 
 enum { STACK_SIZE = 256 * 1024 };
 
+/* A file that a source reads. */
+struct read_file {
+    uint64_t device, inode;
+    struct read_file *next;
+};
+
 struct cp_run {
     struct cp_plan *plan;
+    struct read_file *read_files; /* filled while stages are opened */
     const struct cp_run_options *options;
     pthread_t *threads;
     size_t started;
@@ -78,6 +85,23 @@ void cp_stage_reader_left(struct cp_stage *s)
     if (s->run->result->signal == 0)
         s->run->result->signal = SIGPIPE;
     pthread_mutex_unlock(&s->run->mu);
+}
+
+/* ---- Files that are read ---- */
+
+void cp_stage_reads(struct cp_stage *s, uint64_t device, uint64_t inode)
+{
+    struct read_file *f = cp_heap_take(s->heap, sizeof *f);
+    *f = (struct read_file){device, inode, s->run->read_files};
+    s->run->read_files = f;
+}
+
+bool cp_stage_is_read(const struct cp_stage *s, uint64_t device, uint64_t inode)
+{
+    for (const struct read_file *f = s->run->read_files; f; f = f->next)
+        if (f->device == device && f->inode == inode)
+            return true;
+    return false;
 }
 
 /* ---- Sending ---- */

@@ -1,0 +1,155 @@
+/* explain.c: what a pipeline will do, without doing it. */
+#include <string.h>
+#include <unistd.h>
+
+#include "cmd.h"
+
+struct explain_options {
+    struct cmd_input input;
+    const char *format;
+    bool no_prefilter;
+};
+
+static const struct cmd_option options[] = {
+    {'o', NULL, CMD_TEXT, offsetof(struct explain_options, format), "FORMAT", "as with run"},
+    CMD_INPUT_OPTIONS(struct explain_options, input),
+    {0, "no-prefilter", CMD_FLAG, offsetof(struct explain_options, no_prefilter), NULL,
+     "as with run"},
+    {0},
+};
+
+static void put_head(const char *head)
+{
+    static bool is_later;
+    printf("%s%s\n", is_later ? "\n" : "", head);
+    is_later = true;
+}
+
+static void put_row(struct cmd_table *t, const char *const *cells)
+{
+    for (size_t i = 0; i < t->columns; i++)
+        cmd_table_cell(t, "%s", cells[i]);
+}
+
+/* ---- Sections ---- */
+
+static void explain_threads(const struct cp_plan *plan)
+{
+    struct cmd_table t = {.columns = 3};
+
+    put_head("Threads");
+    put_row(&t, (const char *[]){"stage", "kind", "what it does"});
+    for (size_t i = 0; i < plan->n; i++) {
+        const struct cp_stage *s = plan->stages[i];
+        put_row(&t, (const char *[]){s->name, cmd_kind_name(s->type->kind), s->type->summary});
+    }
+    cmd_table_print(stdout, &t, 2);
+}
+
+static void explain_channels(const struct cp_plan *plan)
+{
+    struct cmd_table t = {.columns = 3, .right = {[2] = true}};
+
+    put_head("Channels");
+    put_row(&t, (const char *[]){"from", "to", "capacity"});
+    for (size_t i = 1; i < plan->n; i++) {
+        cmd_table_cell(&t, "%s", plan->stages[i - 1]->name);
+        cmd_table_cell(&t, "%s", plan->stages[i]->name);
+        cmd_table_cell(&t, "%zu batch%s", plan->stages[i]->capacity,
+                       plan->stages[i]->capacity == 1 ? "" : "es");
+    }
+    cmd_table_print(stdout, &t, 2);
+}
+
+static void explain_batches(const struct cp_plan *plan)
+{
+    char size[32];
+
+    put_head("Batches");
+    printf("  at most %zu records of one block of %s, %zu column%s\n", plan->batch_records,
+           cmd_size_text(size, plan->block_size), plan->n_slots, plan->n_slots == 1 ? "" : "s");
+}
+
+static void put_size_row(struct cmd_table *t, const char *what, const char *stage, size_t bytes)
+{
+    char size[32];
+    cmd_table_cell(t, "%s%s", what, stage);
+    cmd_table_cell(t, "%s", cmd_size_text(size, bytes));
+}
+
+static void explain_memory(const struct cp_plan *plan)
+{
+    struct cmd_table t = {.columns = 2, .right = {[1] = true}};
+    size_t rest = cp_run_bound(plan), bound = rest;
+
+    put_head("Memory, at most");
+    for (size_t i = 0; i < plan->n; i++) {
+        const struct cp_stage *s = plan->stages[i];
+        size_t pool = s->pool_size.batches > 0 ? cp_pool_bytes(&s->pool_size) : 0;
+        if (pool > 0)
+            put_size_row(&t, "batches and blocks from ", s->name, pool);
+        if (s->memory > 0)
+            put_size_row(&t, "tables and buffers of ", s->name, s->memory);
+        rest -= pool + s->memory;
+    }
+    put_size_row(&t, "threads, the plan and the program", "", rest);
+    put_size_row(&t, "together", "", bound);
+    cmd_table_print(stdout, &t, 2);
+}
+
+static void explain(const struct cp_plan *plan)
+{
+    explain_threads(plan);
+    explain_channels(plan);
+    explain_batches(plan);
+    explain_memory(plan);
+}
+
+/* ---- The command ---- */
+
+static int plan_and_explain(struct cmd_pipeline *p, const struct explain_options *o,
+                            const struct cmd_texts *files)
+{
+    struct cp_plan plan;
+    struct cp_plan_options po = {
+        .format = o->format,
+        .operands = files->v,
+        .n_operands = files->n,
+        .is_terminal = isatty(STDOUT_FILENO),
+        .no_prefilter = o->no_prefilter,
+    };
+    int rc = cmd_plan(p, &o->input, &po, false, &plan);
+
+    if (rc == 0)
+        explain(&plan);
+    cp_plan_release(&plan);
+    return rc;
+}
+
+static int explain_main(int argc, char **argv)
+{
+    struct explain_options o = {0};
+    struct cmd_texts args;
+    struct cmd_pipeline p;
+    enum cmd_form form = CMD_GUESS;
+    const char *arg;
+    int status;
+
+    if (!cmd_parse(&cmd_explain, argc, argv, &o, &args, &status))
+        return status;
+    if ((status = cmd_pick(&cmd_explain, &o.input, &args, &arg, &form)) != 0)
+        return status;
+    if ((status = cmd_load(&p, arg, form)) == 0)
+        status = plan_and_explain(&p, &o, &args);
+    cmd_unload(&p);
+    return status;
+}
+
+const struct cmd cmd_explain = {
+    .name = "explain",
+    .usage = "[OPTION ...] PIPELINE [FILE ...]",
+    .summary = "Shows what a pipeline would do: threads, channels, fields, memory",
+    .doc = "Nothing is read and nothing is run.",
+    .options = options,
+    .main = explain_main,
+};

@@ -1,0 +1,328 @@
+/* help.c: the manual on the screen, from the tables of stages, formats, functions and commands. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "cmd.h"
+
+enum { TERM = 22, MOST_NAMES = 512 };
+
+/* ---- Texts that are in no table ---- */
+
+static const char expressions[] =
+    "Expressions are what filter, set and other stages take.\n"
+    "\n"
+    "Values:\n"
+    "  null true false 12 0x1f 1.5e3 \"text\\n\" 'raw' /regex/ims [1, 2]\n"
+    "  5s 10MiB 2026-11-20T10:00:00Z\n"
+    "\n"
+    "Fields:\n"
+    "  status  user.id  items[0]  items[-1]  .status (the same)  .\"odd name\"\n"
+    "  _raw _file _line _offset _time _error   env.HOME   var.name\n"
+    "  A missing field is null.\n"
+    "\n"
+    "Operators, tightest first:\n"
+    "  x[i] f(x)               members, calls\n"
+    "  -                       negation\n"
+    "  * / %\n"
+    "  + - ..                  .. joins texts\n"
+    "  ??                      the left side, or the right one where it is null\n"
+    "  < <= > >= == !=         comparisons; they do not chain\n"
+    "  =~ !~                   regular expression; its named groups become fields\n"
+    "  ~                       shell pattern, of the whole value\n"
+    "  in                      member of a list; an address in a CIDR block\n"
+    "  not\n"
+    "  and\n"
+    "  or\n"
+    "\n"
+    "Comparing:\n"
+    "  A number against text that looks like one compares as numbers, other text by\n"
+    "  its bytes. null == null is true; < > =~ with null are false.\n"
+    "\n"
+    "Null:\n"
+    "  Arithmetic with null gives null; sum, avg and the like skip it.\n"
+    "\n"
+    "Errors:\n"
+    "  x/0 and int(\"abc\") give null and are counted, the first one is shown; the\n"
+    "  record goes on. on_error at the stage changes that.\n"
+    "\n"
+    "`chanpipe list functions` shows the functions.\n";
+
+static const char settings[] =
+    "Settings that every stage takes: in a pipeline file as keys beside the stage, in a one-liner "
+    "behind the word with, as in `parse json with on_error=keep`.\n"
+    "\n"
+    "  name       how messages call the stage; default: its kind, then kind2, kind3\n"
+    "  capacity   batches in the channel into the stage; default 4\n"
+    "  on_error   what becomes of a record that fails:\n"
+    "             skip (left out and counted), keep (it goes on with the field\n"
+    "             _error), stop (the pipeline ends with status 3); default: parse\n"
+    "             stages skip, an expression that fails gives null\n";
+
+static const struct {
+    const char *name, *text;
+} texts[] = {
+    {"expressions", expressions},
+    {"settings", settings},
+};
+
+/* ---- Options of stages and formats ---- */
+
+static const char *type_name(enum cp_option_type type)
+{
+    switch (type) {
+    case CP_OPT_TEXT:
+        return "text";
+    case CP_OPT_BOOL:
+        return "true or false";
+    case CP_OPT_COUNT:
+        return "a number";
+    case CP_OPT_SIZE:
+        return "a size, as 64KiB";
+    case CP_OPT_DURATION:
+        return "a duration, as 5s";
+    case CP_OPT_LIST:
+        return "a list, as a,b,c";
+    case CP_OPT_CHOICE:
+        break;
+    }
+    return "";
+}
+
+/* "auto line" -> "auto, line" */
+static void put_choices(char *out, size_t size, const char *choices)
+{
+    size_t n = 0;
+    for (const char *p = choices; *p && n + 3 < size; p++) {
+        if (*p == ' ')
+            out[n++] = ',';
+        out[n++] = *p;
+    }
+    out[n] = '\0';
+}
+
+static void put_option(const struct cp_option *o)
+{
+    char values[256], text[1024];
+
+    if (o->type == CP_OPT_CHOICE)
+        put_choices(values, sizeof values, o->choices);
+    else
+        snprintf(values, sizeof values, "%s", type_name(o->type));
+    int first = o->type == CP_OPT_CHOICE ? (int)strcspn(o->choices, " ") : 0;
+    const char *fallback = o->fallback ? o->fallback : o->choices;
+    snprintf(text, sizeof text, "%s (%s%s%.*s)", o->summary, values,
+             o->fallback || first > 0 ? "; default " : "",
+             o->fallback ? (int)strlen(fallback) : first, fallback ? fallback : "");
+    cmd_put_entry(stdout, o->name, text, 2, TERM);
+}
+
+static void put_options(const char *head, const struct cp_option *table)
+{
+    if (!table || !table->name)
+        return;
+    printf("\n%s:\n", head);
+    for (const struct cp_option *o = table; o->name; o++)
+        put_option(o);
+}
+
+/* ---- Examples ---- */
+
+static void put_lines(const char *lines, int indent)
+{
+    for (const char *p = lines; *p;) {
+        size_t n = strcspn(p, "\n");
+        printf("%*s%.*s\n", indent, "", (int)n, p);
+        p += n;
+        p += *p == '\n';
+    }
+}
+
+/* In quotes of the shell. */
+static void put_quoted(const char *text)
+{
+    putchar('\'');
+    for (const char *p = text; *p; p++) {
+        if (*p == '\'')
+            fputs("'\\''", stdout);
+        else
+            putchar(*p);
+    }
+    putchar('\'');
+}
+
+static void put_example(const char *pipeline, const char *input, const char *output,
+                        const char *summary)
+{
+    putchar('\n');
+    if (summary)
+        cmd_put_wrapped(stdout, summary, 2);
+    fputs("  chanpipe ", stdout);
+    put_quoted(pipeline);
+    putchar('\n');
+    if (input && input[0]) {
+        puts("    reads");
+        put_lines(input, 6);
+    }
+    if (output) {
+        puts(output[0] ? "    writes" : "    writes nothing");
+        put_lines(output, 6);
+    }
+}
+
+/* ---- Stages and formats ---- */
+
+static void help_stage(const struct cp_stage_type *t)
+{
+    const struct cp_example *e = t->examples;
+
+    printf("%s%s%s\n\n", t->name, t->usage[0] ? " " : "", t->usage);
+    printf("%s (a stage: %s).\n", t->summary, cmd_kind_name(t->kind));
+    if (t->doc && t->doc[0]) {
+        putchar('\n');
+        cmd_put_wrapped(stdout, t->doc, 0);
+    }
+    put_options("Options", t->options);
+    puts("\n`chanpipe help settings` shows what every stage takes.");
+    if (e && e->pipeline)
+        puts("\nExamples:");
+    for (; e && e->pipeline; e++)
+        put_example(e->pipeline, e->input, e->output, e->summary);
+}
+
+static void put_fields(const char *const *fields)
+{
+    char text[1024] = "Fields:";
+    size_t n = strlen(text);
+
+    for (size_t i = 0; fields && fields[i] && n < sizeof text; i++)
+        n += (size_t)snprintf(text + n, sizeof text - n, " %s", fields[i]);
+    if (fields) {
+        putchar('\n');
+        cmd_put_wrapped(stdout, text, 0);
+    }
+}
+
+static void help_format(const struct cp_format *f)
+{
+    const struct cp_format_example *e = f->examples;
+    char pipeline[256];
+
+    printf("%s\n\n%s (a format: %s).\n", f->name, f->summary,
+           f->decode && f->encode ? "input and output"
+           : f->decode            ? "input"
+                                  : "output");
+    if (f->doc && f->doc[0]) {
+        putchar('\n');
+        cmd_put_wrapped(stdout, f->doc, 0);
+    }
+    put_fields(f->fields);
+    if (f->decode)
+        put_options("Options of parse", f->options);
+    if (f->encode)
+        put_options("Options of sinks", f->encode_options);
+    if (e && e->input)
+        puts("\nExamples:");
+    for (; e && e->input; e++) {
+        snprintf(pipeline, sizeof pipeline, "parse %s%s%s", f->name, e->options ? " " : "",
+                 e->options ? e->options : "");
+        put_example(pipeline, e->input, e->output, NULL);
+    }
+}
+
+/* ---- Topics ---- */
+
+/* Prints the help on one word, in every meaning that it has. False: it has none. */
+static bool help_word(const char *name)
+{
+    const struct cmd *c = cmd_find(name);
+    const struct cp_stage_type *stage = cp_stage_type_find(cp_slice_of(name));
+    const struct cp_format *format = cp_format_find(cp_slice_of(name));
+    const char *gap = "";
+
+    if (c)
+        cmd_usage(stdout, c), gap = "\n";
+    if (stage)
+        fputs(gap, stdout), help_stage(stage), gap = "\n";
+    if (format)
+        fputs(gap, stdout), help_format(format), gap = "\n";
+    if (cmd_help_function(name, gap))
+        gap = "\n";
+    for (size_t i = 0; i < CMD_COUNT(texts); i++)
+        if (strcmp(texts[i].name, name) == 0)
+            fputs(gap, stdout), cmd_put_wrapped(stdout, texts[i].text, 0), gap = "\n";
+    return gap[0] != '\0';
+}
+
+static size_t topic_names(const char **names)
+{
+    size_t n = 0;
+    for (size_t i = 0; cmds[i] && n < MOST_NAMES; i++)
+        names[n++] = cmds[i]->name;
+    for (size_t i = 0; cp_stage_types[i] && n < MOST_NAMES; i++)
+        names[n++] = cp_stage_types[i]->name;
+    for (size_t i = 0; cp_formats[i] && n < MOST_NAMES; i++)
+        names[n++] = cp_formats[i]->name;
+    for (size_t i = 0; i < CMD_COUNT(texts) && n < MOST_NAMES; i++)
+        names[n++] = texts[i].name;
+    return n + cmd_function_names(names + n, MOST_NAMES - n);
+}
+
+static int unknown_topic(const char *word)
+{
+    const char *names[MOST_NAMES];
+    size_t n = topic_names(names);
+    const char *near = cp_nearest(word, strlen(word), names, n);
+
+    cmd_fail(CP_EXIT_USAGE, "there is no help on %s", word);
+    return near ? cmd_hint(CP_EXIT_USAGE, "did you mean %s?", near)
+                : cmd_hint(CP_EXIT_USAGE, "`chanpipe list` shows what there is");
+}
+
+static void help_start(void)
+{
+    puts("chanpipe [run] [OPTION ...] PIPELINE [FILE ...]\n"
+         "chanpipe COMMAND ...\n"
+         "\n"
+         "Reads logs, and does with them what a pipeline of stages says.\n"
+         "\n"
+         "Commands:");
+    for (size_t i = 0; cmds[i]; i++)
+        cmd_put_entry(stdout, cmds[i]->name, cmds[i]->summary, 2, 12);
+    puts("\n"
+         "Examples:\n"
+         "  chanpipe 'parse combined | filter status >= 500 | head 10' access.log\n"
+         "  journalctl -o json | chanpipe 'parse json | keep _PID as pid, MESSAGE as msg'\n"
+         "  chanpipe -o csv 'parse logfmt | filter dur > 250ms' app.log\n"
+         "\n"
+         "Help:\n"
+         "  chanpipe help TOPIC    a command, a stage, a format, a function,\n"
+         "                         expressions, settings\n"
+         "  chanpipe list          all stages, formats, functions and pipelines");
+}
+
+static int help_main(int argc, char **argv)
+{
+    struct cmd_texts args;
+    int status = 0;
+
+    if (!cmd_parse(&cmd_help, argc, argv, NULL, &args, &status))
+        return status;
+    if (args.n == 0)
+        help_start();
+    for (size_t i = 0; i < args.n && status == 0; i++) {
+        if (i > 0)
+            putchar('\n');
+        if (!help_word(args.v[i]))
+            status = unknown_topic(args.v[i]);
+    }
+    return status;
+}
+
+const struct cmd cmd_help = {
+    .name = "help",
+    .usage = "[TOPIC ...]",
+    .summary = "Shows how to use a command, a stage, a format, a function",
+    .doc = "Topics are the names of commands, stages, formats and functions, and the words "
+           "expressions and settings.",
+    .main = help_main,
+};

@@ -1,0 +1,177 @@
+/* tail: passes the last records.
+ *
+ * DESIGN. The last N records are kept as copies in one buffer, oldest first: new ones are written behind, old ones are left
+ * behind in front. What is left is moved to the front when the buffer is full and at least half of it free, so that each
+ * byte is moved once on average; else the buffer grows. Of a batch only its last N records are looked at.
+ */
+#include <stdlib.h>
+
+#include "../lib/base/alloc.h"
+#include "../lib/stage.h"
+
+struct tail {
+    uint64_t max_memory; /* option */
+
+    uint64_t wanted;
+    struct cp_keeper keeper;
+    char *buffer;
+    size_t cap, from, to; /* kept records are buffer[from..to) */
+    uint64_t n;
+};
+
+static const struct cp_option options[] = {
+    {"max_memory", CP_OPT_SIZE, offsetof(struct tail, max_memory), NULL, "256MiB",
+     "bytes that the kept records may take; older ones are given up and counted as errors"},
+    {NULL},
+};
+
+static int tail_plan(struct cp_planner *p, void *data)
+{
+    struct tail *self = data;
+
+    self->wanted = 10;
+    if (!cp_lexer_at_end(p->lexer))
+        cp_lexer_accept_count(p->lexer, &self->wanted);
+    cp_plan_keeps_records(p);
+    cp_plan_memory(p, self->max_memory);
+    return cp_lexer_expect_end(p->lexer, "a number of records, as in tail 10");
+}
+
+static int tail_open(struct cp_stage *s, void *data, struct cp_err *err)
+{
+    struct tail *self = data;
+
+    (void)err;
+    cp_keeper_init(&self->keeper, s->live, s->n_live);
+    return 0;
+}
+
+/* ---- The buffer ---- */
+
+static void drop_oldest(struct cp_stage *s, struct tail *self)
+{
+    self->from += cp_kept_size(self->buffer + self->from);
+    self->n--;
+    s->account.held--;
+}
+
+static void move_to_front(struct tail *self)
+{
+    memmove(self->buffer, self->buffer + self->from, self->to - self->from);
+    self->to -= self->from;
+    self->from = 0;
+}
+
+static void grow(struct tail *self, size_t need)
+{
+    size_t cap = self->cap ? self->cap * 2 : 64 * 1024;
+
+    while (cap < need)
+        cap *= 2;
+    if (cap > self->max_memory)
+        cap = self->max_memory;
+    self->buffer = cp_xrealloc(self->buffer, cap + CP_PAD, 1);
+    self->cap = cap;
+}
+
+/* Room for size bytes behind the kept records: NULL when max_memory does not allow it even for this one alone. */
+static char *make_room(struct cp_stage *s, struct tail *self, const struct cp_batch *b, uint32_t i, size_t size)
+{
+    while (self->n > 0 && self->to - self->from + size > self->max_memory) {
+        cp_stage_record_error(s, b, i, "the records of tail need more than max_memory: older ones are given up");
+        s->account.errored++;
+        drop_oldest(s, self);
+    }
+    if (size > self->max_memory)
+        return NULL;
+    if (self->cap - self->to < size) {
+        size_t used = self->to - self->from;
+        if (used + size > self->cap / 2 && self->cap < self->max_memory)
+            grow(self, used + size);
+        move_to_front(self);
+    }
+    return self->buffer + self->to;
+}
+
+static void keep(struct cp_stage *s, struct tail *self, const struct cp_batch *b, uint32_t i)
+{
+    size_t size = cp_keeper_measure(&self->keeper, i);
+    char *at = make_room(s, self, b, i, size);
+
+    if (!at) {
+        cp_stage_record_error(s, b, i, "the record needs more than max_memory");
+        s->account.errored++;
+        return;
+    }
+    cp_keeper_write(&self->keeper, at);
+    self->to += size;
+    self->n++;
+    s->account.held++;
+}
+
+/* ---- Working ---- */
+
+static enum cp_outcome tail_process(struct cp_stage *s, void *data, struct cp_batch *b)
+{
+    struct tail *self = data;
+    uint32_t n = b->n_sel, first = n > self->wanted ? n - (uint32_t)self->wanted : 0;
+
+    s->account.filtered += first;
+    while (self->n > 0 && self->n + (n - first) > self->wanted) {
+        drop_oldest(s, self);
+        s->account.filtered++;
+    }
+    cp_keeper_begin(&self->keeper, b);
+    for (uint32_t k = first; k < n; k++)
+        keep(s, self, b, b->sel[k]);
+    b->n_sel = 0;
+    return CP_OUTCOME_OK;
+}
+
+static int tail_finish(struct cp_stage *s, void *data)
+{
+    struct tail *self = data;
+    bool is_wanted = true;
+
+    while (self->n > 0 && is_wanted) {
+        is_wanted = cp_stage_give(s, &self->keeper, self->buffer + self->from);
+        if (is_wanted)
+            drop_oldest(s, self);
+    }
+    cp_stage_give_end(s, &self->keeper);
+    s->account.filtered += self->n;
+    s->account.held = 0;
+    return 0;
+}
+
+static void tail_close(void *data)
+{
+    struct tail *self = data;
+
+    cp_keeper_release(&self->keeper);
+    free(self->buffer);
+}
+
+const struct cp_stage_type cp_stage_tail = {
+    .name = "tail",
+    .kind = CP_FILTER,
+    .summary = "Passes the last records",
+    .usage = "[N] [with max_memory=SIZE]",
+    .doc = "Without N, 10. They leave in their order when the input ends. Over several files it counts over all of them.",
+    .args = CP_ARGS_EXPR,
+    .flags = CP_STAGE_COUNTS | CP_STAGE_MAKES,
+    .size = sizeof(struct tail),
+    .options = options,
+    .plan = tail_plan,
+    .open = tail_open,
+    .process = tail_process,
+    .finish = tail_finish,
+    .close = tail_close,
+    .examples =
+        (const struct cp_example[]){
+            {"tail 2", "a\nb\nc\n", "b\nc\n", NULL},
+            {"parse json | set n = n + 1 | tail 1", "{\"n\": 1}\n{\"n\": 2}\n", "{\"n\": 3}\n", "of changed records"},
+            {"tail 3", "a\n", "a\n", "fewer than that are all"},
+            {NULL},
+        },
+};
