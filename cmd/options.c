@@ -3,7 +3,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../lib/base/alloc.h"
 #include "../lib/base/moment.h"
 #include "cmd.h"
 
@@ -75,9 +74,11 @@ static int set_duration(const struct args *a, const struct cmd_option *o, const 
 
 static int set_list(const struct args *a, const struct cmd_option *o, const char *value)
 {
+    static struct cp_heap heap; /* lists live as long as the program */
     struct cmd_texts *list = (void *)(a->values + o->offset);
+
     if (!list->v)
-        list->v = cp_xcalloc((size_t)a->n, sizeof *list->v); /* lives as long as the program */
+        list->v = cp_heap_take(&heap, (size_t)a->n * sizeof *list->v);
     list->v[list->n++] = value;
     return 0;
 }

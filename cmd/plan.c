@@ -143,21 +143,34 @@ static int test_settings(struct cp_plan_options *options)
 static bool is_reported(const struct cp_diags *d, size_t n, struct cp_pos pos)
 {
     for (size_t i = 0; i < n; i++)
-        if (d->v[i].pos.source == pos.source && d->v[i].pos.off < pos.off + pos.len + 1 &&
+        if (d->v[i].severity == CP_ERROR && d->v[i].pos.source == pos.source &&
+            d->v[i].pos.off < pos.off + pos.len + 1 &&
             pos.off < d->v[i].pos.off + d->v[i].pos.len + 1)
             return true;
     return false;
 }
 
-/* Of a pipeline that could not be read whole, what the planner says may be a consequence: its
- * warnings go, and errors at places where the reader found one. */
+/* Where the first error stands. */
+static size_t first_error(const struct cp_diags *d)
+{
+    size_t off = SIZE_MAX;
+
+    for (size_t i = 0; i < d->n; i++)
+        if (d->v[i].severity == CP_ERROR && d->v[i].pos.source && d->v[i].pos.off < off)
+            off = d->v[i].pos.off;
+    return off;
+}
+
+/* Some of what the planner says is only a consequence: errors where the reader found one already,
+ * and warnings behind an error (a field that no stage makes, since the stage that makes it is
+ * wrong). */
 static void drop_consequences(struct cp_diags *d, size_t n_read)
 {
-    size_t kept = n_read;
+    size_t kept = n_read, off = first_error(d);
 
     for (size_t i = n_read; i < d->n; i++) {
         bool is_error = d->v[i].severity == CP_ERROR;
-        if (is_error && !is_reported(d, n_read, d->v[i].pos)) {
+        if (is_error ? !is_reported(d, n_read, d->v[i].pos) : d->v[i].pos.off <= off) {
             d->v[kept++] = d->v[i];
             continue;
         }
@@ -203,7 +216,7 @@ int cmd_plan(struct cmd_pipeline *p, const struct cmd_input *in,
     o.names = &p->names;
     if (errors == 0 || p->doc.n > 0)
         cp_plan_make(plan, &p->doc, &o, &p->diags);
-    if (errors > 0)
+    if (p->diags.errors > 0)
         drop_consequences(&p->diags, n_read);
     rc = cmd_report(p, cmd_has_color(in->color), quiet);
     return rc == 0 ? check_used(&p->vars) : rc;

@@ -118,6 +118,12 @@ struct cp_plan_options {
     size_t capacity;                  /* 0: 4 */
 };
 
+/* Where a stage that gives only the first records of what it took takes their number: sort. For head right behind it. */
+struct cp_cut {
+    uint64_t *limit; /* 0: all; NULL: no such stage yet */
+    size_t stage;    /* its index */
+};
+
 struct cp_planner {
     struct cp_stage *stage;
     const struct cp_item *item;
@@ -131,6 +137,7 @@ struct cp_planner {
     struct cp_prefilter *prefilter;  /* of the parse stage above while conditions may be added; else NULL */
     const struct cp_plan_options *options;
     size_t max_line;                 /* bytes a record or a computed text may have; the source sets it */
+    struct cp_cut cut;
 };
 
 /* Parses one expression from p->lexer and binds it to p->scope; NULL after a diagnostic. Notes whether it makes text. */
@@ -217,6 +224,7 @@ struct cp_stage {
     struct cp_account account;
     struct cp_err err;      /* why it failed */
     char first_error[256];  /* the first record error: "file:line: reason" */
+    struct cp_reason *reasons; /* see cp_stage_reason */
     char note[256];         /* said in the summary: what the stage had to do without (semantics 33, 35); empty: nothing */
 };
 
@@ -249,6 +257,10 @@ enum cp_outcome cp_stage_settle(struct cp_stage *s, struct cp_batch *b, struct c
 
 /* Counts record i as errored and keeps the first example. Does not change the selection. at: offset in the record, or -1. */
 void cp_stage_record_error(struct cp_stage *s, const struct cp_batch *b, uint32_t i, const char *reason);
+/* A reason as the value of `_error`: values need bytes behind them that can be read, which static texts do not have. */
+struct cp_value cp_stage_reason(struct cp_stage *s, const char *reason);
+/* Gives what it took back. */
+void cp_stage_forget_reasons(struct cp_stage *s);
 /* The same for an error without a record of its own (a line that is too long). */
 void cp_stage_input_error(struct cp_stage *s, const char *input, uint64_t line, const char *reason);
 

@@ -5,6 +5,17 @@ struct head {
     uint64_t left;
 };
 
+/* Right behind sort: it need not keep more than these. */
+static void offer_cut(struct cp_planner *p, uint64_t n)
+{
+    const struct cp_cut *cut = &p->cut;
+
+    if (!cut->limit || cut->stage + 1 != p->stage->index || n == 0 || n > UINT32_MAX)
+        return;
+    if (*cut->limit == 0 || n < *cut->limit)
+        *cut->limit = n;
+}
+
 static int head_plan(struct cp_planner *p, void *data)
 {
     struct head *self = data;
@@ -12,6 +23,7 @@ static int head_plan(struct cp_planner *p, void *data)
     self->left = 10;
     if (!cp_lexer_at_end(p->lexer))
         cp_lexer_accept_count(p->lexer, &self->left);
+    offer_cut(p, self->left);
     return cp_lexer_expect_end(p->lexer, "a number of records, as in head 10");
 }
 

@@ -58,10 +58,9 @@ static int keep_plan(struct cp_planner *p, void *data)
 
     self->items = cp_heap_take(p->heap, MOST * sizeof *self->items);
     do {
-        cp_lexer_accept(p->lexer, ",");
         if (add_item(p, self) < 0)
             return -1;
-    } while (!cp_lexer_at_end(p->lexer));
+    } while (cp_lexer_accept(p->lexer, ",") || !cp_lexer_at_end(p->lexer));
     close_scope(p, self);
     return 0;
 }

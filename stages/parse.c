@@ -1,7 +1,7 @@
 /* parse: reads records of a format, from the record's bytes or from a field. */
 #include <stdio.h>
 
-#include "../lib/stage.h"
+#include "parse_from.h"
 
 struct parse {
     /* Options. */
@@ -17,11 +17,8 @@ struct parse {
     /* on_error keep */
     int failed_slot, line_slot;
 
-    /* from FIELD */
     bool has_from;
-    struct cp_ref from;
-    struct cp_value *text; /* the field's values */
-    int *outer_slots;
+    struct parse_from from;
 };
 
 static const struct cp_option options[] = {
@@ -192,6 +189,7 @@ static int plan_record(struct cp_planner *p, struct parse *self, const struct cp
     if (by_header && p->framing && p->framing->format)
         return cp_diag_error(p->diags, p->stage->pos, "name the columns: header=a,b,c",
                              "a second parse stage cannot take the names from the first line");
+    self->wants = cp_plan_wants(p, self->format, self->decoder);
     claim_framing(p, self, by_header);
     cp_scope_close(s);
     for (size_t i = 0; i < n; i++)
@@ -214,6 +212,8 @@ static int plan_record(struct cp_planner *p, struct parse *self, const struct cp
 static int parse_at_end(struct cp_stage *s, void *data, struct cp_err *err)
 {
     struct parse *self = data;
+    if (self->has_from)
+        return parse_from_at_end(s, &self->from, err);
     return self->format->open ? self->format->open(self->decoder, self->wants, s->heap, err) : 0;
 }
 
@@ -237,11 +237,28 @@ static int parse_plan(struct cp_planner *p, void *data)
         return unknown_format(p);
     if (plan_args(p, self, &args) < 0 || plan_zone(p, self) < 0 || plan_names(p, self, &names, &n) < 0)
         return -1;
-    self->wants = cp_plan_wants(p, self->format, self->decoder);
     cp_plan_at_end(p, parse_at_end);
     if (self->time.n > 0)
         p->scope->time = self->time;
-    return plan_record(p, self, names, n);
+    if (!args.from && args.as)
+        return cp_diag_error(p->diags, cp_text_pos(&args.as->text, 0, args.as->text.s.n), "parse json from msg as m_",
+                             "a prefix goes with `from FIELD`");
+    if (!args.from)
+        return plan_record(p, self, names, n);
+    self->has_from = true;
+    self->from.format = self->format;
+    self->from.decoder = self->decoder;
+    return parse_from_plan(p, &self->from, names, n, args.from, args.as);
+}
+
+static int parse_open(struct cp_stage *s, void *data, struct cp_err *err)
+{
+    const struct parse *self = data;
+
+    (void)err;
+    if (self->has_from)
+        cp_stage_prepare(s, NULL);
+    return 0;
 }
 
 /* ---- Working ---- */
@@ -259,7 +276,7 @@ static bool record_failed(struct cp_stage *s, struct parse *self, struct cp_batc
     s->account.warned++;
     for (size_t k = 0; k < self->wants->n; k++)
         b->col[self->wants->v[k].slot][i] = (struct cp_value){.kind = CP_MISSING};
-    b->col[self->failed_slot][i] = cp_text(reason, strlen(reason));
+    b->col[self->failed_slot][i] = cp_stage_reason(s, reason);
     b->col[self->line_slot][i] = cp_text(raw.p, raw.n);
     return true;
 }
@@ -309,6 +326,11 @@ static enum cp_outcome parse_process(struct cp_stage *s, void *data, struct cp_b
     struct cp_row row = {.col = b->col, .input = b->input};
     uint32_t kept = 0, empty = 0, n;
 
+    if (self->has_from) {
+        if (self->tz.n > 0)
+            b->zone.offset = self->zone_offset;
+        return parse_from_process(s, &self->from, b);
+    }
     b->zone.offset = self->zone_offset;
     s->account.filtered += drop_unneeded(self, s, b);
     n = b->n_sel;
@@ -360,6 +382,7 @@ const struct cp_stage_type cp_stage_parse = {
     .options = options,
     .setting = parse_setting,
     .plan = parse_plan,
+    .open = parse_open,
     .process = parse_process,
     .close = parse_close,
     .examples =
@@ -367,6 +390,12 @@ const struct cp_stage_type cp_stage_parse = {
             {"parse json | keep a", "{\"a\": 1, \"b\": 2}\n", "{\"a\":1}\n", "one field of JSON lines"},
             {"parse logfmt | filter level == \"warn\"", "level=info n=1\nlevel=warn n=2\n",
              "{\"level\":\"warn\",\"n\":2}\n", "logfmt to JSON"},
+            {"parse json | parse logfmt from msg | keep id, level, n", "{\"id\":1,\"msg\":\"level=warn n=2\"}\n{\"id\":2}\n",
+             "{\"id\":1,\"level\":\"warn\",\"n\":2}\n{\"id\":2}\n", "a text inside a record"},
+            {"parse json | parse json from log as log_", "{\"log\": \"{\\\"a\\\":1}\\n\", \"n\": 1}\n",
+             "{\"log\": \"{\\\"a\\\":1}\\n\", \"n\": 1,\"log_a\":1}\n", "the record keeps its bytes, new fields come after"},
+            {"parse logfmt | parse regex \"(?<method>[A-Z]+) (?<path>.*)\" from req | unset req",
+             "req=\"GET /a\" n=1\n", "{\"n\":1,\"method\":\"GET\",\"path\":\"/a\"}\n", NULL},
             {NULL},
         },
 };

@@ -1,6 +1,7 @@
 /* place.c: changing a key, or what is inside an object. */
 #include "place.h"
 
+#include "../lib/expr/eval.h"
 #include "../lib/format/json.h"
 
 /* ---- Planning ---- */

@@ -4,7 +4,7 @@ load helper
 rank() {
     case $1 in
     lib/base/*) echo 1 ;; lib/chan/*) echo 1 ;; lib/data/*) echo 2 ;; lib/format/*) echo 3 ;; lib/expr/*) echo 4 ;;
-    lib/io/*) echo 2 ;; lib/plan/* | lib/stage.h) echo 5 ;; lib/run/*) echo 6 ;; stages/*) echo 7 ;; cmd/*) echo 8 ;;
+    lib/io/*) echo 2 ;; lib/agg/*) echo 4 ;; lib/plan/* | lib/stage.h) echo 5 ;; lib/run/*) echo 6 ;; stages/*) echo 7 ;; cmd/*) echo 8 ;;
     *) echo 0 ;;
     esac
 }

@@ -355,6 +355,19 @@ void cp_groups_find(struct cp_groups *g, const struct cp_value *const *cols, con
     }
 }
 
+struct cp_group *cp_groups_seek(struct cp_groups *g, const struct cp_value *const *cols, uint32_t i)
+{
+    uint16_t sel = (uint16_t)i;
+    struct block b;
+
+    while (load_keys(g, &b, cols, &sel, 1) == 0)
+        grow_scratch(g);
+    if (!b.key[0].p)
+        return g->null;
+    hash_keys(g, &b, 1);
+    return probe(g, b.key[0], b.hash[0]);
+}
+
 /* ---- The whole ---- */
 
 /* What `other` shows in place of each value. */

@@ -72,6 +72,9 @@ static inline uint64_t cp_position(uint64_t seq, uint32_t i)
 void cp_groups_find(struct cp_groups *g, const struct cp_value *const *cols, const uint16_t *sel, size_t n, uint64_t seq,
                     struct cp_group **out);
 
+/* The group of record i, or NULL: none is made. */
+struct cp_group *cp_groups_seek(struct cp_groups *g, const struct cp_value *const *cols, uint32_t i);
+
 /* Group number i < n; i == n: `other`, when it has any records. */
 struct cp_group *cp_groups_at(const struct cp_groups *g, uint32_t i);
 /* How many there are, with `other`. */

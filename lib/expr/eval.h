@@ -28,15 +28,6 @@ static inline uint16_t *cp_eval_selection(struct cp_eval *ev)
     return ev->selections[ev->selections_top++];
 }
 
-/* An error of record i. The first reason stays. */
-static inline void cp_eval_fail(struct cp_eval *ev, uint16_t i, const char *reason)
-{
-    if (!ev->reason[i]) {
-        ev->reason[i] = reason;
-        ev->n_failed++;
-    }
-}
-
 /* A value as the result of an expression. */
 static inline struct cp_value cp_as_result(struct cp_value v)
 {

@@ -123,7 +123,7 @@ static size_t select_text(const struct cp_value *column, const struct cp_value *
 
         if (v->kind == CP_TEXT && v->esc == CP_PLAIN) {
             is_same = v->len == len;
-            if (is_same) {
+            if (is_same && len > 0) {
                 uint64_t x;
                 memcpy(&x, v->p, 8);
                 is_same = (x & mask) == first && (len <= 8 || memcmp(v->p + 8, text->p + 8, len - 8) == 0);
@@ -224,6 +224,11 @@ const struct cp_in_list *cp_in_prepare(const struct cp_expr *list, struct cp_hea
     if (!is_list) /* against a text: a block only */
         l->n = 0;
     return l;
+}
+
+bool cp_in_has_nets(const struct cp_in_list *l)
+{
+    return l->n_nets > 0;
 }
 
 /* The text of a value when it may be an address; escapes never are. */

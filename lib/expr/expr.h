@@ -13,8 +13,9 @@
 #define CP_EXPR_EXPR_H
 
 #include "../base/err.h"
+#include "../base/origin.h"
 #include "../data/batch.h"
-#include "../plan/doc.h"
+#include "../format/need.h"
 #include "scope.h"
 
 struct cp_expr;
@@ -126,20 +127,17 @@ enum cp_eval_status cp_expr_select(const struct cp_expr *x, struct cp_eval *ev, 
 const struct cp_value *cp_ref_eval(const struct cp_ref *ref, struct cp_eval *ev, const uint16_t *sel, size_t n,
                                    struct cp_value *out);
 
+/* An error of record i. The first reason stays. */
+static inline void cp_eval_fail(struct cp_eval *ev, uint16_t i, const char *reason)
+{
+    if (!ev->reason[i]) {
+        ev->reason[i] = reason;
+        ev->n_failed++;
+    }
+}
+
 /* ---- Prefilters (architecture.md, decision 5) ---- */
 
-/* A condition on raw bytes that holds for every record for which the expression can be true. */
-enum cp_need_kind {
-    CP_NEED_LITERAL, /* the field's text contains these bytes (== in contains starts ends, regex literal) */
-    CP_NEED_NUMBER,  /* the field compares with a number: op and bound */
-};
-struct cp_need {
-    enum cp_need_kind kind;
-    const struct cp_path *path;
-    struct cp_slice literal;
-    char op[3];    /* CP_NEED_NUMBER: "<" "<=" ">" ">=" "==" */
-    int64_t bound; /* integers only */
-};
 /* The conditions of which at least one must hold (an `or` or `in` gives several; an `and` gives those of its better
  * side). Returns how many, 0: nothing can be said, or the expression is not infallible. At most max. Paths are those that
  * the parser was asked for: a field that a stage has changed gives nothing, a renamed one its old name. */

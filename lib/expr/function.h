@@ -47,8 +47,9 @@ struct cp_function {
     unsigned flags;
     /* The value for args[0..n). Returns NULL, or why there is none (a static text), or cp_call_full. */
     const char *(*eval)(const struct cp_call *c, const struct cp_value *args, struct cp_value *out);
-    /* While binding: looks at constant arguments, reports their mistakes, makes *prepared. NULL: nothing to do. */
-    int (*prepare)(struct cp_binder *b, const struct cp_expr *x, void **prepared);
+    /* While binding: looks at constant arguments, reports their mistakes, makes *prepared; may set x->is_infallible. NULL:
+     * nothing to do. */
+    int (*prepare)(struct cp_binder *b, struct cp_expr *x, void **prepared);
     struct cp_function_example examples[CP_FUNCTION_EXAMPLES];
 };
 
@@ -76,6 +77,23 @@ extern const char cp_call_too_long[];
 const char *cp_call_text(const struct cp_call *c, const struct cp_value *v, struct cp_slice *out);
 /* n bytes in the arena. NULL, cp_call_full or cp_call_too_long. */
 const char *cp_call_room(const struct cp_call *c, size_t n, char **p);
+/* A text that is made piece by piece in the arena, from where it is empty now. Nothing else may be taken from the arena
+ * until it is finished. */
+struct cp_builder {
+    const struct cp_call *call;
+    char *start;
+    size_t len;
+    const char *why; /* NULL: all went well so far */
+};
+void cp_builder_init(struct cp_builder *t, const struct cp_call *c);
+/* Appends n bytes to be filled by the caller; NULL: no room, see t->why. */
+char *cp_builder_room(struct cp_builder *t, size_t n);
+void cp_builder_put(struct cp_builder *t, const char *p, size_t n);
+/* Appends a value as JSON. */
+void cp_builder_json(struct cp_builder *t, const struct cp_value *v);
+/* Gives the text as a value of that kind; returns t->why. */
+const char *cp_builder_give(struct cp_builder *t, enum cp_kind kind, struct cp_value *out);
+
 /* An argument as a number. NULL or why it is none. */
 const char *cp_call_number(const struct cp_value *v, struct cp_num *out);
 /* An argument as a whole number. */

@@ -57,7 +57,7 @@ struct cp_group_target {
     int slot;
 };
 
-struct cp_in_list; /* compare.c: a constant list prepared for `in` */
+struct cp_in_list; /* eval_compare.c */
 
 struct cp_expr {
     enum cp_op op;
@@ -93,17 +93,17 @@ static inline bool cp_expr_is_const(const struct cp_expr *x)
     return x->op == CP_OP_CONST;
 }
 
-/* Binds a call's precompiled form; see bind.c. */
+/* What binding a tree needs. */
 struct cp_binder {
     struct cp_scope *scope;
     const struct cp_expr_names *names;
     struct cp_diags *diags;
     struct cp_heap *heap;
     struct cp_groups *groups;
-    unsigned depth;
 };
 
-/* compare.c */
+/* eval_compare.c: the constant right side of `in`, a list or one block of addresses. */
 const struct cp_in_list *cp_in_prepare(const struct cp_expr *list, struct cp_heap *heap);
+bool cp_in_has_nets(const struct cp_in_list *l);
 
 #endif

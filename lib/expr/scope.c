@@ -50,7 +50,7 @@ int cp_wants_slot(struct cp_wants *w, const struct cp_path *path, struct cp_heap
             return w->v[i].slot;
     if (w->n == w->cap)
         w->v = grown(heap, w->v, w->n, &w->cap, sizeof *w->v);
-    w->v[w->n] = (struct cp_want){path, (int)(*n_slots)++};
+    w->v[w->n] = (struct cp_want){path, (int)(*n_slots)++, CP_NO_SLOT};
     return w->v[w->n++].slot;
 }
 

@@ -17,21 +17,10 @@
 
 #include "../base/arena.h"
 #include "../base/slice.h"
+#include "../data/path.h"
 #include "../data/value.h"
+#include "../format/wants.h"
 
-/* A path to a field: user.id, items[0], items[-1], ."odd name". */
-struct cp_step {
-    struct cp_slice name; /* a member; p == NULL: an index */
-    int64_t index;
-};
-struct cp_path {
-    struct cp_slice text; /* the canonical spelling; also the field's name as a literal key: `user.id` */
-    struct cp_step *steps;
-    size_t n;
-    bool is_own; /* written with a leading dot: a field of the record, never one of ours (`._time`) */
-};
-
-enum { CP_NO_SLOT = -1 };
 
 /* What the reader of a name gets. One of:
  *   slot >= 0               the column has the value
@@ -47,24 +36,6 @@ struct cp_ref {
     enum cp_meta meta;
     int times[CP_TIME_FIELDS];
     const struct cp_path *path;
-};
-
-/* The parse stage whose bytes a scope stands on. */
-struct cp_format;
-struct cp_layer;
-struct cp_scope;
-struct cp_wants {
-    const struct cp_format *format;
-    void *decoder;            /* the format's private struct: writers need it to walk records */
-    struct cp_want *v;        /* what has been asked for */
-    size_t n, cap;
-    struct cp_scope *outer;   /* NULL: they read the record's bytes. Else a text of the record, and what that does not have
-                               * is read from this scope; such wants are single keys, never paths */
-    struct cp_layer *layer;   /* of the text (format/shape.h) */
-};
-struct cp_want {
-    const struct cp_path *path; /* literal key first, then inside objects */
-    int slot;
 };
 
 struct cp_field {

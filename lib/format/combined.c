@@ -131,7 +131,7 @@ static const char *take_identity(const char *p, const char *end, struct cp_combi
 {
     const char *ident = p + 1, *user = find(ident, end, ' ') + 1;
 
-    *why = p == end || user > end || user == ident + 1 ? "no ident after the host" : "no [ before the time";
+    *why = user > end || user == ident + 1 ? "no ident and user after the host" : "no [ before the time";
     if (user >= end)
         return NULL;
     for (p = find(user, end, '['); p < end; p = find(p + 1, end, '['))
@@ -162,12 +162,19 @@ static const char *take_client(const char *p, const char *end, struct cp_combine
     return take_identity(host_end, end, span, why);
 }
 
-/* The end of the time that starts at p: its `]`, with ` "` behind it, or NULL. */
-static const char *time_end(const char *p, const char *end)
+/* The end of the time that starts at p: its `]`, with ` "` behind it. NULL and why when there is none. */
+static const char *take_time(struct cp_combined *c, const char *p, const char *end, const char **why)
 {
-    const char *close = end - p > 28 && p[26] == ']' ? p + 26 : find(p, end, ']');
+    const char *close = p + 26;
 
-    return end - close > 2 && close[1] == ' ' && close[2] == '"' ? close : NULL;
+    if (end - p > 28 && memcmp(close, "] \"", 3) == 0 && is_date(c, p, 26))
+        return close;
+    close = find(p, end, ']');
+    *why = "no `] \"` behind the time";
+    if (end - close < 3 || memcmp(close, "] \"", 3) != 0)
+        return NULL;
+    *why = "the time is no date";
+    return is_date(c, p, (size_t)(close - p)) ? close : NULL;
 }
 
 const char *cp_combined_head(struct cp_combined *c, const char *p, size_t n, struct cp_combined_span *span,
@@ -177,12 +184,10 @@ const char *cp_combined_head(struct cp_combined *c, const char *p, size_t n, str
 
     p = take_client(p, end, span, &why);
     if (p == NULL)
-        return cp_refuse(at, 0, why);
-    close = time_end(p, end);
+        return cp_refuse(at, span[CP_COMBINED_HOST].n, why);
+    close = take_time(c, p, end, &why);
     if (close == NULL)
-        return cp_refuse(at, (size_t)(p - start), "no `] \"` behind the time");
-    if (!is_date(c, p, (size_t)(close - p)))
-        return cp_refuse(at, (size_t)(p - start), "the time is no date");
+        return cp_refuse(at, (size_t)(p - start), why);
     span[CP_COMBINED_TIME] = (struct cp_combined_span){p, (size_t)(close - p)};
 
     p = close + 3;

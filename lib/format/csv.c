@@ -233,16 +233,19 @@ static size_t csv_probe(const void *decoder, const struct cp_need *need, const s
 /* The spelling of a value that is a whole cell of the record it comes from; p is NULL when it is none. */
 static struct cp_slice own_cell(const struct cp_value *v, struct cp_slice record, char delimiter)
 {
-    const char *p = v->p, *q = v->p + v->len, *end = record.p + record.n;
+    static const struct cp_slice none = {NULL, 0};
 
-    if (record.p == NULL || v->kind != CP_TEXT || p < record.p || q > end)
-        return (struct cp_slice){NULL, 0};
+    if (record.p == NULL || v->kind != CP_TEXT)
+        return none;
+    const char *p = v->p, *q = v->p + v->len, *end = record.p + record.n;
+    if (p < record.p || q > end)
+        return none;
     if (p > record.p && p[-1] == '"' && q < end && *q == '"') {
         p--;
         q++;
     }
     if ((p > record.p && p[-1] != delimiter) || (q < end && *q != delimiter))
-        return (struct cp_slice){NULL, 0};
+        return none;
     return (struct cp_slice){p, (size_t)(q - p)};
 }
 

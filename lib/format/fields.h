@@ -4,7 +4,7 @@
 #define CP_FORMAT_FIELDS_H
 
 #include "../base/arena.h"
-#include "../expr/scope.h"
+#include "wants.h"
 #include "format.h"
 
 /* The key of a flat record that a path means: a.b is the literal key `a.b`. False: none can be meant (a[0]). */

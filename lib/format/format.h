@@ -13,10 +13,11 @@
 #include "../base/err.h"
 #include "../base/option.h"
 #include "../data/batch.h"
-#include "../expr/scope.h"
+
 #include "../data/input.h"
 #include "out.h"
 #include "shape.h"
+#include "wants.h"
 
 enum cp_format_flags {
     CP_FORMAT_OPEN = 1,        /* decode: records may have any keys; else the fields are known when planning */

@@ -3,7 +3,7 @@
 #define CP_FORMAT_JSON_H
 
 #include "../data/value.h"
-#include "../expr/scope.h"
+#include "../data/path.h"
 #include "out.h"
 
 /* Checks one JSON text (RFC 8259, depth <= 1024, blanks around allowed) and gives it as a value: objects and lists as raw

@@ -496,21 +496,34 @@ static bool put_replaced(struct cp_json_plan *plan, const struct cp_batch *b, ui
     return true;
 }
 
-static void put_splice(struct cp_json_writer *w, struct cp_json_plan *plan,
-                       const struct cp_batch *b, uint32_t i, struct cp_out *o)
+/* The bytes of record i as an object, without blanks around it; false: they are another value. */
+static bool raw_object(const struct cp_batch *b, uint32_t i, struct cp_value *object)
 {
     struct cp_slice raw = cp_batch_raw(b, i);
     const char *p = cp_json_skip_blanks(raw.p, raw.p + raw.n), *end = raw.p + raw.n;
 
     while (end > p && cp_json_is_blank(end[-1]))
         end--;
-    if (p == end || *p != '{') { /* the field `value` of an object that is made now */
+    *object = cp_span(CP_OBJECT, p, (size_t)(end - p));
+    return p < end && *p == '{';
+}
+
+static void put_splice(struct cp_json_writer *w, struct cp_json_plan *plan,
+                       const struct cp_batch *b, uint32_t i, struct cp_out *o)
+{
+    struct cp_value object;
+
+    if (!raw_object(b, i, &object)) { /* the field `value` of an object that is made now */
         put_walk(plan, b, i, o);
         return;
     }
-    struct cp_value object = cp_span(CP_OBJECT, p, (size_t)(end - p));
     if (!put_replaced(plan, b, i, &object, cp_record_own(b, i), o))
         put_spliced(w, plan, b, i, &object, cp_record_own(b, i), o);
+}
+
+static bool has_failed(const struct cp_shape *shape, const struct cp_batch *b, uint32_t i)
+{
+    return shape->failed_slot >= 0 && b->col[shape->failed_slot][i].kind != CP_MISSING;
 }
 
 /* ---- Layers ---- */
@@ -607,11 +620,6 @@ static void put_layered(struct cp_json_writer *w, const struct cp_shape *shape, 
 }
 
 /* ---- Records ---- */
-
-(const struct cp_shape *shape, const struct cp_batch *b, uint32_t i)
-{
-    return shape->failed_slot >= 0 && b->col[shape->failed_slot][i].kind != CP_MISSING;
-}
 
 /* A record whose bytes are none of its format: its line, and why. */
 static void put_failed(const struct cp_shape *shape, const struct cp_batch *b, uint32_t i,

@@ -1,4 +1,5 @@
 /* json_frame.c: where JSON values end that span lines. */
+#include "bits.h"
 #include "json_scan.h"
 
 enum inside { BETWEEN, BRACKETS, STRING_IN_BRACKETS, STRING_AT_TOP, WORD_AT_TOP };
@@ -25,6 +26,64 @@ static bool pass_string(struct cp_json_framer *f, const char **p, const char *en
     }
     *p = end;
     return false;
+}
+
+/* Which bytes a backslash escapes; *carry: the byte before the first one is such a backslash, then
+ * the last one. */
+static uint64_t escaped_bits(uint64_t slashes, bool *carry)
+{
+    uint64_t escaped = *carry;
+
+    slashes &= ~escaped;
+    *carry = false;
+    while (slashes != 0) {
+        uint64_t first = slashes & -slashes;
+        escaped |= first << 1;
+        *carry = first >> 63;
+        slashes &= ~(first | first << 1);
+    }
+    return escaped;
+}
+
+/* The bits from each set bit up to the one before the next, that is between pairs of them. */
+static uint64_t between_bits(uint64_t bits)
+{
+    for (int shift = 1; shift < 64; shift *= 2)
+        bits ^= bits << shift;
+    return bits;
+}
+
+/* The offset behind the bracket that closes the last one open, 0 when none of these does. */
+static size_t last_close(struct cp_json_framer *f, uint64_t opens, uint64_t closes)
+{
+    for (uint64_t left = opens | closes; left != 0; left &= left - 1) {
+        if (opens & left & -left)
+            f->depth++;
+        else if (--f->depth == 0)
+            return (size_t)__builtin_ctzll(left) + 1;
+    }
+    return 0;
+}
+
+/* Passes 64 bytes in brackets at once, or fewer when the document ends. Returns how many; 0, and
+ * nothing changed, when there is a backslash outside of strings: then bytes are looked at one by
+ * one, so that any split of the input gives the same. */
+static size_t pass_block(struct cp_json_framer *f, const char *p, bool *found)
+{
+    cp_bytes64 bytes = cp_bytes64_load((const uint8_t *)p);
+    uint64_t slashes = cp_bits_equal(&bytes, '\\');
+    bool carry = f->is_escaped;
+    uint64_t quotes = cp_bits_equal(&bytes, '"') & ~escaped_bits(slashes, &carry);
+    uint64_t strings = between_bits(quotes) ^ (f->inside == STRING_IN_BRACKETS ? ~UINT64_C(0) : 0);
+
+    if ((slashes & ~strings) != 0)
+        return 0;
+    size_t end = last_close(f, cp_bits_equal2(&bytes, '{', '[') & ~strings,
+                            cp_bits_equal2(&bytes, '}', ']') & ~strings);
+    *found = end > 0;
+    f->inside = strings >> 63 ? STRING_IN_BRACKETS : BRACKETS;
+    f->is_escaped = carry && !*found;
+    return *found ? end : 64;
 }
 
 /* Passes bytes in brackets up to the next string; true: behind the last closing bracket. */
@@ -87,8 +146,13 @@ size_t cp_json_frame(struct cp_json_framer *f, const char *p, size_t n, size_t *
         if (f->inside == STRING_AT_TOP)
             at++;
     }
-    while (at < end && !*found)
-        *found = pass(f, &at, end);
+    while (at < end && !*found) {
+        bool in_brackets = f->inside == BRACKETS || f->inside == STRING_IN_BRACKETS;
+        size_t passed = in_brackets && end - at >= 64 ? pass_block(f, at, found) : 0;
+        at += passed;
+        if (passed == 0)
+            *found = pass(f, &at, end);
+    }
     if (*found)
         f->inside = BETWEEN;
     return (size_t)(at - p);

@@ -237,20 +237,59 @@ static const char *logfmt_decode(void *decoder, const char *p, size_t n, const s
 
 /* ---- Walking ---- */
 
-/* Notes the next member from p on. Returns what is behind it, or NULL at the end. */
-static const char *mark_member(const char *start, const char *p, const char *end, struct cp_walk_mark *m)
+/* The blanks and `=` of the 64 bytes at base: a record is looked at once, not once for each key and value. */
+struct signs {
+    const char *base, *end;
+    uint64_t blanks, equals;
+};
+
+static void signs_look(struct signs *s, const char *at)
+{
+    cp_bytes64 block = cp_bytes64_load((const uint8_t *)at);
+    uint64_t inside = cp_bits_below((size_t)(s->end - at));
+
+    s->base = at;
+    s->blanks = cp_bits_equal2(&block, ' ', '\t') & inside;
+    s->equals = cp_bits_equal(&block, '=') & inside;
+}
+
+/* The next blank from p on, or with equals != 0 also the next `=`; end when there is none. p < end never goes back. */
+static inline const char *signs_next(struct signs *s, const char *p, uint64_t equals)
+{
+    for (;; p = s->base + 64) {
+        if (p >= s->end)
+            return s->end;
+        if (p - s->base >= 64)
+            signs_look(s, p);
+        uint64_t bits = (s->blanks | (s->equals & equals)) & ~cp_bits_below((size_t)(p - s->base));
+        if (bits != 0)
+            return s->base + __builtin_ctzll(bits);
+    }
+}
+
+static struct signs signs_of(const char *p, const char *end)
+{
+    struct signs s = {.end = end};
+
+    signs_look(&s, p);
+    return s;
+}
+
+/* Notes the next member from p on, of which is known that it is right. Returns what is behind it, or NULL at the end. */
+static inline const char *mark_member(struct signs *s, const char *start, const char *p, struct cp_walk_mark *m)
 {
     struct cp_value value;
-    const char *why;
 
-    p = pass_blanks(p, end);
-    if (p >= end)
+    p = pass_blanks(p, s->end);
+    if (p >= s->end)
         return NULL;
     m->key_at = (uint32_t)(p - start);
-    p = any3(p, end, '=', ' ', '\t');
+    p = signs_next(s, p, ~UINT64_C(0));
     m->key_len = (uint32_t)(p - start) - m->key_at;
-    if (p < end && *p == '=')
-        p = take_value(p + 1, end, 0, &value, &why);
+    if (p < s->end && *p == '=') {
+        p++;
+        p = p < s->end && *p == '"' ? take_quoted(p + 1, s->end, &value) : signs_next(s, p, 0);
+    }
     m->value_end = (uint32_t)(p - start);
     return p;
 }
@@ -258,6 +297,7 @@ static const char *mark_member(const char *start, const char *p, const char *end
 /* Reads all members; memory is taken when there are more than w has room for. */
 static void mark_all(struct cp_walk *w)
 {
+    struct signs signs = signs_of(w->p, w->end);
     size_t cap = CP_WALK_MARKS;
     const char *p = w->p;
 
@@ -271,7 +311,7 @@ static void mark_all(struct cp_walk *w)
             w->marks = more;
             cap *= 2;
         }
-        p = mark_member(w->p, p, w->end, &w->marks[w->n_marks]);
+        p = mark_member(&signs, w->p, p, &w->marks[w->n_marks]);
         if (p == NULL)
             return;
         w->marks[w->n_marks].value_of = (uint32_t)w->n_marks;
@@ -418,6 +458,8 @@ static size_t logfmt_probe(const void *decoder, const struct cp_need *need, cons
 
 struct writer {
     struct cp_texts texts;
+    bool *met; /* fields of the shape whose key stands in the record that is being edited */
+    size_t met_cap;
 };
 
 /* Writes a key: bytes that would end it become `_`. */
@@ -535,23 +577,27 @@ struct edit {
     const struct cp_batch *b;
     uint32_t i;
     const char *start, *end;
-    uint64_t met;  /* fields whose key stands in the record, by number */
     bool is_first; /* nothing was written yet */
 };
 
-static uint64_t edit_bit(const struct edit *e, const struct cp_shape_field *f)
+/* No field has been met yet. */
+static void forget_met(struct writer *w, size_t n)
 {
-    size_t k = (size_t)(f - e->b->shape->fields);
-
-    return k < 64 ? UINT64_C(1) << k : 0;
+    if (w->met_cap < n) {
+        w->met = cp_xrealloc(w->met, n, sizeof(*w->met));
+        w->met_cap = n;
+    }
+    if (n > 0)
+        memset(w->met, 0, n * sizeof(*w->met));
 }
 
 /* The last member of the record, from `from` on, that has the key of m: its value counts. */
 static struct cp_walk_mark last_of(const struct edit *e, const char *from, struct cp_walk_mark m)
 {
+    struct signs signs = signs_of(from, e->end);
     struct cp_walk_mark next, last = m;
 
-    while ((from = mark_member(e->start, from, e->end, &next)) != NULL)
+    while ((from = mark_member(&signs, e->start, from, &next)) != NULL)
         if (next.key_len == m.key_len && memcmp(e->start + next.key_at, e->start + m.key_at, m.key_len) == 0)
             last = next;
     return last;
@@ -586,8 +632,8 @@ static void put_member(struct edit *e, const char *gap, struct cp_walk_mark m, c
             cp_out_puts(e->out, blanks);
         cp_out_put(e->out, key.p, (size_t)(behind - key.p));
         e->is_first = false;
-    } else if (f->name.p != NULL && (e->met & edit_bit(e, f)) == 0) {
-        e->met |= edit_bit(e, f);
+    } else if (f->name.p != NULL && !e->w->met[f - e->b->shape->fields]) {
+        e->w->met[f - e->b->shape->fields] = true;
         put_changed(e, f, blanks, m, behind);
     }
 }
@@ -597,14 +643,16 @@ static void put_edited(struct writer *w, struct cp_out *out, const struct cp_bat
 {
     struct cp_slice raw = cp_batch_raw(b, i), own = cp_record_own(b, i);
     struct edit e = {.w = w, .out = out, .b = b, .i = i, .start = raw.p, .end = raw.p + raw.n, .is_first = true};
+    struct signs signs = signs_of(raw.p, e.end);
     const char *p = raw.p, *behind;
     struct cp_walk_mark m;
 
-    for (; (behind = mark_member(raw.p, p, e.end, &m)) != NULL; p = behind)
+    forget_met(w, b->shape->n);
+    for (; (behind = mark_member(&signs, raw.p, p, &m)) != NULL; p = behind)
         put_member(&e, p, m, behind);
     for (size_t k = 0; k < b->shape->n; k++) {
         const struct cp_shape_field *f = &b->shape->fields[k];
-        if (f->name.p != NULL && f->slot >= 0 && (e.met & edit_bit(&e, f)) == 0 &&
+        if (f->name.p != NULL && f->slot >= 0 && !w->met[k] &&
             put_pair(w, out, e.is_first, f->name, &b->col[f->slot][i]))
             e.is_first = false;
     }
@@ -650,6 +698,7 @@ static void logfmt_encode_close(void *encoder)
     struct writer *w = encoder;
 
     cp_texts_release(&w->texts);
+    free(w->met);
 }
 
 /* ---- The format ---- */

@@ -15,6 +15,8 @@
 
 enum { RAW, NEW, LISTED, FAILED_LINE, FAILED_ERROR, OVERLAY }; /* cp_members.phase */
 
+enum { MET_MAX = 64 }; /* fields that cp_members.met has bits for; records with more are listed first */
+
 extern const struct cp_format cp_format_line;
 
 static const struct cp_value *value_of(const struct cp_batch *b, uint32_t i, int slot)
@@ -26,7 +28,7 @@ bool cp_record_is_failed(const struct cp_batch *b, uint32_t i)
 {
     const struct cp_shape *s = b->shape;
 
-    return s->failed_slot >= 0 && !cp_is_null(value_of(b, i, s->failed_slot));
+    return s->failed_slot >= 0 && value_of(b, i, s->failed_slot)->kind != CP_MISSING;
 }
 
 bool cp_record_is_own(const struct cp_batch *b, uint32_t i, const struct cp_format *format)
@@ -100,7 +102,7 @@ void cp_members_init(struct cp_members *m, const struct cp_batch *b, uint32_t i)
     m->met = 0;
     m->name_escape = CP_PLAIN;
     m->phase = LISTED;
-    if (m->shape->layer != NULL) {
+    if (m->shape->layer != NULL || (m->shape->is_open && m->shape->n > MET_MAX)) {
         m->phase = OVERLAY;
         m->overlay = cp_xmalloc(sizeof *m->overlay);
         cp_overlay_init(m->overlay);
@@ -115,9 +117,7 @@ void cp_members_init(struct cp_members *m, const struct cp_batch *b, uint32_t i)
 
 static uint64_t field_bit(const struct cp_members *m, const struct cp_shape_field *f)
 {
-    size_t k = (size_t)(f - m->shape->fields);
-
-    return k < 64 ? UINT64_C(1) << k : 0;
+    return UINT64_C(1) << ((size_t)(f - m->shape->fields) % MET_MAX);
 }
 
 /* The raw member that the walk stands on, as the shape wants it. False: it is not written. */
@@ -225,6 +225,7 @@ static struct cp_slice decode(struct cp_texts *t, const struct cp_value *v)
 
 struct cp_slice cp_texts_of(struct cp_texts *t, const struct cp_value *v)
 {
+    static const char words[][8 + CP_PAD] = {"false", "true"};
     struct cp_num num = {.kind = CP_NUM_DBL, .d = v->d};
 
     switch ((enum cp_kind)v->kind) {
@@ -232,9 +233,9 @@ struct cp_slice cp_texts_of(struct cp_texts *t, const struct cp_value *v)
     case CP_NULL:
         return CP_SLICE("");
     case CP_FALSE:
-        return CP_SLICE("false");
+        return (struct cp_slice){words[0], 5};
     case CP_TRUE:
-        return CP_SLICE("true");
+        return (struct cp_slice){words[1], 4};
     case CP_INT:
         return (struct cp_slice){t->number, cp_num_format_int(t->number, v->i)};
     case CP_DOUBLE:

@@ -48,11 +48,12 @@ void cp_put_own(struct cp_out *out, const struct cp_batch *b, const uint16_t *se
 struct cp_texts {
     char *room;
     size_t size;
-    char number[CP_NUM_MAX + 16];
+    char number[CP_NUM_MAX + 16 + CP_PAD];
 };
 
 /* The text of a value as semantics 37 to 39 write it: escapes decoded, computed numbers and times printed, true and false,
- * null as nothing. Borrowed from the value or from t, until the next call with t. */
+ * null as nothing. Borrowed from the value or from t, until the next call with t;
+ * CP_PAD bytes behind it can be read. */
 struct cp_slice cp_texts_of(struct cp_texts *t, const struct cp_value *v);
 /* The same for a name. */
 struct cp_slice cp_texts_name(struct cp_texts *t, struct cp_slice name, enum cp_escape escape);

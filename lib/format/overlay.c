@@ -142,7 +142,8 @@ static struct cp_slice with_prefix(struct cp_overlay *o, struct cp_slice prefix,
     char *p = cp_heap_take(&o->heap, prefix.n + name.n);
 
     memcpy(p, prefix.p, prefix.n);
-    memcpy(p + prefix.n, name.p, name.n);
+    if (name.n > 0)
+        memcpy(p + prefix.n, name.p, name.n);
     return (struct cp_slice){p, prefix.n + name.n};
 }
 

@@ -8,7 +8,7 @@
 #define CP_FORMAT_PROBE_H
 
 #include "../data/batch.h"
-#include "../expr/expr.h"
+#include "need.h"
 
 /* ---- Literals ---- */
 

@@ -267,8 +267,10 @@ static bool read_5424(struct reader *r)
             return fail(r, "two blanks where RFC 5424 has one");
     }
     struct span time = r->span[TIME];
-    if (time.p != NULL && (time.n < 11 || !cp_time_parse_iso(time.p, time.n, NULL, &ns)))
+    if (time.p != NULL && (time.n < 11 || !cp_time_parse_iso(time.p, time.n, NULL, &ns))) {
+        r->p = time.p;
         return fail(r, "the time is no date");
+    }
     if (!take_blank(r) || !take_data(r))
         return fail(r, "no structured data");
     if (r->p == r->end)

@@ -256,7 +256,7 @@ static int read_setting(struct scan *sc, struct cp_item *item)
     if (cp_item_add_setting(sc->r, item, &key, value) == 0)
         return 0;
     sc->failed = true;
-    return item->n_settings == CP_DOC_MAX_KEYS ? -1 : 0;
+    return item->n_settings == CP_DOC_MAX_KEYS || sc->r->diags->n == CP_DIAGS_MAX ? -1 : 0;
 }
 
 static int read_settings(struct scan *sc, struct cp_item *item)

@@ -93,14 +93,15 @@ struct cp_wants *cp_plan_wants(struct cp_planner *p, const struct cp_format *for
     return o->wants;
 }
 
-struct cp_shape *cp_plan_shape_raw(struct cp_planner *p)
+/* What is known of a shape without asking for anything. */
+static struct cp_shape *shape_of_bytes(struct cp_heap *heap, const struct cp_scope *s)
 {
     static _Atomic size_t serial;
-    const struct cp_scope *s = p->scope;
-    struct cp_shape *shape = cp_heap_take(p->heap, sizeof *shape);
+    struct cp_shape *shape = cp_heap_take(heap, sizeof *shape);
 
-    shape->format = s->wants ? s->wants->format : NULL;
-    shape->decoder = s->wants ? s->wants->decoder : NULL;
+    shape->layer = s->wants ? s->wants->layer : NULL;
+    shape->format = s->wants && !shape->layer ? s->wants->format : NULL;
+    shape->decoder = shape->format ? s->wants->decoder : NULL;
     shape->is_open = s->is_open;
     shape->is_changed = s->is_changed;
     shape->is_json = s->is_json;
@@ -111,12 +112,13 @@ struct cp_shape *cp_plan_shape_raw(struct cp_planner *p)
     return shape;
 }
 
-struct cp_shape *cp_plan_shape(struct cp_planner *p)
+static struct cp_shape *shape_of(struct cp_heap *heap, struct cp_scope *s)
 {
-    struct cp_scope *s = p->scope;
-    struct cp_shape *shape = cp_plan_shape_raw(p);
+    struct cp_shape *shape = shape_of_bytes(heap, s);
 
-    shape->fields = cp_heap_take(p->heap, (s->n + 1) * sizeof *shape->fields);
+    if (s->wants && s->wants->layer && !s->wants->layer->outer)
+        s->wants->layer->outer = shape_of(heap, s->wants->outer);
+    shape->fields = cp_heap_take(heap, (s->n + 1) * sizeof *shape->fields);
     shape->n = s->n;
     for (size_t i = 0; i < s->n; i++) {
         const struct cp_field *f = &s->fields[i];
@@ -125,6 +127,16 @@ struct cp_shape *cp_plan_shape(struct cp_planner *p)
             shape->fields[i].slot = cp_scope_slot(s, i);
     }
     return shape;
+}
+
+struct cp_shape *cp_plan_shape_raw(struct cp_planner *p)
+{
+    return shape_of_bytes(p->heap, p->scope);
+}
+
+struct cp_shape *cp_plan_shape(struct cp_planner *p)
+{
+    return shape_of(p->heap, p->scope);
 }
 
 /* ---- Settings that every stage has ---- */
@@ -177,11 +189,20 @@ static void unknown_setting(struct cp_planner *p, const struct cp_text *key)
                   (int)key->s.n, key->s.p);
 }
 
+static const char *expand_lookup(void *ctx, struct cp_slice name)
+{
+    const struct cp_expr_names *names = ctx;
+    const char *v = names->var(names->ctx, name);
+    return v ? v : names->env(names->ctx, name);
+}
+
 static void plan_setting(struct cp_planner *p, const struct cp_setting *set, struct common *common)
 {
     const struct cp_stage_type *type = p->stage->type;
     const struct cp_option *o = type->options ? cp_option_find(type->options, set->key.s) : NULL;
 
+    if (cp_doc_expand_node(set->value, expand_lookup, (void *)(uintptr_t)p->names, p->heap, p->diags) < 0)
+        return;
     if (o) {
         cp_option_set_node(o, p->stage->self, set->value, p->heap, p->diags);
     } else if ((o = cp_option_find(common_options, set->key.s))) {
@@ -199,7 +220,10 @@ static void plan_settings(struct cp_planner *p)
 {
     struct common common = {.capacity = UINT64_MAX};
     const struct cp_item *item = p->item;
+    const struct cp_node *defaults = walk_of(p)->doc->defaults;
 
+    for (size_t i = 0; defaults && i < defaults->n; i++)
+        plan_setting(p, &(struct cp_setting){defaults->keys[i], defaults->items[i]}, &common);
     for (size_t i = 0; i < item->n_settings; i++)
         plan_setting(p, &item->settings[i], &common);
     if (common.capacity == 0 || (common.capacity > MAX_CAPACITY && common.capacity != UINT64_MAX))
@@ -210,13 +234,6 @@ static void plan_settings(struct cp_planner *p)
 }
 
 /* ---- One stage ---- */
-
-static const char *expand_lookup(void *ctx, struct cp_slice name)
-{
-    const struct cp_expr_names *names = ctx;
-    const char *v = names->var(names->ctx, name);
-    return v ? v : names->env(names->ctx, name);
-}
 
 static bool is_regex(const struct cp_planner *p, const struct cp_word *w)
 {
@@ -231,7 +248,7 @@ static int plan_words(struct cp_planner *p)
     rc = cp_words_split(&p->item->args, p->stage->type->args == CP_ARGS_WORDS_REGEX, p->heap, &p->words, p->diags);
     for (size_t i = 0; i < p->words.n; i++)
         if (!is_regex(p, &p->words.v[i]) &&
-            cp_doc_expand(&p->words.v[i].text, expand_lookup, (void *)p->names, p->heap, p->diags) < 0)
+            cp_doc_expand(&p->words.v[i].text, expand_lookup, (void *)(uintptr_t)p->names, p->heap, p->diags) < 0)
             rc = -1;
     return rc;
 }
@@ -398,6 +415,22 @@ static void plan_items(struct walk *w, size_t from)
         plan_stage(w, implicit_item(w->plan, "stdout"), cp_stage_type_find(CP_SLICE("stdout")));
 }
 
+/* ---- Layers ---- */
+
+/* Where the scope before a layer has what is read behind it. The last layer first: it may ask the ones before it. */
+static void plan_layers(struct walk *w)
+{
+    for (struct wants_of *o = w->wants; o; o = o->next) {
+        for (size_t i = 0; o->wants->outer && i < o->wants->n; i++) {
+            struct cp_want *want = &o->wants->v[i];
+            struct cp_path path = *want->path;
+            bool exists;
+            path.is_own = true;
+            want->outer_slot = cp_scope_read(o->wants->outer, &path, &exists).slot;
+        }
+    }
+}
+
 /* ---- Sizes ---- */
 
 /* Rows of an aggregate: nothing of the records before it is in them. */
@@ -534,6 +567,7 @@ int cp_plan_make(struct cp_plan *plan, const struct cp_doc *doc, const struct cp
         plan->name = cp_heap_copy(&plan->heap, doc->name.s.p, doc->name.s.n);
     walk_init(&w, plan, doc, diags);
     plan_items(&w, plan_source(&w));
+    plan_layers(&w);
     if (diags->errors == 0)
         plan_sizes(&w);
     return diags->errors ? -1 : plan_at_end(plan, diags);

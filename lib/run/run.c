@@ -486,6 +486,7 @@ void cp_run_close(struct cp_plan *plan)
         struct cp_stage *s = plan->stages[i];
         if (s->type->close)
             s->type->close(s->self);
+        cp_stage_forget_reasons(s);
         if (s->stop_fd >= 0)
             close(s->stop_fd);
     }

@@ -1,6 +1,8 @@
 /* stage.c: what the runtime offers to a stage at work beside sending: evaluation and record errors. */
 #include <stdio.h>
+#include <stdlib.h>
 
+#include "../base/alloc.h"
 #include "../expr/expr.h"
 #include "../stage.h"
 
@@ -47,12 +49,45 @@ void cp_stage_input_error(struct cp_stage *s, const char *input, uint64_t line, 
     keep_first(s, input, line, reason);
 }
 
+/* A padded copy of a static text; there are few of them. */
+struct cp_reason {
+    const char *reason;
+    struct cp_reason *next;
+    size_t len;
+    char copy[];
+};
+
+struct cp_value cp_stage_reason(struct cp_stage *s, const char *reason)
+{
+    struct cp_reason *r;
+
+    for (r = s->reasons; r; r = r->next)
+        if (r->reason == reason)
+            return cp_text(r->copy, r->len);
+    r = cp_xcalloc(1, sizeof *r + strlen(reason) + 1 + CP_PAD);
+    r->reason = reason;
+    r->len = strlen(reason);
+    memcpy(r->copy, reason, r->len);
+    r->next = s->reasons;
+    s->reasons = r;
+    return cp_text(r->copy, r->len);
+}
+
+void cp_stage_forget_reasons(struct cp_stage *s)
+{
+    while (s->reasons) {
+        struct cp_reason *next = s->reasons->next;
+        free(s->reasons);
+        s->reasons = next;
+    }
+}
+
 static void settle_keep(struct cp_stage *s, struct cp_batch *b, const char *const *reason)
 {
     struct cp_value *error = b->col[s->error_slot];
     for (uint32_t k = 0; k < b->n_sel; k++) {
         const char *r = reason ? reason[b->sel[k]] : NULL;
-        error[b->sel[k]] = r ? cp_text(r, strlen(r)) : (struct cp_value){.kind = CP_MISSING};
+        error[b->sel[k]] = r ? cp_stage_reason(s, r) : (struct cp_value){.kind = CP_MISSING};
     }
 }
 

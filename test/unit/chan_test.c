@@ -4,7 +4,7 @@
  * No case depends on speed: to see that a thread is blocked, a case waits until the channel counts
  * it as a waiter.
  */
-#include "chan_impl.h"
+#include "../../lib/chan/chan_impl.h"
 
 #include <limits.h>
 #include <pthread.h>

@@ -1081,6 +1081,43 @@ static bool cuts(const size_t *places, size_t n_places, size_t max)
     return passed && found == 11 && from == sizeof stream - 1;
 }
 
+/* Many random documents, in random pieces. */
+static bool cuts_random(void)
+{
+    enum { DOCS = 30 };
+    static char text[DOCS * 8192];
+    struct cp_record docs[DOCS], rec[DOCS];
+    struct cp_json_framer f = {0};
+    size_t n = 0, n_docs = 0, from = 0, to = 0, found = 0, next;
+    bool passed = true;
+    struct doc d;
+    char *base;
+
+    while (n_docs < DOCS) {
+        make_doc(&d);
+        if (!ref_is_valid(d.text, d.n))
+            continue;
+        const char *start = ref_blanks(d.text, d.text + d.n);
+        size_t len = (size_t)(ref_value(start, d.text + d.n, 0) - start);
+        docs[n_docs++] = (struct cp_record){.off = (uint32_t)n, .len = (uint32_t)len};
+        memcpy(text + n, start, len);
+        n += len;
+        text[n++] = " \n"[below(2)];
+    }
+    char *data = pad(text, n, below(64), &base);
+    while (to < n) {
+        to += 1 + below(below(4) ? 300 : 5000);
+        to = to < n ? to : n;
+        size_t k = cp_json_cut(&f, (uint8_t *)data, from, to, to == n, rec, DOCS, &next);
+        for (size_t i = 0; i < k; i++, found++)
+            passed = passed && found < DOCS && rec[i].off == docs[found].off &&
+                     rec[i].len == docs[found].len;
+        from = next;
+    }
+    free(base);
+    return passed && found == DOCS;
+}
+
 static void test_frame(void)
 {
     bool passed = cuts(NULL, 0, 16);
@@ -1092,6 +1129,8 @@ static void test_frame(void)
             passed = cuts((size_t[]){a, b}, 2, 1 + b % 16) && passed;
     }
     passed = cuts(places, sizeof stream - 1, 16) && passed;
+    for (int k = 0; k < 300; k++)
+        passed = cuts_random() && passed;
     ok(passed, "documents at every split");
 }
 

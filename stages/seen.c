@@ -1,0 +1,226 @@
+/* seen.c: keys that came before. */
+#include "seen.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "../lib/base/alloc.h"
+
+enum { OUT_SIZE = CP_OUT_SIZE };
+
+/* ---- Planning ---- */
+
+int seen_plan_field(struct cp_planner *p, struct seen *s, const struct cp_path *path, struct cp_pos pos)
+{
+    if (s->n == CP_MAX_KEY)
+        return cp_diag_error(p->diags, pos, NULL, "%s takes at most %d fields", p->stage->type->name, CP_MAX_KEY);
+    if (!s->operands)
+        s->operands = cp_heap_take(p->heap, CP_MAX_KEY * sizeof *s->operands);
+    operand_plan_path(p, &s->operands[s->n++], path, pos);
+    return 0;
+}
+
+static int plan_text(struct cp_planner *p, struct seen *s)
+{
+    s->is_whole = true;
+    s->format = cp_format_find(CP_SLICE("json"));
+    s->encoder = cp_heap_take(p->heap, s->format->encoder_size + 1);
+    if (s->format->encode_options)
+        cp_options_init(s->format->encode_options, s->encoder, p->heap);
+    s->shape = cp_plan_shape(p);
+    cp_plan_memory(p, OUT_SIZE + 2 * (p->options->block_size ? p->options->block_size : CP_BLOCK_SIZE) + 4 * p->max_line);
+    return 0;
+}
+
+/* Records as they came are their bytes; those of which all fields are known are these; others must be written. */
+int seen_plan_record(struct cp_planner *p, struct seen *s)
+{
+    const struct cp_scope *scope = p->scope;
+
+    if (!scope->is_changed && !scope->is_made)
+        return seen_plan_field(p, s, cp_path_literal(p->heap, CP_SLICE("_raw")), p->stage->pos);
+    if (scope->is_open || scope->n > CP_MAX_KEY)
+        return plan_text(p, s);
+    for (size_t i = 0; i < scope->n; i++)
+        if (scope->fields[i].name.p &&
+            seen_plan_field(p, s, cp_path_literal(p->heap, scope->fields[i].name), p->stage->pos) < 0)
+            return -1;
+    return 0;
+}
+
+static size_t width_of(const struct seen *s)
+{
+    return s->is_whole ? 1 : s->n;
+}
+
+int seen_plan_end(struct cp_planner *p, struct seen *s)
+{
+    size_t least = 2 * cp_groups_least(width_of(s), sizeof(uint64_t));
+
+    if (s->max_memory < least)
+        return cp_diag_error(p->diags, p->stage->pos, NULL, "max_memory is at least %zuKiB here", (least + 1023) / 1024);
+    cp_plan_memory(p, s->max_memory + 2 * cp_groups_scratch(width_of(s), p->max_line));
+    cp_plan_memory(p, p->stage->records * sizeof *s->found);
+    return 0;
+}
+
+/* ---- Opening ---- */
+
+static void table_open(struct seen *s, struct seen_table *t)
+{
+    cp_store_init(&t->store, s->max_memory / 2);
+    cp_groups_init(&t->keys, &t->store, width_of(s), sizeof(uint64_t), s->max_memory / 2);
+}
+
+static void table_close(struct seen_table *t)
+{
+    cp_groups_release(&t->keys);
+    cp_store_release(&t->store);
+}
+
+/* Takes what the writer hands over. */
+static int keep_text(void *ctx, const char *p, size_t n)
+{
+    struct seen *s = ctx;
+    if (s->text_n + n > s->text_cap) {
+        s->text_cap = 2 * (s->text_n + n);
+        s->text = cp_xrealloc(s->text, s->text_cap + CP_PAD, 1);
+    }
+    memcpy(s->text + s->text_n, p, n);
+    s->text_n += n;
+    return 0;
+}
+
+static int text_open(struct cp_stage *stage, struct seen *s, struct cp_err *err)
+{
+    s->column = cp_heap_take(stage->heap, stage->records * sizeof *s->column);
+    cp_out_init(&s->out, cp_heap_take(stage->heap, OUT_SIZE + CP_PAD), OUT_SIZE, keep_text, s);
+    return s->format->encode_open ? s->format->encode_open(s->encoder, stage->heap, err) : 0;
+}
+
+int seen_open(struct cp_stage *stage, struct seen *s, struct cp_err *err)
+{
+    cp_stage_prepare(stage, NULL);
+    for (size_t i = 0; i < s->n; i++)
+        operand_open(stage, &s->operands[i]);
+    s->found = cp_heap_take(stage->heap, stage->records * sizeof *s->found);
+    s->young = &s->table[0];
+    s->old = &s->table[1];
+    table_open(s, s->young);
+    return s->is_whole ? text_open(stage, s, err) : 0;
+}
+
+void seen_close(struct seen *s)
+{
+    if (s->is_whole && s->format->encode_close)
+        s->format->encode_close(s->encoder);
+    table_close(&s->table[0]);
+    table_close(&s->table[1]);
+    free(s->text);
+}
+
+/* ---- Keys ---- */
+
+/* The records as JSON. Lengths come first, as the text moves while it grows. */
+static void write_records(struct seen *s, struct cp_batch *b)
+{
+    const struct cp_shape *shape = b->shape;
+    const char *p;
+    size_t done;
+
+    s->text_n = 0;
+    b->shape = s->shape;
+    for (uint32_t k = 0; k < b->n_sel; k++) {
+        size_t from = s->text_n;
+        s->format->encode(s->encoder, b, &b->sel[k], 1, &s->out, &done);
+        cp_out_flush(&s->out);
+        s->column[b->sel[k]] = cp_text(NULL, s->text_n - from);
+    }
+    b->shape = shape;
+    p = s->text;
+    for (uint32_t k = 0; k < b->n_sel; k++) {
+        s->column[b->sel[k]].p = p;
+        p += s->column[b->sel[k]].len;
+    }
+}
+
+static void read_keys(struct cp_stage *stage, struct seen *s, struct cp_batch *b, const struct cp_value **cols)
+{
+    struct cp_eval *ev = cp_stage_eval(stage, b);
+
+    if (s->is_whole) {
+        write_records(s, b);
+        cols[0] = s->column;
+    }
+    for (size_t i = 0; i < s->n; i++) {
+        operand_eval(&s->operands[i], ev, b);
+        cols[i] = s->operands[i].values;
+    }
+}
+
+/* ---- Working ---- */
+
+static void give_up_old(struct seen *s)
+{
+    struct seen_table *t = s->old;
+
+    s->given_up += t->keys.n;
+    table_close(t);
+    s->old = s->young;
+    s->young = t;
+    table_open(s, t);
+}
+
+static bool is_first(struct seen *s, struct cp_group *group, const struct cp_value *const *cols, uint32_t i)
+{
+    uint64_t *was_seen = cp_group_state(group);
+
+    if (*was_seen)
+        return false;
+    *was_seen = 1;
+    return s->old->keys.n == 0 || !cp_groups_seek(&s->old->keys, cols, i);
+}
+
+/* Looks sel[0..n) up until the young table is full; returns how many. */
+static size_t sift(struct seen *s, const struct cp_batch *b, const struct cp_value *const *cols, const uint16_t *sel,
+                   size_t n, uint16_t *keep, size_t *kept)
+{
+    cp_groups_find(&s->young->keys, cols, sel, n, b->seq, s->found);
+    for (size_t k = 0; k < n; k++) {
+        if (s->found[k] == s->young->keys.other)
+            return k;
+        if (is_first(s, s->found[k], cols, sel[k]))
+            keep[(*kept)++] = sel[k];
+    }
+    return n;
+}
+
+enum cp_outcome seen_process(struct cp_stage *stage, struct seen *s, struct cp_batch *b)
+{
+    const struct cp_value *cols[CP_MAX_KEY];
+    uint16_t keep[CP_BATCH_RECORDS];
+    size_t kept = 0, at = 0;
+
+    read_keys(stage, s, b, cols);
+    while (at < b->n_sel) {
+        size_t done = sift(s, b, cols, b->sel + at, b->n_sel - at, keep, &kept);
+        at += done;
+        if (at < b->n_sel) {
+            bool is_too_large = s->young->keys.n == 0;
+            if (is_too_large) /* a key that no table can hold passes */
+                keep[kept++] = b->sel[at++];
+            give_up_old(s);
+        }
+    }
+    return cp_stage_pass(stage, b, stage->eval, keep, kept);
+}
+
+int seen_finish(struct cp_stage *stage, struct seen *s)
+{
+    if (s->given_up > 0)
+        snprintf(stage->note, sizeof stage->note,
+                 "%" PRIu64 " of the oldest keys were given up, for max_memory was used up: such records passed again",
+                 s->given_up);
+    return 0;
+}
