@@ -12,7 +12,7 @@ VERSION := 0.1.0
 PKGS := yaml-0.1 libpcre2-8 zlib
 
 # Our own flags, apart from the user's. DEVELOPER=1 makes warnings errors.
-WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wcast-qual \
+WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
 	-Wwrite-strings -Wvla -Wno-missing-field-initializers
 OUR_CFLAGS := -std=c17 -D_GNU_SOURCE -fPIE -fstack-protector-strong -fno-strict-aliasing -pthread $(WARNINGS) \
 	$(if $(DEVELOPER),-Werror) -MMD -MP

@@ -81,7 +81,7 @@ void cmd_put_wrapped(FILE *f, const char *text, int indent);
 void cmd_put_entry(FILE *f, const char *term, const char *text, int indent, int column);
 
 /* A table whose columns are as wide as their widest cell. Cells are copied. */
-enum { CMD_COLUMNS = 12 };
+enum { CMD_COLUMNS = 16 };
 struct cmd_table {
     struct cp_heap heap;
     char **cells; /* row by row, `columns` each */

@@ -156,7 +156,7 @@ static void put_example(const char *pipeline, const char *input, const char *out
     putchar('\n');
     if (summary)
         cmd_put_wrapped(stdout, summary, 2);
-    fputs("  chanpipe ", stdout);
+    fputs(strpbrk(pipeline, " |{") ? "  chanpipe " : "  chanpipe -e ", stdout);
     put_quoted(pipeline);
     putchar('\n');
     if (input && input[0]) {

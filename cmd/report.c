@@ -10,7 +10,7 @@
 
 static void say_failed(const struct cp_stage *s, uint64_t n, const char *what)
 {
-    uint64_t all = s->account.in + s->account.made;
+    uint64_t all = s->account.in > 0 ? s->account.in : s->account.made;
 
     cmd_say("%s: %" PRIu64 " of %" PRIu64 " record%s %s%s%s%s", s->name, n, all,
             all == 1 ? "" : "s", what, s->first_error[0] ? " (first: " : "", s->first_error,
@@ -35,11 +35,46 @@ void cmd_report_errors(const struct cp_plan *plan, const char *but)
     }
 }
 
+/* ---- The numbers of a stage ---- */
+
+enum shown { ALWAYS, IF_ANY, NEVER };
+
+/* The numbers of a stage: all are in the account, most are columns of --stats. */
+static const struct term {
+    const char *name;
+    size_t offset; /* in struct cp_account */
+    enum shown shown;
+} terms[] = {
+    {"in", offsetof(struct cp_account, in), ALWAYS},
+    {"made", offsetof(struct cp_account, made), IF_ANY},
+    {"out", offsetof(struct cp_account, out), ALWAYS},
+    {"filtered", offsetof(struct cp_account, filtered), ALWAYS},
+    {"dropped", offsetof(struct cp_account, dropped), IF_ANY},
+    {"errored", offsetof(struct cp_account, errored), ALWAYS},
+    {"taken", offsetof(struct cp_account, taken), IF_ANY},
+    {"held", offsetof(struct cp_account, held), IF_ANY},
+    {"warned", offsetof(struct cp_account, warned), IF_ANY},
+    {"unparsed", offsetof(struct cp_account, unparsed), NEVER},
+    {"refused", offsetof(struct cp_account, refused), NEVER},
+    {"cut", offsetof(struct cp_account, cut), NEVER},
+    {"bad_utf8", offsetof(struct cp_account, bad_utf8), NEVER},
+    {"bytes", offsetof(struct cp_account, bytes), NEVER},
+    {"batches", offsetof(struct cp_account, batches), ALWAYS},
+};
+
+static uint64_t term_of(const struct cp_account *a, const struct term *t)
+{
+    return *(const uint64_t *)(const void *)((const char *)a + t->offset);
+}
+
 /* ---- --stats ---- */
 
-static void put_count(struct cmd_table *t, uint64_t n)
+static bool is_column(const struct cp_plan *plan, const struct term *t)
 {
-    cmd_table_cell(t, "%" PRIu64, n);
+    for (size_t i = 0; i < plan->n && t->shown == IF_ANY; i++)
+        if (term_of(&plan->stages[i]->account, t) > 0)
+            return true;
+    return t->shown == ALWAYS;
 }
 
 static void put_ratio(struct cmd_table *t, double over, double under)
@@ -50,19 +85,38 @@ static void put_ratio(struct cmd_table *t, double over, double under)
         cmd_table_cell(t, "-");
 }
 
-static void put_stats_row(struct cmd_table *t, const struct cp_stage *s, int64_t wall_ns)
+static void put_stats_row(struct cmd_table *t, const struct cp_stage *s, const bool *is_shown,
+                          int64_t wall_ns)
 {
     const struct cp_account *a = &s->account;
 
     cmd_table_cell(t, "%s", s->name);
-    put_count(t, a->in + a->made);
-    put_count(t, a->out);
-    put_count(t, a->filtered);
-    put_count(t, a->errored);
-    put_count(t, a->warned);
-    put_count(t, a->batches);
+    for (size_t k = 0; k < CMD_COUNT(terms); k++)
+        if (is_shown[k])
+            cmd_table_cell(t, "%" PRIu64, term_of(a, &terms[k]));
     put_ratio(t, (double)a->values, (double)(a->in - a->unparsed));
     put_ratio(t, (double)a->bytes * 1e3, (double)wall_ns);
+}
+
+static void put_stats_table(const struct cp_plan *plan, int64_t wall_ns)
+{
+    struct cmd_table t = {.columns = 3};
+    bool is_shown[CMD_COUNT(terms)];
+
+    cmd_table_cell(&t, "stage");
+    for (size_t k = 0; k < CMD_COUNT(terms); k++) {
+        is_shown[k] = is_column(plan, &terms[k]);
+        t.columns += is_shown[k];
+        if (is_shown[k])
+            cmd_table_cell(&t, "%s", terms[k].name);
+    }
+    cmd_table_cell(&t, "values/rec");
+    cmd_table_cell(&t, "MB/s");
+    for (size_t k = 1; k < t.columns; k++)
+        t.right[k] = true;
+    for (size_t i = 0; i < plan->n; i++)
+        put_stats_row(&t, plan->stages[i], is_shown, wall_ns);
+    cmd_table_print(stderr, &t, 0);
 }
 
 static void put_stats_notes(const struct cp_stage *s)
@@ -78,20 +132,10 @@ static void put_stats_notes(const struct cp_stage *s)
 
 void cmd_report_stats(const struct cp_plan *plan, int64_t wall_ns)
 {
-    static const char *const heads[] = {"stage",  "in",      "out",        "filtered", "errored",
-                                        "warned", "batches", "values/rec", "MB/s"};
-    struct cmd_table t = {.columns = CMD_COUNT(heads)};
-
-    for (size_t i = 0; i < t.columns; i++) {
-        t.right[i] = i > 0;
-        cmd_table_cell(&t, "%s", heads[i]);
-    }
-    for (size_t i = 0; i < plan->n; i++)
-        put_stats_row(&t, plan->stages[i], wall_ns);
-    cmd_table_print(stderr, &t, 0);
+    put_stats_table(plan, wall_ns);
     for (size_t i = 0; i < plan->n; i++)
         put_stats_notes(plan->stages[i]);
-    fprintf(stderr, "%.3f s\n", (double)wall_ns / 1e9);
+    fprintf(stderr, "%.3f s in all\n", (double)wall_ns / 1e9);
 }
 
 /* ---- --account ---- */
@@ -118,33 +162,11 @@ static void put_json_text(FILE *f, const char *s)
 
 static void put_account(FILE *f, const struct cp_stage *s)
 {
-    const struct cp_account *a = &s->account;
-    const struct {
-        const char *name;
-        uint64_t n;
-    } terms[] = {
-        {"in", a->in},
-        {"made", a->made},
-        {"out", a->out},
-        {"filtered", a->filtered},
-        {"dropped", a->dropped},
-        {"errored", a->errored},
-        {"taken", a->taken},
-        {"held", a->held},
-        {"unparsed", a->unparsed},
-        {"warned", a->warned},
-        {"refused", a->refused},
-        {"cut", a->cut},
-        {"bad_utf8", a->bad_utf8},
-        {"bytes", a->bytes},
-        {"batches", a->batches},
-    };
-
     fputs("{\"stage\":", f);
     put_json_text(f, s->name);
     fprintf(f, ",\"kind\":\"%s\"", s->type->name);
     for (size_t i = 0; i < CMD_COUNT(terms); i++)
-        fprintf(f, ",\"%s\":%" PRIu64, terms[i].name, terms[i].n);
+        fprintf(f, ",\"%s\":%" PRIu64, terms[i].name, term_of(&s->account, &terms[i]));
     if (s->first_error[0]) {
         fputs(",\"first_error\":", f);
         put_json_text(f, s->first_error);

@@ -56,6 +56,8 @@ const struct cp_stage_type cp_stage_head = {
     .examples =
         (const struct cp_example[]){
             {"head 2", "a\nb\nc\n", "a\nb\n", NULL},
+            {"parse json | filter n > 1 | head 1", "{\"n\":1}\n{\"n\":2}\n{\"n\":3}\n", "{\"n\":2}\n", "the first one that passes"},
+            {"head 0", "a\n", "", NULL},
             {NULL},
         },
 };

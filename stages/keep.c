@@ -93,8 +93,8 @@ const struct cp_stage_type cp_stage_keep = {
     .name = "keep",
     .kind = CP_TRANSFORM,
     .summary = "Leaves only the named fields, in the order given",
-    .usage = "FIELD [as NAME] ...",
-    .doc = "A field that a record does not have is not made. A nested field leaves under its whole name, user.id, unless as "
+    .usage = "FIELD [as NAME] [, FIELD [as NAME] ...]",
+    .doc = "Blanks or commas separate the fields. A field that a record does not have is not made. A nested field leaves under its whole name, user.id, unless as "
            "gives it another.",
     .args = CP_ARGS_EXPR,
     .flags = CP_STAGE_STATELESS,
@@ -105,6 +105,9 @@ const struct cp_stage_type cp_stage_keep = {
     .examples =
         (const struct cp_example[]){
             {"parse json | keep user.id as id, n", "{\"n\":1,\"user\":{\"id\":7,\"x\":0}}\n", "{\"id\":7,\"n\":1}\n", NULL},
+            {"parse json | keep b a tags[0]", "{\"a\": 1.50, \"tags\": [\"x\"]}\n", "{\"a\":1.50,\"tags[0]\":\"x\"}\n",
+             "a missing field stays missing, values keep their spelling"},
+            {"parse logfmt | keep status as code", "status=200 path=/\n", "{\"code\":200}\n", NULL},
             {NULL},
         },
 };

@@ -16,7 +16,7 @@ struct tail {
     struct cp_keeper keeper;
     char *buffer;
     size_t cap, from, to; /* kept records are buffer[from..to) */
-    uint64_t n;
+    uint64_t n, seen;
 };
 
 static const struct cp_option options[] = {
@@ -48,11 +48,17 @@ static int tail_open(struct cp_stage *s, void *data, struct cp_err *err)
 
 /* ---- The buffer ---- */
 
-static void drop_oldest(struct cp_stage *s, struct tail *self)
+static void pass_oldest(struct cp_stage *s, struct tail *self)
 {
     self->from += cp_kept_size(self->buffer + self->from);
     self->n--;
     s->account.held--;
+}
+
+static void drop_oldest(struct cp_stage *s, struct tail *self)
+{
+    pass_oldest(s, self);
+    s->account.filtered++;
 }
 
 static void move_to_front(struct tail *self)
@@ -75,13 +81,10 @@ static void grow(struct tail *self, size_t need)
 }
 
 /* Room for size bytes behind the kept records: NULL when max_memory does not allow it even for this one alone. */
-static char *make_room(struct cp_stage *s, struct tail *self, const struct cp_batch *b, uint32_t i, size_t size)
+static char *make_room(struct cp_stage *s, struct tail *self, size_t size)
 {
-    while (self->n > 0 && self->to - self->from + size > self->max_memory) {
-        cp_stage_record_error(s, b, i, "the records of tail need more than max_memory: older ones are given up");
-        s->account.errored++;
+    while (self->n > 0 && self->to - self->from + size > self->max_memory)
         drop_oldest(s, self);
-    }
     if (size > self->max_memory)
         return NULL;
     if (self->cap - self->to < size) {
@@ -93,14 +96,13 @@ static char *make_room(struct cp_stage *s, struct tail *self, const struct cp_ba
     return self->buffer + self->to;
 }
 
-static void keep(struct cp_stage *s, struct tail *self, const struct cp_batch *b, uint32_t i)
+static void keep(struct cp_stage *s, struct tail *self, uint32_t i)
 {
     size_t size = cp_keeper_measure(&self->keeper, i);
-    char *at = make_room(s, self, b, i, size);
+    char *at = make_room(s, self, size);
 
     if (!at) {
-        cp_stage_record_error(s, b, i, "the record needs more than max_memory");
-        s->account.errored++;
+        s->account.filtered++;
         return;
     }
     cp_keeper_write(&self->keeper, at);
@@ -116,16 +118,27 @@ static enum cp_outcome tail_process(struct cp_stage *s, void *data, struct cp_ba
     struct tail *self = data;
     uint32_t n = b->n_sel, first = n > self->wanted ? n - (uint32_t)self->wanted : 0;
 
+    self->seen += n;
     s->account.filtered += first;
-    while (self->n > 0 && self->n + (n - first) > self->wanted) {
+    while (self->n > 0 && self->n + (n - first) > self->wanted)
         drop_oldest(s, self);
-        s->account.filtered++;
-    }
     cp_keeper_begin(&self->keeper, b);
     for (uint32_t k = first; k < n; k++)
-        keep(s, self, b, b->sel[k]);
+        keep(s, self, b->sel[k]);
     b->n_sel = 0;
     return CP_OUTCOME_OK;
+}
+
+/* Records that would have passed, had there been room. Counted only now: before, newer ones may take their place. */
+static void count_lost(struct cp_stage *s, const struct tail *self)
+{
+    uint64_t lost = (self->seen < self->wanted ? self->seen : self->wanted) - self->n;
+
+    if (lost == 0)
+        return;
+    cp_stage_input_error(s, NULL, 0, "the last records need more than max_memory: the older ones were given up");
+    s->account.errored += lost;
+    s->account.filtered -= lost;
 }
 
 static int tail_finish(struct cp_stage *s, void *data)
@@ -133,10 +146,11 @@ static int tail_finish(struct cp_stage *s, void *data)
     struct tail *self = data;
     bool is_wanted = true;
 
+    count_lost(s, self);
     while (self->n > 0 && is_wanted) {
         is_wanted = cp_stage_give(s, &self->keeper, self->buffer + self->from);
         if (is_wanted)
-            drop_oldest(s, self);
+            pass_oldest(s, self);
     }
     cp_stage_give_end(s, &self->keeper);
     s->account.filtered += self->n;

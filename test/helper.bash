@@ -6,7 +6,8 @@ ROOT=$(cd "$BATS_TEST_DIRNAME/.." && pwd)
 SAMPLES=$ROOT/test/samples
 : "${CHANPIPE:=$ROOT/build/chanpipe}"
 : "${LIMIT:=20}"
-export LC_ALL=C CHANPIPE SAMPLES ROOT
+unset NO_COLOR XDG_CONFIG_HOME CHANPIPE_TEST_CAPACITY CHANPIPE_TEST_NOW
+export LC_ALL=C TZ=UTC TERM=dumb CHANPIPE SAMPLES ROOT LIMIT
 
 setup() {
     cd "$BATS_TEST_TMPDIR" || return 1
@@ -18,14 +19,51 @@ chanpipe() {
 }
 export -f chanpipe
 
-# cp ARGS…: runs chanpipe; $output is its standard output, $stderr its standard error, $status its status.
+# cp_run ARGS…: runs chanpipe; $output is its standard output, $stderr its standard error, $status its status.
 cp_run() {
     status=0
     output=$(chanpipe "$@" 2>"$BATS_TEST_TMPDIR/.stderr") || status=$?
     stderr=$(cat "$BATS_TEST_TMPDIR/.stderr")
 }
 
-# assert_stderr PATTERN: a regular expression that standard error matches.
+# gives INPUT OUTPUT ARGS…: chanpipe ARGS makes OUTPUT of INPUT, with status 0 and nothing on standard error. Both may
+# have escapes as in printf %b; the last newline may be left out of OUTPUT.
+gives() {
+    local input=$1 expected
+    expected=$(printf '%b' "$2")
+    shift 2
+    cp_run "$@" < <(printf '%b' "$input")
+    [ "$status" = 0 ] && [ -z "$stderr" ] && [ "$output" = "$expected" ] || fail "chanpipe $*
+expected: $expected
+got:      $output
+status $status, standard error: $stderr"
+}
+
+# skips INPUT OUTPUT PATTERN ARGS…: the same, where standard error matches PATTERN.
+skips() {
+    local input=$1 expected pattern=$3
+    expected=$(printf '%b' "$2")
+    shift 3
+    cp_run "$@" < <(printf '%b' "$input")
+    [ "$status" = 0 ] && grep -qE -- "$pattern" <<<"$stderr" && [ "$output" = "$expected" ] || fail "chanpipe $*
+expected: $expected
+got:      $output
+status $status, standard error: $stderr
+to match: $pattern"
+}
+
+# refuses PATTERN ARGS…: chanpipe ARGS ends with status 2, writes nothing, and says PATTERN (lines joined by blanks).
+refuses() {
+    local pattern=$1
+    shift
+    cp_run "$@" </dev/null
+    [ "$status" = 2 ] && [ -z "$output" ] && grep -qE -- "$pattern" <<<"${stderr//$'\n'/ }" || fail "chanpipe $*
+expected: status 2, $pattern
+got:      status $status, standard output: $output
+standard error: $stderr"
+}
+
+# assert_stderr PATTERN: a regular expression that a line of standard error matches.
 assert_stderr() {
     grep -qE -- "$1" <<<"$stderr" || fail "standard error does not match: $1
 it is: $stderr"
@@ -38,4 +76,14 @@ refute_stderr() {
 # needs_shared PATH: skips where the shared data is not there.
 needs_shared() {
     [ -n "${CHANPIPE_SHARED:-}" ] && [ -e "$CHANPIPE_SHARED/$1" ] || skip "no $1 here"
+}
+
+# needs PROGRAM: skips where it is not installed.
+needs() {
+    command -v "$1" >/dev/null || skip "no $1 here"
+}
+
+# Tests that look at memory, system calls or warnings as they are: not with blocks of 61 bytes.
+needs_usual_blocks() {
+    [ -z "${CHANPIPE_TEST_BLOCK:-}" ] || skip "not with tiny blocks"
 }

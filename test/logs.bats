@@ -53,12 +53,12 @@ FIVE='parse combined | filter status >= 500 | count by path | sort -count | head
 
 @test "prefilter on and off: the same bytes" {
     for q in 'parse json | filter level == "error"' 'parse json | filter status >= 500 and service in ["api", "web"]' \
-        'parse json | filter msg contains "said"'; do
+        'parse json | filter contains(msg, "said")'; do
         chanpipe "$q" "$SAMPLES/app.jsonl" >with
         chanpipe run --no-prefilter "$q" "$SAMPLES/app.jsonl" | cmp - with
         [ -s with ]
     done
-    for q in 'parse combined | filter status == 404' 'parse combined | filter path contains "api"'; do
+    for q in 'parse combined | filter status == 404' 'parse combined | filter contains(path, "api")'; do
         chanpipe "$q" "$SAMPLES/access.log" >with
         chanpipe run --no-prefilter "$q" "$SAMPLES/access.log" | cmp - with
         [ -s with ]

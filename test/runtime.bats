@@ -16,7 +16,7 @@ load helper
 }
 
 @test "a closed standard output is status 4" {
-    run bash -c 'echo x | "$CHANPIPE" head >&-'
+    run bash -c 'echo x | "$CHANPIPE" -e head >&-'
     assert_failure 4
     assert_output --partial 'standard output'
 }
@@ -177,10 +177,10 @@ base=0
     printf 'a\nb\n' | gzip >x.gz
     printf 'c\n' | gzip >>x.gz
     cp_run 'head 10' x.gz
-    [ "$output" = "$(printf 'a\nb\nc')" ]
+    assert_equal "$output" "$(printf 'a\nb\nc')"
     seq 100000 | gzip >y.gz
     head -c 5000 y.gz >cut.gz
-    cp_run 'count' cut.gz
+    cp_run -e count cut.gz
     [ "$status" = 4 ]
     assert_stderr 'cut.gz: the gzip data ends too early'
 }

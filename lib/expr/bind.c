@@ -1,11 +1,10 @@
 /* bind.c: resolves the names of a tree, compiles its patterns, folds its constants. */
 #include "bind.h"
 
-#include "../base/alloc.h"
+#include <stdio.h>
+
 #include "../format/json.h"
 #include "eval.h"
-
-#include <stdlib.h>
 
 /* Room for the text of a constant that is folded, and its length at most. */
 enum { FOLD_ROOM = 64 * 1024, FOLD_TEXT = 16 * 1024 };

@@ -315,7 +315,7 @@ struct cp_regex *cp_regex_new(struct cp_slice pattern, struct cp_slice flags, st
         return NULL;
     }
     bool folds = options & PCRE2_CASELESS;
-    l.is_utf = options & PCRE2_UTF;
+    re->is_utf = l.is_utf = options & PCRE2_UTF;
     look_through(&l);
     if (folds && l.is_utf) /* more than ASCII's letters fold to ASCII */
         l.n_best = 0;

@@ -21,6 +21,7 @@ struct cp_regex_name {
 struct cp_regex {
     pcre2_code *code;      /* NULL: the pattern is the text `literal` */
     bool has_jit;          /* pcre2_jit_match may be used */
+    bool is_utf;           /* flag u */
     bool has_literal;      /* every match contains `literal`: looked for first */
     bool is_simple;        /* cannot reach the limits of matching with a record of ordinary size: infallible */
     struct cp_literal literal;

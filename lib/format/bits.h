@@ -1,8 +1,8 @@
 /* bits.h: which of the next 64 bytes are equal to a byte, as a bit mask. Internal to lib/format.
  *
- * Every read is of whole vectors: CP_PAD bytes behind the text must be readable. What is read there is cut off with
- * cp_bits_below. The baseline of x86-64 (SSE2) is used without dispatch: the masks cost little beside what is done with
- * them.
+ * Every read is of whole vectors: CP_PAD bytes behind the text must be readable. What is read there
+ * is cut off with cp_bits_below. The baseline of x86-64 (SSE2) is used without dispatch: the masks
+ * cost little beside what is done with them.
  */
 #ifndef CP_FORMAT_BITS_H
 #define CP_FORMAT_BITS_H
@@ -54,9 +54,9 @@ static inline uint64_t cp_bits_equal3(const cp_bytes64 *b, uint8_t c1, uint8_t c
     uint64_t bits = 0;
 
     for (int i = 0; i < 4; i++) {
-        __m128i hit = _mm_or_si128(
-            _mm_cmpeq_epi8(b->v[i], x),
-            _mm_or_si128(_mm_cmpeq_epi8(b->v[i], y), _mm_cmpeq_epi8(b->v[i], z)));
+        __m128i hit =
+            _mm_or_si128(_mm_cmpeq_epi8(b->v[i], x),
+                         _mm_or_si128(_mm_cmpeq_epi8(b->v[i], y), _mm_cmpeq_epi8(b->v[i], z)));
         bits |= (uint64_t)(unsigned)_mm_movemask_epi8(hit) << (16 * i);
     }
     return bits;

@@ -37,8 +37,10 @@ static uint32_t *find_name(const struct names *set, struct cp_slice name)
     return &set->table[at];
 }
 
-/* The first of name_2, name_3 … that is free. `next` keeps where to go on, so that a header of equal names stays linear. */
-static uint32_t *find_free(const struct names *set, struct cp_slice *name, size_t *next, struct cp_heap *heap)
+/* The first of name_2, name_3 … that is free. `next` keeps where to go on, so that a header of
+ * equal names stays linear. */
+static uint32_t *find_free(const struct names *set, struct cp_slice *name, size_t *next,
+                           struct cp_heap *heap)
 {
     struct cp_slice base = *name;
     uint32_t *place;
@@ -78,8 +80,8 @@ static void make_unique(struct cp_slice *v, size_t n, struct cp_heap *heap)
 
 /* ---- Columns ---- */
 
-static struct cp_columns_map *new_map(const struct cp_cells *c, const struct cp_slice *names, size_t n,
-                                      struct cp_heap *heap)
+static struct cp_columns_map *new_map(const struct cp_cells *c, const struct cp_slice *names,
+                                      size_t n, struct cp_heap *heap)
 {
     static const struct cp_wants none;
     struct cp_columns_map *map = cp_heap_take(heap, sizeof(*map));
@@ -111,7 +113,8 @@ int cp_cells_open(struct cp_cells *c, const struct cp_wants *wants, struct cp_he
     return 0;
 }
 
-void cp_cells_set_header(const struct cp_cells *c, struct cp_input *input, struct cp_slice *names, size_t n)
+void cp_cells_set_header(const struct cp_cells *c, struct cp_input *input, struct cp_slice *names,
+                         size_t n)
 {
     make_unique(names, n, &input->heap);
     input->header = names;

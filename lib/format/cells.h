@@ -1,4 +1,5 @@
-/* cells.h: what csv and tsv share when reading: columns with names from a header. Internal to lib/format. */
+/* cells.h: what csv and tsv share when reading: columns with names from a header. Internal to
+ * lib/format. */
 #ifndef CP_FORMAT_CELLS_H
 #define CP_FORMAT_CELLS_H
 
@@ -27,12 +28,14 @@ struct cp_cells {
 int cp_cells_plan(struct cp_cells *c, struct cp_heap *heap, struct cp_slice **names, size_t *n);
 int cp_cells_open(struct cp_cells *c, const struct cp_wants *wants, struct cp_heap *heap);
 
-/* Takes the n names of a header, decoded, in the heap of the input: makes them unique (a, a_2; an empty one is the number
- * of its column) and sets header and by_want of the input. */
-void cp_cells_set_header(const struct cp_cells *c, struct cp_input *input, struct cp_slice *names, size_t n);
+/* Takes the n names of a header, decoded, in the heap of the input: makes them unique (a, a_2; an
+ * empty one is the number of its column) and sets header and by_want of the input. */
+void cp_cells_set_header(const struct cp_cells *c, struct cp_input *input, struct cp_slice *names,
+                         size_t n);
 
 /* The columns of a record that came from the input; NULL when it has no header. */
-static inline const struct cp_columns_map *cp_cells_map(const struct cp_cells *c, const struct cp_input *input)
+static inline const struct cp_columns_map *cp_cells_map(const struct cp_cells *c,
+                                                        const struct cp_input *input)
 {
     if (c->map != NULL)
         return c->map;
@@ -60,7 +63,8 @@ static inline void cp_delimiters_look(struct cp_delimiters *d, const char *at)
 }
 
 /* Starts at p <= end. */
-static inline void cp_delimiters_init(struct cp_delimiters *d, const char *p, const char *end, uint8_t c)
+static inline void cp_delimiters_init(struct cp_delimiters *d, const char *p, const char *end,
+                                      uint8_t c)
 {
     d->end = end;
     d->c = c;

@@ -69,7 +69,8 @@ static void learn_shape(struct cp_columns *c, const struct cp_shape *s)
         c->of_field = cp_xrealloc(c->of_field, s->n, sizeof(*c->of_field));
     }
     for (size_t k = 0; k < s->n; k++)
-        c->of_field[k] = s->fields[k].name.p == NULL ? CP_NO_COLUMN : cp_columns_find(c, s->fields[k].name, k);
+        c->of_field[k] =
+            s->fields[k].name.p == NULL ? CP_NO_COLUMN : cp_columns_find(c, s->fields[k].name, k);
     c->serial = s->serial;
     c->has_shape = true;
 }
@@ -116,7 +117,9 @@ size_t cp_columns_fill(struct cp_columns *c, const struct cp_batch *b, uint32_t 
     } else {
         cp_members_init(&m, b, i);
         while (cp_members_next(&m)) {
-            struct cp_slice name = m.name_escape == CP_PLAIN ? m.name : cp_texts_name(&c->texts, m.name, m.name_escape);
+            struct cp_slice name = m.name_escape == CP_PLAIN
+                                       ? m.name
+                                       : cp_texts_name(&c->texts, m.name, m.name_escape);
             uint32_t column = cp_columns_find(c, name, guess);
             if (column == CP_NO_COLUMN) {
                 left_out += leave_out(c, name);
@@ -177,7 +180,8 @@ static void put_row(struct cp_cells_writer *w, struct cp_out *out, struct cp_sli
 }
 
 /* The bytes of the batch are cells with our delimiter. */
-static bool is_same_format(const struct cp_cells_writer *w, const struct cp_format *format, const struct cp_batch *b)
+static bool is_same_format(const struct cp_cells_writer *w, const struct cp_format *format,
+                           const struct cp_batch *b)
 {
     return b->shape->format == format && b->block != NULL && !b->shape->is_made &&
            format->delimiter(b->shape->decoder) == w->delimiter;
@@ -194,7 +198,8 @@ static bool has_same_columns(const struct cp_cells_writer *w, const struct cp_ba
 }
 
 /* How many records from sel[0] on leave as their own bytes. */
-static size_t count_own(const struct cp_format *format, const struct cp_batch *b, const uint16_t *sel, size_t n)
+static size_t count_own(const struct cp_format *format, const struct cp_batch *b,
+                        const uint16_t *sel, size_t n)
 {
     size_t k = 0;
 
@@ -203,9 +208,10 @@ static size_t count_own(const struct cp_format *format, const struct cp_batch *b
     return k;
 }
 
-/* The columns, when they are not known yet, from the first record that has any; returns how many have none. */
-static size_t start(struct cp_cells_writer *w, const struct cp_batch *b, const uint16_t *sel, size_t n,
-                    struct cp_out *out)
+/* The columns, when they are not known yet, from the first record that has any; returns how many
+ * have none. */
+static size_t start(struct cp_cells_writer *w, const struct cp_batch *b, const uint16_t *sel,
+                    size_t n, struct cp_out *out)
 {
     size_t k = 0;
 
@@ -219,8 +225,9 @@ static size_t start(struct cp_cells_writer *w, const struct cp_batch *b, const u
     return k;
 }
 
-const char *cp_cells_encode(struct cp_cells_writer *w, const struct cp_format *format, const struct cp_batch *b,
-                            const uint16_t *sel, size_t n, struct cp_out *out, size_t *done)
+const char *cp_cells_encode(struct cp_cells_writer *w, const struct cp_format *format,
+                            const struct cp_batch *b, const uint16_t *sel, size_t n,
+                            struct cp_out *out, size_t *done)
 {
     bool is_same = is_same_format(w, format, b);
     size_t k = start(w, b, sel, n, out);

@@ -1,5 +1,5 @@
-/* columns.h: what csv, tsv and table share when writing: columns that are fixed by the first records. Internal to
- * lib/format. */
+/* columns.h: what csv, tsv and table share when writing: columns that are fixed by the first
+ * records. Internal to lib/format. */
 #ifndef CP_FORMAT_COLUMNS_H
 #define CP_FORMAT_COLUMNS_H
 
@@ -22,8 +22,8 @@ struct cp_columns {
 };
 #define CP_NO_COLUMN UINT32_MAX
 
-/* Adds the columns that are not there yet: the shape's where it is closed, else those of record i. False: there are still
- * none; ask again with the next record. */
+/* Adds the columns that are not there yet: the shape's where it is closed, else those of record i.
+ * False: there are still none; ask again with the next record. */
 bool cp_columns_choose(struct cp_columns *c, const struct cp_batch *b, uint32_t i);
 
 /* Adds a column; the name is copied. */
@@ -32,8 +32,8 @@ void cp_columns_add(struct cp_columns *c, struct cp_slice name);
 /* The column of a name, or CP_NO_COLUMN; guess is tried first. */
 uint32_t cp_columns_find(const struct cp_columns *c, struct cp_slice name, size_t guess);
 
-/* Fills c->cells with record i. Returns how many members have no column; names the first of them. Of a name that comes
- * twice the last value counts. The values live as long as the batch. */
+/* Fills c->cells with record i. Returns how many members have no column; names the first of them.
+ * Of a name that comes twice the last value counts. The values live as long as the batch. */
 size_t cp_columns_fill(struct cp_columns *c, const struct cp_batch *b, uint32_t i);
 
 /* Whether the columns are these names, in this order. */
@@ -49,18 +49,21 @@ struct cp_cells_writer {
     int new_fields;         /* option */
     uint8_t delimiter;
     bool has_columns;
-    /* Writes one cell. record: its bytes when they are of the same format and delimiter, else p is NULL. */
-    void (*put)(struct cp_cells_writer *w, struct cp_out *out, const struct cp_value *v, struct cp_slice record);
+    /* Writes one cell. record: its bytes when they are of the same format and delimiter, else p is
+     * NULL. */
+    void (*put)(struct cp_cells_writer *w, struct cp_out *out, const struct cp_value *v,
+                struct cp_slice record);
 };
 
 /* The encode of both formats. */
-const char *cp_cells_encode(struct cp_cells_writer *w, const struct cp_format *format, const struct cp_batch *b,
-                            const uint16_t *sel, size_t n, struct cp_out *out, size_t *done);
+const char *cp_cells_encode(struct cp_cells_writer *w, const struct cp_format *format,
+                            const struct cp_batch *b, const uint16_t *sel, size_t n,
+                            struct cp_out *out, size_t *done);
 
-#define CP_OPTION_NEW_FIELDS                                                                                 \
-    {                                                                                                        \
-        "new_fields", CP_OPT_CHOICE, offsetof(struct cp_cells_writer, new_fields), "ignore error", "ignore", \
-            "What becomes of a field that the first record did not have"                                     \
+#define CP_OPTION_NEW_FIELDS                                                                       \
+    {                                                                                              \
+        "new_fields", CP_OPT_CHOICE, offsetof(struct cp_cells_writer, new_fields), "ignore error", \
+            "ignore", "What becomes of a field that the first record did not have"                 \
     }
 
 uint64_t cp_cells_left_out(const void *encoder, struct cp_slice *first);

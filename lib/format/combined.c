@@ -1,9 +1,10 @@
 /* combined.c: the combined log of web servers, and what it shares with common.
  *
- * DESIGN. One pass from left to right; every byte that separates fields is checked, whatever is wanted. What nearly all
- * lines have in common is tried first, with a comparison of a few bytes each: ` - - [` behind the host, a time of 26 bytes
- * on the day of the line before. A bit mask of all blanks and quotes of the line, walked bit by bit, was rejected: agents
- * and paths hold more blanks than there are fields.
+ * DESIGN. One pass from left to right; every byte that separates fields is checked, whatever is
+ * wanted. What nearly all lines have in common is tried first, with a comparison of a few bytes
+ * each: ` - - [` behind the host, a time of 26 bytes on the day of the line before. A bit mask of
+ * all blanks and quotes of the line, walked bit by bit, was rejected: agents and paths hold more
+ * blanks than there are fields.
  */
 #include "combined.h"
 
@@ -23,11 +24,13 @@ static const char *const names[] = {"host",     "ident",  "user",  "time",    "m
 /* Whether `10:05:04 +0000` stands at p, with a zone below 20 hours. */
 static bool is_clock(const char *p)
 {
-    const __m128i low = _mm_setr_epi8('0', '0', ':', '0', '0', ':', '0', '0', ' ', '+', '0', '0', '0', '0', 0, 0);
+    const __m128i low =
+        _mm_setr_epi8('0', '0', ':', '0', '0', ':', '0', '0', ' ', '+', '0', '0', '0', '0', 0, 0);
     const __m128i high =
         _mm_setr_epi8('2', '9', ':', '5', '9', ':', '5', '9', ' ', '-', '1', '9', '5', '9', -1, -1);
     __m128i x = _mm_loadu_si128((const __m128i *)(const void *)p);
-    __m128i inside = _mm_and_si128(_mm_cmpeq_epi8(_mm_max_epu8(x, low), x), _mm_cmpeq_epi8(_mm_min_epu8(x, high), x));
+    __m128i inside = _mm_and_si128(_mm_cmpeq_epi8(_mm_max_epu8(x, low), x),
+                                   _mm_cmpeq_epi8(_mm_min_epu8(x, high), x));
 
     return _mm_movemask_epi8(inside) == 0xFFFF && p[9] != ',' && (p[0] < '2' || p[1] < '4');
 }
@@ -125,13 +128,15 @@ static struct cp_combined_span take_digits(const char *p, const char *end)
 
 /* ---- The head of a line ---- */
 
-/* Ident and user, where they are not both `-`: p is the blank behind the host. A user may hold blanks. Returns what
- * stands behind `[`. */
-static const char *take_identity(const char *p, const char *end, struct cp_combined_span *span, const char **why)
+/* Ident and user, where they are not both `-`: p is the blank behind the host. A user may hold
+ * blanks. Returns what stands behind `[`. */
+static const char *take_identity(const char *p, const char *end, struct cp_combined_span *span,
+                                 const char **why)
 {
     const char *ident = p + 1, *user = find(ident, end, ' ') + 1;
 
-    *why = user > end || user == ident + 1 ? "no ident and user after the host" : "no [ before the time";
+    *why = user > end || user == ident + 1 ? "no ident and user after the host"
+                                           : "no [ before the time";
     if (user >= end)
         return NULL;
     for (p = find(user, end, '['); p < end; p = find(p + 1, end, '['))
@@ -145,7 +150,8 @@ static const char *take_identity(const char *p, const char *end, struct cp_combi
 }
 
 /* Host, ident, user. Returns what stands behind `[`, or NULL. */
-static const char *take_client(const char *p, const char *end, struct cp_combined_span *span, const char **why)
+static const char *take_client(const char *p, const char *end, struct cp_combined_span *span,
+                               const char **why)
 {
     const char *host_end = find(p, end, ' ');
 
@@ -162,8 +168,10 @@ static const char *take_client(const char *p, const char *end, struct cp_combine
     return take_identity(host_end, end, span, why);
 }
 
-/* The end of the time that starts at p: its `]`, with ` "` behind it. NULL and why when there is none. */
-static const char *take_time(struct cp_combined *c, const char *p, const char *end, const char **why)
+/* The end of the time that starts at p: its `]`, with ` "` behind it. NULL and why when there is
+ * none. */
+static const char *take_time(struct cp_combined *c, const char *p, const char *end,
+                             const char **why)
 {
     const char *close = p + 26;
 
@@ -177,8 +185,8 @@ static const char *take_time(struct cp_combined *c, const char *p, const char *e
     return is_date(c, p, (size_t)(close - p)) ? close : NULL;
 }
 
-const char *cp_combined_head(struct cp_combined *c, const char *p, size_t n, struct cp_combined_span *span,
-                             const char **rest, size_t *at)
+const char *cp_combined_head(struct cp_combined *c, const char *p, size_t n,
+                             struct cp_combined_span *span, const char **rest, size_t *at)
 {
     const char *start = p, *end = p + n, *close, *why;
 
@@ -234,13 +242,16 @@ static void split_request(struct cp_combined_span *span)
     span[CP_COMBINED_PROTOCOL] = (struct cp_combined_span){last + 1, (size_t)(end - last - 1)};
 }
 
-void cp_combined_put(const struct cp_combined *c, struct cp_combined_span *span, const struct cp_row *row)
+void cp_combined_put(const struct cp_combined *c, struct cp_combined_span *span,
+                     const struct cp_row *row)
 {
     static const uint8_t kinds[CP_COMBINED_FIELDS] = {
-        [CP_COMBINED_HOST] = CP_TEXT,     [CP_COMBINED_IDENT] = CP_TEXT,  [CP_COMBINED_USER] = CP_TEXT,
-        [CP_COMBINED_TIME] = CP_STAMP,    [CP_COMBINED_METHOD] = CP_TEXT, [CP_COMBINED_PATH] = CP_TEXT,
-        [CP_COMBINED_PROTOCOL] = CP_TEXT, [CP_COMBINED_STATUS] = CP_NUMBER, [CP_COMBINED_BYTES] = CP_NUMBER,
-        [CP_COMBINED_REFERER] = CP_TEXT,  [CP_COMBINED_AGENT] = CP_TEXT,
+        [CP_COMBINED_HOST] = CP_TEXT,     [CP_COMBINED_IDENT] = CP_TEXT,
+        [CP_COMBINED_USER] = CP_TEXT,     [CP_COMBINED_TIME] = CP_STAMP,
+        [CP_COMBINED_METHOD] = CP_TEXT,   [CP_COMBINED_PATH] = CP_TEXT,
+        [CP_COMBINED_PROTOCOL] = CP_TEXT, [CP_COMBINED_STATUS] = CP_NUMBER,
+        [CP_COMBINED_BYTES] = CP_NUMBER,  [CP_COMBINED_REFERER] = CP_TEXT,
+        [CP_COMBINED_AGENT] = CP_TEXT,
     };
 
     if (c->splits_request)
@@ -267,14 +278,16 @@ int cp_combined_open(struct cp_combined *c, const struct cp_wants *wants, const 
 
 /* ---- Probes ---- */
 
-/* A literal is searched for fields of text only: numbers and times are equal to other spellings too. */
+/* A literal is searched for fields of text only: numbers and times are equal to other spellings
+ * too. */
 bool cp_combined_can_probe(const char *const *fields, const struct cp_need *need)
 {
     int field = cp_fields_find(fields, need->path);
 
     if (need->kind == CP_NEED_NUMBER)
         return field == CP_COMBINED_STATUS;
-    return field >= 0 && field != CP_COMBINED_TIME && field != CP_COMBINED_STATUS && field != CP_COMBINED_BYTES;
+    return field >= 0 && field != CP_COMBINED_TIME && field != CP_COMBINED_STATUS &&
+           field != CP_COMBINED_BYTES;
 }
 
 size_t cp_combined_probe(const void *decoder, const struct cp_need *need, const struct cp_batch *b,
@@ -288,15 +301,16 @@ size_t cp_combined_probe(const void *decoder, const struct cp_need *need, const 
 
 /* ---- combined ---- */
 
-static int combined_open(void *decoder, const struct cp_wants *wants, struct cp_heap *heap, struct cp_err *err)
+static int combined_open(void *decoder, const struct cp_wants *wants, struct cp_heap *heap,
+                         struct cp_err *err)
 {
     (void)err;
     return cp_combined_open(decoder, wants, names, heap);
 }
 
 /* The referer and the agent; p is where the head stopped. */
-static const char *take_tail(const char *start, const char *p, const char *end, struct cp_combined_span *span,
-                             size_t *at)
+static const char *take_tail(const char *start, const char *p, const char *end,
+                             struct cp_combined_span *span, size_t *at)
 {
     const char *close;
 
@@ -313,10 +327,12 @@ static const char *take_tail(const char *start, const char *p, const char *end, 
     if (close >= end)
         return cp_refuse(at, (size_t)(p + 1 - start), "no closing quote");
     span[CP_COMBINED_AGENT] = (struct cp_combined_span){p + 2, (size_t)(close - p - 2)};
-    return close + 1 == end ? NULL : cp_refuse(at, (size_t)(close + 1 - start), "text after the agent");
+    return close + 1 == end ? NULL
+                            : cp_refuse(at, (size_t)(close + 1 - start), "text after the agent");
 }
 
-static const char *combined_decode(void *decoder, const char *p, size_t n, const struct cp_row *row, size_t *at)
+static const char *combined_decode(void *decoder, const char *p, size_t n, const struct cp_row *row,
+                                   size_t *at)
 {
     struct cp_combined_span span[CP_COMBINED_FIELDS];
     const char *rest, *why = cp_combined_head(decoder, p, n, span, &rest, at);
@@ -335,8 +351,10 @@ static bool combined_can_probe(const void *decoder, const struct cp_need *need)
 }
 
 static const struct cp_format_example examples[] = {
-    {"1.2.3.4 - bob [20/Nov/2026:18:00:00 +0000] \"GET /a?b HTTP/1.1\" 200 12 \"-\" \"curl/8.0\"", NULL,
-     "{\"host\":\"1.2.3.4\",\"ident\":null,\"user\":\"bob\",\"time\":\"20/Nov/2026:18:00:00 +0000\","
+    {"1.2.3.4 - bob [20/Nov/2026:18:00:00 +0000] \"GET /a?b HTTP/1.1\" 200 12 \"-\" \"curl/8.0\"",
+     NULL,
+     "{\"host\":\"1.2.3.4\",\"ident\":null,\"user\":\"bob\",\"time\":\"20/Nov/2026:18:00:00 "
+     "+0000\","
      "\"method\":\"GET\",\"path\":\"/a?b\",\"protocol\":\"HTTP/1.1\",\"status\":200,\"bytes\":12,"
      "\"referer\":null,\"agent\":\"curl/8.0\"}\n"},
     {"::1 - - [20/Nov/2026:18:00:00 +0000] \"-\" 408 - \"-\" \"-\"", NULL,
@@ -350,9 +368,12 @@ const struct cp_format cp_format_combined = {
     .name = "combined",
     .summary = "The combined log of nginx and Apache",
     .doc = "host ident user [time] \"method path protocol\" status bytes \"referer\" \"agent\"\n\n"
-           "A field that is - is null. In quotes a backslash takes the next byte along, so \\\" does not end the text. "
-           "A request that is not METHOD path HTTP/x is the field path alone. A line that ends earlier or later, a "
-           "status or bytes that are not digits, and a time that is no date are errors. The user may hold blanks.",
+           "A field that is - is null. In quotes a backslash takes the next byte along, so \\\" "
+           "does not end the text. "
+           "A request that is not METHOD path HTTP/x is the field path alone. A line that ends "
+           "earlier or later, a "
+           "status or bytes that are not digits, and a time that is no date are errors. The user "
+           "may hold blanks.",
     .examples = examples,
     .frame = CP_FRAME_LINE,
     .decoder_size = sizeof(struct cp_combined),

@@ -1,5 +1,5 @@
-/* combined.h: what the formats combined and common share: everything but the referer and the agent. Internal to
- * lib/format. */
+/* combined.h: what the formats combined and common share: everything but the referer and the agent.
+ * Internal to lib/format. */
 #ifndef CP_FORMAT_COMBINED_H
 #define CP_FORMAT_COMBINED_H
 
@@ -40,15 +40,17 @@ struct cp_combined_span {
     size_t n;
 };
 
-/* Reads the fields from host to bytes of p[0..n). Returns NULL and in *rest where it stopped: at the end, or at the blank
- * behind bytes. Else why not, as decode does. */
-const char *cp_combined_head(struct cp_combined *c, const char *p, size_t n, struct cp_combined_span *span,
-                             const char **rest, size_t *at);
+/* Reads the fields from host to bytes of p[0..n). Returns NULL and in *rest where it stopped: at
+ * the end, or at the blank behind bytes. Else why not, as decode does. */
+const char *cp_combined_head(struct cp_combined *c, const char *p, size_t n,
+                             struct cp_combined_span *span, const char **rest, size_t *at);
 
 /* Writes what is wanted. */
-void cp_combined_put(const struct cp_combined *c, struct cp_combined_span *span, const struct cp_row *row);
+void cp_combined_put(const struct cp_combined *c, struct cp_combined_span *span,
+                     const struct cp_row *row);
 
-/* The end of the quoted text that starts at p: its closing quote, or end. A backslash takes the byte behind it along. */
+/* The end of the quoted text that starts at p: its closing quote, or end. A backslash takes the
+ * byte behind it along. */
 const char *cp_combined_quote_end(const char *p, const char *end);
 
 #endif

@@ -5,13 +5,15 @@
 static const char *const names[] = {"host", "ident",    "user",   "time",  "method",
                                     "path", "protocol", "status", "bytes", NULL};
 
-static int common_open(void *decoder, const struct cp_wants *wants, struct cp_heap *heap, struct cp_err *err)
+static int common_open(void *decoder, const struct cp_wants *wants, struct cp_heap *heap,
+                       struct cp_err *err)
 {
     (void)err;
     return cp_combined_open(decoder, wants, names, heap);
 }
 
-static const char *common_decode(void *decoder, const char *p, size_t n, const struct cp_row *row, size_t *at)
+static const char *common_decode(void *decoder, const char *p, size_t n, const struct cp_row *row,
+                                 size_t *at)
 {
     struct cp_combined_span span[CP_COMBINED_FIELDS];
     const char *rest, *why = cp_combined_head(decoder, p, n, span, &rest, at);
@@ -32,7 +34,8 @@ static bool common_can_probe(const void *decoder, const struct cp_need *need)
 static const struct cp_format_example examples[] = {
     {"1.2.3.4 - - [20/Nov/2026:18:00:00 +0000] \"GET / HTTP/1.0\" 304 -", NULL,
      "{\"host\":\"1.2.3.4\",\"ident\":null,\"user\":null,\"time\":\"20/Nov/2026:18:00:00 +0000\","
-     "\"method\":\"GET\",\"path\":\"/\",\"protocol\":\"HTTP/1.0\",\"status\":304,\"bytes\":null}\n"},
+     "\"method\":\"GET\",\"path\":\"/\",\"protocol\":\"HTTP/"
+     "1.0\",\"status\":304,\"bytes\":null}\n"},
     {NULL, NULL, NULL},
 };
 

@@ -1,7 +1,8 @@
 /* csv.c: RFC 4180 (semantics 38, 53).
  *
- * DESIGN. Only a quote at the start of a cell means something outside quotes, so the search is for delimiters alone, 64
- * bytes at a time; a quoted cell is passed over with a search for quotes. Cells that nobody wants cost one bit.
+ * DESIGN. Only a quote at the start of a cell means something outside quotes, so the search is for
+ * delimiters alone, 64 bytes at a time; a quoted cell is passed over with a search for quotes.
+ * Cells that nobody wants cost one bit.
  */
 #include <stdlib.h>
 
@@ -20,15 +21,18 @@ static const char *const text_behind = "text behind the closing quote";
 static const struct cp_option options[] = {
     {"header", CP_OPT_LIST, offsetof(struct cp_cells, header), NULL, NULL,
      "Names of the columns; without it the first line has them"},
-    {"delimiter", CP_OPT_TEXT, offsetof(struct cp_cells, option), NULL, ",", "The byte between cells"},
+    {"delimiter", CP_OPT_TEXT, offsetof(struct cp_cells, option), NULL, ",",
+     "The byte between cells"},
     CP_OPTION_TYPES(struct cp_cells, types),
     {0},
 };
 
 /* ---- Cells ---- */
 
-/* Reads the quoted cell that starts at p, its quote. Returns the delimiter or the end behind it, or NULL and why. */
-static const char *take_quoted(const char *p, const char *end, char delimiter, struct cp_value *value, const char **why)
+/* Reads the quoted cell that starts at p, its quote. Returns the delimiter or the end behind it, or
+ * NULL and why. */
+static const char *take_quoted(const char *p, const char *end, char delimiter,
+                               struct cp_value *value, const char **why)
 {
     const char *start = ++p;
     uint8_t escape = CP_PLAIN;
@@ -60,8 +64,8 @@ static inline struct cp_value bare_value(const char *p, size_t n, uint8_t flags)
 }
 
 /* Reads the cell at p. Returns the delimiter or the end behind it, or NULL and why. */
-static inline const char *take_cell(struct cp_delimiters *d, const char *p, uint8_t flags, struct cp_value *value,
-                                    const char **why)
+static inline const char *take_cell(struct cp_delimiters *d, const char *p, uint8_t flags,
+                                    struct cp_value *value, const char **why)
 {
     if (p < d->end && *p == '"') {
         p = take_quoted(p, d->end, (char)d->c, value, why);
@@ -89,25 +93,30 @@ static int read_delimiter(struct cp_slice option, uint8_t *delimiter, struct cp_
     if (cp_slice_is(option, "\\t"))
         option = CP_SLICE("\t");
     if (option.n > 1 || (option.n == 1 && strchr("\"\r\n", option.p[0]) != NULL))
-        return cp_err_set(err, CP_EXIT_USAGE, 0, "delimiter must be one byte, other than a quote or a line end");
+        return cp_err_set(err, CP_EXIT_USAGE, 0,
+                          "delimiter must be one byte, other than a quote or a line end");
     *delimiter = option.n == 0 ? ',' : (uint8_t)option.p[0];
     return 0;
 }
 
-static int csv_plan(void *decoder, struct cp_heap *heap, struct cp_slice **names, size_t *n, struct cp_err *err)
+static int csv_plan(void *decoder, struct cp_heap *heap, struct cp_slice **names, size_t *n,
+                    struct cp_err *err)
 {
     struct cp_cells *c = decoder;
 
-    return read_delimiter(c->option, &c->delimiter, err) != 0 ? -1 : cp_cells_plan(c, heap, names, n);
+    return read_delimiter(c->option, &c->delimiter, err) != 0 ? -1
+                                                              : cp_cells_plan(c, heap, names, n);
 }
 
-static int csv_open(void *decoder, const struct cp_wants *wants, struct cp_heap *heap, struct cp_err *err)
+static int csv_open(void *decoder, const struct cp_wants *wants, struct cp_heap *heap,
+                    struct cp_err *err)
 {
     (void)err;
     return cp_cells_open(decoder, wants, heap);
 }
 
-static const char *csv_decode(void *decoder, const char *p, size_t n, const struct cp_row *row, size_t *at)
+static const char *csv_decode(void *decoder, const char *p, size_t n, const struct cp_row *row,
+                              size_t *at)
 {
     const struct cp_cells *c = decoder;
     const struct cp_columns_map *map = cp_cells_map(c, row->input);
@@ -177,7 +186,8 @@ static const char *csv_header(void *decoder, const char *p, size_t n, struct cp_
 
 /* ---- Walking ---- */
 
-static void csv_walk(const void *decoder, const struct cp_input *input, const char *p, size_t n, struct cp_walk *w)
+static void csv_walk(const void *decoder, const struct cp_input *input, const char *p, size_t n,
+                     struct cp_walk *w)
 {
     const struct cp_cells *c = decoder;
 
@@ -200,7 +210,8 @@ static bool csv_next(struct cp_walk *w)
     if (p < w->end && *p == '"') {
         stop = take_quoted(p, w->end, delimiter, &w->value, &why);
     } else {
-        stop = (const char *)cp_scan_byte((const uint8_t *)p, (const uint8_t *)w->end, (uint8_t)delimiter);
+        stop = (const char *)cp_scan_byte((const uint8_t *)p, (const uint8_t *)w->end,
+                                          (uint8_t)delimiter);
         w->value = bare_value(p, (size_t)(stop - p), (uint8_t)w->state);
     }
     w->key = cp_cells_name(w->decoder, w->input, w->index++);
@@ -230,7 +241,8 @@ static size_t csv_probe(const void *decoder, const struct cp_need *need, const s
 
 /* ---- Encoding ---- */
 
-/* The spelling of a value that is a whole cell of the record it comes from; p is NULL when it is none. */
+/* The spelling of a value that is a whole cell of the record it comes from; p is NULL when it is
+ * none. */
 static struct cp_slice own_cell(const struct cp_value *v, struct cp_slice record, char delimiter)
 {
     static const struct cp_slice none = {NULL, 0};
@@ -266,7 +278,8 @@ static void put_quoted(struct cp_out *out, struct cp_slice s)
 
     cp_out_byte(out, '"');
     while (p < end) {
-        const char *quote = (const char *)cp_scan_byte((const uint8_t *)p, (const uint8_t *)end, '"');
+        const char *quote =
+            (const char *)cp_scan_byte((const uint8_t *)p, (const uint8_t *)end, '"');
         quote += quote < end;
         cp_out_put(out, p, (size_t)(quote - p));
         if (quote[-1] == '"')
@@ -276,7 +289,8 @@ static void put_quoted(struct cp_out *out, struct cp_slice s)
     cp_out_byte(out, '"');
 }
 
-static void put_cell(struct cp_cells_writer *w, struct cp_out *out, const struct cp_value *v, struct cp_slice record)
+static void put_cell(struct cp_cells_writer *w, struct cp_out *out, const struct cp_value *v,
+                     struct cp_slice record)
 {
     struct cp_slice s = own_cell(v, record, (char)w->delimiter);
 
@@ -300,14 +314,15 @@ static int csv_encode_open(void *encoder, struct cp_heap *heap, struct cp_err *e
     return read_delimiter(w->option, &w->delimiter, err);
 }
 
-static const char *csv_encode(void *encoder, const struct cp_batch *b, const uint16_t *sel, size_t n,
-                              struct cp_out *out, size_t *done)
+static const char *csv_encode(void *encoder, const struct cp_batch *b, const uint16_t *sel,
+                              size_t n, struct cp_out *out, size_t *done)
 {
     return cp_cells_encode(encoder, &cp_format_csv, b, sel, n, out, done);
 }
 
 static const struct cp_option encode_options[] = {
-    {"delimiter", CP_OPT_TEXT, offsetof(struct cp_cells_writer, option), NULL, ",", "The byte between cells"},
+    {"delimiter", CP_OPT_TEXT, offsetof(struct cp_cells_writer, option), NULL, ",",
+     "The byte between cells"},
     CP_OPTION_NEW_FIELDS,
     {0},
 };
@@ -347,7 +362,9 @@ static int csv_sniff(const struct cp_format *self, const char *p, size_t n)
     struct shape s = {0};
 
     (void)self;
-    return p[0] == '{' || p[0] == '[' || p[0] == '<' ? 0 : cp_sniff_lines(p, n, looks_right, &s) * 9 / 10;
+    return p[0] == '{' || p[0] == '[' || p[0] == '<'
+               ? 0
+               : cp_sniff_lines(p, n, looks_right, &s) * 9 / 10;
 }
 
 static const struct cp_format_example examples[] = {
@@ -360,12 +377,18 @@ static const struct cp_format_example examples[] = {
 const struct cp_format cp_format_csv = {
     .name = "csv",
     .summary = "Comma-separated cells of RFC 4180",
-    .doc = "The first record of every input names the columns, unless the option header does. A name that comes again "
-           "becomes name_2, an empty one is the number of its column. A cell in double quotes may hold delimiters, line "
-           "ends, and quotes written twice; a quote inside a bare cell is itself. An empty bare cell is null, \"\" is empty "
-           "text. Text behind a closing quote, no closing quote, and a wrong number of cells are errors.\n\n"
-           "On output the first line names the columns: those that the plan knows, else those of the first record. Quotes "
-           "are written only where they are needed; cells of csv input that nobody changed keep their spelling.",
+    .doc = "The first record of every input names the columns, unless the option header does. A "
+           "name that comes again "
+           "becomes name_2, an empty one is the number of its column. A cell in double quotes may "
+           "hold delimiters, line "
+           "ends, and quotes written twice; a quote inside a bare cell is itself. An empty bare "
+           "cell is null, \"\" is empty "
+           "text. Text behind a closing quote, no closing quote, and a wrong number of cells are "
+           "errors.\n\n"
+           "On output the first line names the columns: those that the plan knows, else those of "
+           "the first record. Quotes "
+           "are written only where they are needed; cells of csv input that nobody changed keep "
+           "their spelling.",
     .examples = examples,
     .flags = CP_FORMAT_OPEN | CP_FORMAT_HEADER | CP_FORMAT_IS_TABLE,
     .frame = CP_FRAME_CSV,

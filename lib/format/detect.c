@@ -9,7 +9,8 @@ extern const struct cp_format cp_format_json;
 
 enum { LINES = 100 }; /* looked at by cp_sniff_lines */
 
-int cp_sniff_lines(const char *p, size_t n, bool (*look)(void *ctx, const char *p, size_t n), void *ctx)
+int cp_sniff_lines(const char *p, size_t n, bool (*look)(void *ctx, const char *p, size_t n),
+                   void *ctx)
 {
     struct cp_record lines[LINES];
     struct cp_frame_state frame;
@@ -65,7 +66,8 @@ static size_t whole_lines(const uint8_t *p, size_t n)
     return last == NULL ? n : (size_t)(last - p) + 1;
 }
 
-/* A line of JSON starts with a bracket: bare numbers and words are JSON too, but nobody logs them. */
+/* A line of JSON starts with a bracket: bare numbers and words are JSON too, but nobody logs them.
+ */
 static int sniff_json(const struct cp_format *json, const char *p, size_t n)
 {
     return p[0] == '{' || p[0] == '[' ? cp_sniff_decode(json, p, n) : 0;

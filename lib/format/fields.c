@@ -34,8 +34,8 @@ static void insert(struct cp_fields *f, struct cp_field_want want)
     f->v[k] = want;
 }
 
-void cp_fields_open(struct cp_fields *f, const struct cp_wants *wants, const struct cp_slice *names, size_t n,
-                    struct cp_heap *heap)
+void cp_fields_open(struct cp_fields *f, const struct cp_wants *wants, const struct cp_slice *names,
+                    size_t n, struct cp_heap *heap)
 {
     *f = (struct cp_fields){
         .v = cp_heap_take(heap, (wants->n + 1) * sizeof(*f->v)),
@@ -51,8 +51,8 @@ void cp_fields_open(struct cp_fields *f, const struct cp_wants *wants, const str
     f->v[f->n] = (struct cp_field_want){CP_NO_FIELD, CP_NO_SLOT};
 }
 
-void cp_fields_open_fixed(struct cp_fields *f, const struct cp_wants *wants, const char *const *names,
-                          struct cp_heap *heap)
+void cp_fields_open_fixed(struct cp_fields *f, const struct cp_wants *wants,
+                          const char *const *names, struct cp_heap *heap)
 {
     size_t n = 0;
 

@@ -1,10 +1,12 @@
-/* format.h: a format of records. One file per format, no other edit: the registry is made from the file list.
+/* format.h: a format of records. One file per format, no other edit: the registry is made from the
+ * file list.
  *
- * DESIGN. A format can do up to four things. `frame` says how the source cuts bytes into records. `decode` turns one
- * record into the values that somebody wants, and checks all of it. `walk` gives all keys of a record in order, for
- * writers that must write keys the plan does not know. `encode` writes records. decode and walk work on one record at a
- * time: the call costs two nanoseconds, a record at least fifty; the loop over the batch, errors and selections are in
- * the parse stage, once. encode takes a selection: what depends on the shape alone is looked at once per batch, and
+ * DESIGN. A format can do up to four things. `frame` says how the source cuts bytes into records.
+ * `decode` turns one record into the values that somebody wants, and checks all of it. `walk` gives
+ * all keys of a record in order, for writers that must write keys the plan does not know. `encode`
+ * writes records. decode and walk work on one record at a time: the call costs two nanoseconds, a
+ * record at least fifty; the loop over the batch, errors and selections are in the parse stage,
+ * once. encode takes a selection: what depends on the shape alone is looked at once per batch, and
  * records that leave as they came are copied many at a time.
  */
 #ifndef CP_FORMAT_FORMAT_H
@@ -20,10 +22,13 @@
 #include "wants.h"
 
 enum cp_format_flags {
-    CP_FORMAT_OPEN = 1,        /* decode: records may have any keys; else the fields are known when planning */
+    CP_FORMAT_OPEN =
+        1, /* decode: records may have any keys; else the fields are known when planning */
     CP_FORMAT_KEEPS_EMPTY = 2, /* decode: an empty line is a record (line) */
-    CP_FORMAT_HEADER = 4,      /* decode: the first record of every input names the fields (cp_input.header) */
-    CP_FORMAT_IS_TABLE = 8,    /* encode: wants to know all columns before the first record (csv, tsv, table) */
+    CP_FORMAT_HEADER =
+        4, /* decode: the first record of every input names the fields (cp_input.header) */
+    CP_FORMAT_IS_TABLE =
+        8, /* encode: wants to know all columns before the first record (csv, tsv, table) */
 };
 
 /* Where decode puts what it finds. */
@@ -45,7 +50,7 @@ struct cp_walk {
     struct cp_slice key;       /* as it stands */
     enum cp_escape key_escape; /* of the key */
     struct cp_value value;
-    const char *key_at;        /* bytes [key_at, value_end) are the member: `"k": "v"`, `k=v`, a cell */
+    const char *key_at; /* bytes [key_at, value_end) are the member: `"k": "v"`, `k=v`, a cell */
     const char *value_at, *value_end;
     /* Private to the format. */
     const char *p, *end;
@@ -54,7 +59,7 @@ struct cp_walk {
     size_t index;
     int state;
     size_t n_marks;
-    struct cp_walk_mark *marks;              /* `mark`, or memory given back when next returns false */
+    struct cp_walk_mark *marks; /* `mark`, or memory given back when next returns false */
     struct cp_walk_mark mark[CP_WALK_MARKS]; /* need not be initialized */
 };
 
@@ -78,61 +83,73 @@ struct cp_format {
 
     /* ---- decode ---- */
     enum cp_frame frame;
-    size_t decoder_size;               /* bytes of the private struct; the parse stage allocates it, zeroed */
-    const struct cp_option *options;   /* of decode: values in the private struct */
-    const char *const *fields;         /* names that this format makes, NULL-terminated; NULL when open or by options */
+    size_t decoder_size; /* bytes of the private struct; the parse stage allocates it, zeroed */
+    const struct cp_option *options; /* of decode: values in the private struct */
+    const char *const
+        *fields; /* names that this format makes, NULL-terminated; NULL when open or by options */
 
-    /* After the options are set, while planning. Gives the names that the options determine (header: [a, b], named
-     * groups of a regex): *names in the heap, *n; untouched where `fields` holds. */
-    int (*plan)(void *decoder, struct cp_heap *heap, struct cp_slice **names, size_t *n, struct cp_err *err);
+    /* After the options are set, while planning. Gives the names that the options determine
+     * (header: [a, b], named groups of a regex): *names in the heap, *n; untouched where `fields`
+     * holds. */
+    int (*plan)(void *decoder, struct cp_heap *heap, struct cp_slice **names, size_t *n,
+                struct cp_err *err);
     /* When the plan is complete: wants says which columns to fill, by path and slot. */
-    int (*open)(void *decoder, const struct cp_wants *wants, struct cp_heap *heap, struct cp_err *err);
-    /* One record: fills col[slot][i] of every want (missing ones with CP_MISSING). Returns NULL, or why the bytes are no
-     * record of this format: a static text; *at is then the offset of the trouble. Thread safe on a constant decoder
-     * except for scratch that it owns: workers have a decoder each. */
-    const char *(*decode)(void *decoder, const char *p, size_t n, const struct cp_row *row, size_t *at);
-    /* CP_FORMAT_HEADER: takes the first record of an input into input->header, before any batch of the input is sent. Not
-     * called when plan gave names: then there is no header line. */
+    int (*open)(void *decoder, const struct cp_wants *wants, struct cp_heap *heap,
+                struct cp_err *err);
+    /* One record: fills col[slot][i] of every want (missing ones with CP_MISSING). Returns NULL, or
+     * why the bytes are no record of this format: a static text; *at is then the offset of the
+     * trouble. Thread safe on a constant decoder except for scratch that it owns: workers have a
+     * decoder each. */
+    const char *(*decode)(void *decoder, const char *p, size_t n, const struct cp_row *row,
+                          size_t *at);
+    /* CP_FORMAT_HEADER: takes the first record of an input into input->header, before any batch of
+     * the input is sent. Not called when plan gave names: then there is no header line. */
     const char *(*header)(void *decoder, const char *p, size_t n, struct cp_input *input);
     void (*close)(void *decoder);
-    /* CP_FRAME_CSV: the byte between cells, for cp_frame_init; after the options are set. NULL: no matter. */
+    /* CP_FRAME_CSV: the byte between cells, for cp_frame_init; after the options are set. NULL: no
+     * matter. */
     uint8_t (*delimiter)(const void *decoder);
-    /* `parse auto`: how well the first whole lines of an input look like this format, 0 (not at all) to 100. NULL: never. */
+    /* `parse auto`: how well the first whole lines of an input look like this format, 0 (not at
+     * all) to 100. NULL: never. */
     int (*sniff)(const struct cp_format *self, const char *p, size_t n);
 
-    /* All members in order; next must be called until it returns false. decoder as opened (constant), or NULL for the
-     * format's defaults. Only for records that decode accepted. */
-    void (*walk)(const void *decoder, const struct cp_input *input, const char *p, size_t n, struct cp_walk *w);
+    /* All members in order; next must be called until it returns false. decoder as opened
+     * (constant), or NULL for the format's defaults. Only for records that decode accepted. */
+    void (*walk)(const void *decoder, const struct cp_input *input, const char *p, size_t n,
+                 struct cp_walk *w);
     bool (*next)(struct cp_walk *w);
 
-    /* Prefilter: whether it can search the raw bytes for what the need asks. Selects out of sel[0..n) the records that
-     * may satisfy it: writes them to keep, returns their number. Never rules out one that does. */
+    /* Prefilter: whether it can search the raw bytes for what the need asks. Selects out of
+     * sel[0..n) the records that may satisfy it: writes them to keep, returns their number. Never
+     * rules out one that does. */
     bool (*can_probe)(const void *decoder, const struct cp_need *need);
-    size_t (*probe)(const void *decoder, const struct cp_need *need, const struct cp_batch *b, const uint16_t *sel,
-                    size_t n, uint16_t *keep);
+    size_t (*probe)(const void *decoder, const struct cp_need *need, const struct cp_batch *b,
+                    const uint16_t *sel, size_t n, uint16_t *keep);
 
     /* ---- encode ---- */
     size_t encoder_size;
     const struct cp_option *encode_options;
     /* shape NULL: not known yet */
     int (*encode_open)(void *encoder, struct cp_heap *heap, struct cp_err *err);
-    /* Writes the records sel[0..n) of the batch, in this order, each with its line end. b->shape says what is in them and
-     * may change from batch to batch. NULL: all are written. Else why record sel[*done] cannot be (a static text); those
-     * before it are written, nothing of it is: the caller counts the error and calls again with the rest, from
-     * sel + *done + 1. *done is set in both cases. Never blocks except in out->write. */
-    const char *(*encode)(void *encoder, const struct cp_batch *b, const uint16_t *sel, size_t n, struct cp_out *out,
-                          size_t *done);
-    /* Members of records that were left out because they have no column (semantics 38): how many, and the name of the
-     * first. NULL: never. */
+    /* Writes the records sel[0..n) of the batch, in this order, each with its line end. b->shape
+     * says what is in them and may change from batch to batch. NULL: all are written. Else why
+     * record sel[*done] cannot be (a static text); those before it are written, nothing of it is:
+     * the caller counts the error and calls again with the rest, from sel + *done + 1. *done is set
+     * in both cases. Never blocks except in out->write. */
+    const char *(*encode)(void *encoder, const struct cp_batch *b, const uint16_t *sel, size_t n,
+                          struct cp_out *out, size_t *done);
+    /* Members of records that were left out because they have no column (semantics 38): how many,
+     * and the name of the first. NULL: never. */
     uint64_t (*left_out)(const void *encoder, struct cp_slice *first);
     /* The end of all records (table: the rest of its screenful). */
     int (*encode_end)(void *encoder, struct cp_out *out);
     void (*encode_close)(void *encoder);
 };
 
-/* The bytes of record i for a writer that leaves it as it came, without the final newline: a \r before that newline
- * belongs to the line end, yet stays (semantics 10). So the two bytes behind a record must be what the input had there:
- * a source that meets a last line without newline puts one behind it. */
+/* The bytes of record i for a writer that leaves it as it came, without the final newline: a \r
+ * before that newline belongs to the line end, yet stays (semantics 10). So the two bytes behind a
+ * record must be what the input had there: a source that meets a last line without newline puts one
+ * behind it. */
 static inline struct cp_slice cp_record_own(const struct cp_batch *b, uint32_t i)
 {
     struct cp_slice s = cp_batch_raw(b, i);

@@ -1,9 +1,10 @@
 /* frame.c: cutting the bytes of an input into records.
  *
- * DESIGN. Lines are found by cp_scan_lines, a few hundred at a time, and turned into records in a loop of their own: the
- * search runs at the speed of memory and the loop at a nanosecond a line. csv walks the bits of newlines and quotes, 64
- * bytes at a time; a byte of parity per block (as simdjson counts quotes) was rejected, because a quote inside a bare cell
- * is literal (semantics 53) and parity cannot tell.
+ * DESIGN. Lines are found by cp_scan_lines, a few hundred at a time, and turned into records in a
+ * loop of their own: the search runs at the speed of memory and the loop at a nanosecond a line.
+ * csv walks the bits of newlines and quotes, 64 bytes at a time; a byte of parity per block (as
+ * simdjson counts quotes) was rejected, because a quote inside a bare cell is literal (semantics
+ * 53) and parity cannot tell.
  */
 #include "frame.h"
 
@@ -49,7 +50,8 @@ static size_t cut_lines(struct cp_frame_state *s, const uint8_t *data, size_t *f
     size_t n = 0, start = *from, at = start + s->searched, consumed;
 
     while (n < max && at < to) {
-        size_t found = cp_scan_lines(data + at, to - at, ends, max - n < ENDS ? max - n : ENDS, &consumed);
+        size_t found =
+            cp_scan_lines(data + at, to - at, ends, max - n < ENDS ? max - n : ENDS, &consumed);
         for (size_t k = 0; k < found; k++) {
             size_t end = at + ends[k];
             out[n++] = line_of(data, start, end);
@@ -83,7 +85,8 @@ static size_t cut_nul(struct cp_frame_state *s, const uint8_t *data, size_t *fro
 
 /* ---- blank ---- */
 
-/* Offset of the first line in data[from..to) that is not known to be empty. A \r without the byte behind it is left. */
+/* Offset of the first line in data[from..to) that is not known to be empty. A \r without the byte
+ * behind it is left. */
 static size_t pass_empty_lines(const uint8_t *data, size_t from, size_t to)
 {
     for (;;) {
@@ -203,8 +206,8 @@ static size_t cut(struct cp_frame_state *s, const uint8_t *data, size_t *from, s
     }
 }
 
-size_t cp_frame_cut(struct cp_frame_state *s, const uint8_t *data, size_t from, size_t to, bool at_end,
-                    struct cp_record *out, size_t max, size_t *next)
+size_t cp_frame_cut(struct cp_frame_state *s, const uint8_t *data, size_t from, size_t to,
+                    bool at_end, struct cp_record *out, size_t max, size_t *next)
 {
     size_t n = cut(s, data, &from, to, out, max);
 
@@ -218,7 +221,8 @@ size_t cp_frame_cut(struct cp_frame_state *s, const uint8_t *data, size_t from, 
 }
 
 /* Passes over a run of lines; searched counts the bytes of the line it stands in. */
-static size_t skip_run(struct cp_frame_state *s, const uint8_t *data, size_t from, size_t to, bool *done)
+static size_t skip_run(struct cp_frame_state *s, const uint8_t *data, size_t from, size_t to,
+                       bool *done)
 {
     while (from < to && !*done) {
         size_t end = (size_t)(cp_scan_byte(data + from, data + to, '\n') - data);
@@ -233,7 +237,8 @@ static size_t skip_run(struct cp_frame_state *s, const uint8_t *data, size_t fro
     return from;
 }
 
-size_t cp_frame_skip(struct cp_frame_state *s, const uint8_t *data, size_t from, size_t to, bool *done)
+size_t cp_frame_skip(struct cp_frame_state *s, const uint8_t *data, size_t from, size_t to,
+                     bool *done)
 {
     const uint8_t *at;
 

@@ -8,7 +8,8 @@ struct line {
 
 static const char *const names[] = {"line", NULL};
 
-static int line_open(void *decoder, const struct cp_wants *wants, struct cp_heap *heap, struct cp_err *err)
+static int line_open(void *decoder, const struct cp_wants *wants, struct cp_heap *heap,
+                     struct cp_err *err)
 {
     struct line *l = decoder;
 
@@ -17,7 +18,8 @@ static int line_open(void *decoder, const struct cp_wants *wants, struct cp_heap
     return 0;
 }
 
-static const char *line_decode(void *decoder, const char *p, size_t n, const struct cp_row *row, size_t *at)
+static const char *line_decode(void *decoder, const char *p, size_t n, const struct cp_row *row,
+                               size_t *at)
 {
     const struct line *l = decoder;
 
@@ -63,7 +65,8 @@ static size_t line_probe(const void *decoder, const struct cp_need *need, const 
 const struct cp_format cp_format_line = {
     .name = "line",
     .summary = "Each line is one field, `line`",
-    .doc = "Every line, also an empty one, is a record with the field line: the bytes without the line end. "
+    .doc = "Every line, also an empty one, is a record with the field line: the bytes without the "
+           "line end. "
            "No line is an error.",
     .flags = CP_FORMAT_KEEPS_EMPTY,
     .frame = CP_FRAME_LINE,

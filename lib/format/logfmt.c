@@ -1,11 +1,12 @@
 /* logfmt.c: key=value pairs between blanks (semantics 39, 54).
  *
- * DESIGN. Programs write the same keys in the same order, so decode guesses that pair k has the key that pair k of the
- * record before had: one comparison of 16 bytes replaces the search for `=` and the look-up among the wants. A wrong guess
- * costs a search and corrects itself. An index of all `=` and blanks of the line was rejected: values hold them too.
+ * DESIGN. Programs write the same keys in the same order, so decode guesses that pair k has the key
+ * that pair k of the record before had: one comparison of 16 bytes replaces the search for `=` and
+ * the look-up among the wants. A wrong guess costs a search and corrects itself. An index of all
+ * `=` and blanks of the line was rejected: values hold them too.
  *
- * walk reads a record once, in full, and notes where its members are: only then is it known which of them come again
- * later, with a value that counts instead.
+ * walk reads a record once, in full, and notes where its members are: only then is it known which
+ * of them come again later, with a value that counts instead.
  */
 #include <stdlib.h>
 
@@ -58,16 +59,18 @@ static bool is_blank(char c)
 
 static const char *any2(const char *p, const char *end, char a, char b)
 {
-    return (const char *)cp_scan_any2((const uint8_t *)p, (const uint8_t *)end, (uint8_t)a, (uint8_t)b);
+    return (const char *)cp_scan_any2((const uint8_t *)p, (const uint8_t *)end, (uint8_t)a,
+                                      (uint8_t)b);
 }
 
 static const char *any3(const char *p, const char *end, char a, char b, char c)
 {
-    return (const char *)cp_scan_any3((const uint8_t *)p, (const uint8_t *)end, (uint8_t)a, (uint8_t)b, (uint8_t)c);
+    return (const char *)cp_scan_any3((const uint8_t *)p, (const uint8_t *)end, (uint8_t)a,
+                                      (uint8_t)b, (uint8_t)c);
 }
 
-/* Reads the value between quotes that starts at p, behind the opening one. Returns what is behind the closing one, or
- * NULL. */
+/* Reads the value between quotes that starts at p, behind the opening one. Returns what is behind
+ * the closing one, or NULL. */
 static const char *take_quoted(const char *p, const char *end, struct cp_value *value)
 {
     const char *start = p;
@@ -85,8 +88,8 @@ static const char *take_quoted(const char *p, const char *end, struct cp_value *
 }
 
 /* Reads the value at p, behind the `=`. Returns what is behind it, or NULL and why. */
-static inline const char *take_value(const char *p, const char *end, uint8_t flags, struct cp_value *value,
-                                     const char **why)
+static inline const char *take_value(const char *p, const char *end, uint8_t flags,
+                                     struct cp_value *value, const char **why)
 {
     if (p < end && *p == '"') {
         p = take_quoted(p + 1, end, value);
@@ -121,7 +124,8 @@ static void add_want(struct logfmt *l, struct cp_slice key, int slot)
     l->slots[l->n++] = slot;
 }
 
-static int logfmt_open(void *decoder, const struct cp_wants *wants, struct cp_heap *heap, struct cp_err *err)
+static int logfmt_open(void *decoder, const struct cp_wants *wants, struct cp_heap *heap,
+                       struct cp_err *err)
 {
     struct logfmt *l = decoder;
 
@@ -188,8 +192,10 @@ static inline void finish_row(const struct logfmt *l, const struct cp_row *row)
         row->col[l->missing[k]][row->i] = (struct cp_value){.kind = CP_MISSING};
 }
 
-/* Reads the key at p, which was not the one guessed. Returns what is behind it and its `=`; *bare: there is none. */
-static const char *take_key(struct logfmt *l, struct guess *g, const char *p, const char *end, int *want, bool *bare)
+/* Reads the key at p, which was not the one guessed. Returns what is behind it and its `=`; *bare:
+ * there is none. */
+static const char *take_key(struct logfmt *l, struct guess *g, const char *p, const char *end,
+                            int *want, bool *bare)
 {
     const char *stop = any3(p, end, '=', ' ', '\t');
     size_t n = (size_t)(stop - p);
@@ -203,7 +209,8 @@ static const char *take_key(struct logfmt *l, struct guess *g, const char *p, co
     return stop + 1;
 }
 
-static const char *logfmt_decode(void *decoder, const char *p, size_t n, const struct cp_row *row, size_t *at)
+static const char *logfmt_decode(void *decoder, const char *p, size_t n, const struct cp_row *row,
+                                 size_t *at)
 {
     struct logfmt *l = decoder;
     const char *start = p, *end = p + n, *why;
@@ -237,7 +244,8 @@ static const char *logfmt_decode(void *decoder, const char *p, size_t n, const s
 
 /* ---- Walking ---- */
 
-/* The blanks and `=` of the 64 bytes at base: a record is looked at once, not once for each key and value. */
+/* The blanks and `=` of the 64 bytes at base: a record is looked at once, not once for each key and
+ * value. */
 struct signs {
     const char *base, *end;
     uint64_t blanks, equals;
@@ -253,7 +261,8 @@ static void signs_look(struct signs *s, const char *at)
     s->equals = cp_bits_equal(&block, '=') & inside;
 }
 
-/* The next blank from p on, or with equals != 0 also the next `=`; end when there is none. p < end never goes back. */
+/* The next blank from p on, or with equals != 0 also the next `=`; end when there is none. p < end
+ * never goes back. */
 static inline const char *signs_next(struct signs *s, const char *p, uint64_t equals)
 {
     for (;; p = s->base + 64) {
@@ -275,8 +284,10 @@ static struct signs signs_of(const char *p, const char *end)
     return s;
 }
 
-/* Notes the next member from p on, of which is known that it is right. Returns what is behind it, or NULL at the end. */
-static inline const char *mark_member(struct signs *s, const char *start, const char *p, struct cp_walk_mark *m)
+/* Notes the next member from p on, of which is known that it is right. Returns what is behind it,
+ * or NULL at the end. */
+static inline const char *mark_member(struct signs *s, const char *start, const char *p,
+                                      struct cp_walk_mark *m)
 {
     struct cp_value value;
 
@@ -305,7 +316,8 @@ static void mark_all(struct cp_walk *w)
     w->n_marks = 0;
     for (;;) {
         if (w->n_marks == cap) {
-            struct cp_walk_mark *more = cp_xrealloc(w->marks == w->mark ? NULL : w->marks, 2 * cap, sizeof(*more));
+            struct cp_walk_mark *more =
+                cp_xrealloc(w->marks == w->mark ? NULL : w->marks, 2 * cap, sizeof(*more));
             if (w->marks == w->mark)
                 memcpy(more, w->mark, sizeof(w->mark));
             w->marks = more;
@@ -347,7 +359,8 @@ static void hide_member(struct cp_walk *w, size_t first, size_t k)
     w->marks[k].value_of = HIDDEN;
 }
 
-/* Finds keys that come again. table: size entries, a power of 2 above the number of members, all zero. */
+/* Finds keys that come again. table: size entries, a power of 2 above the number of members, all
+ * zero. */
 static void find_repeated(struct cp_walk *w, uint32_t *table, size_t size)
 {
     for (size_t k = 0; k < w->n_marks; k++) {
@@ -442,8 +455,8 @@ static bool logfmt_can_probe(const void *decoder, const struct cp_need *need)
     return cp_path_key(need->path, &key) && key.n > 0;
 }
 
-static size_t logfmt_probe(const void *decoder, const struct cp_need *need, const struct cp_batch *b,
-                           const uint16_t *sel, size_t n, uint16_t *keep)
+static size_t logfmt_probe(const void *decoder, const struct cp_need *need,
+                           const struct cp_batch *b, const uint16_t *sel, size_t n, uint16_t *keep)
 {
     struct cp_slice key;
 
@@ -487,7 +500,8 @@ static bool needs_quotes(struct cp_slice s)
 
 static void put_escape(struct cp_out *out, unsigned char c)
 {
-    static const char letters[0x20] = {['\b'] = 'b', ['\f'] = 'f', ['\n'] = 'n', ['\r'] = 'r', ['\t'] = 't'};
+    static const char letters[0x20] = {
+        ['\b'] = 'b', ['\f'] = 'f', ['\n'] = 'n', ['\r'] = 'r', ['\t'] = 't'};
     static const char hex[] = "0123456789abcdef";
     char *p = cp_out_room(out, 6);
 
@@ -538,7 +552,8 @@ static void put_value(struct writer *w, struct cp_out *out, const struct cp_valu
         cp_out_puts(out, s);
 }
 
-/* Writes a blank, unless it is the first, the name and the value. Null is left out, true is a name alone. */
+/* Writes a blank, unless it is the first, the name and the value. Null is left out, true is a name
+ * alone. */
 static bool put_pair(struct writer *w, struct cp_out *out, bool is_first, struct cp_slice name,
                      const struct cp_value *v)
 {
@@ -598,14 +613,15 @@ static struct cp_walk_mark last_of(const struct edit *e, const char *from, struc
     struct cp_walk_mark next, last = m;
 
     while ((from = mark_member(&signs, e->start, from, &next)) != NULL)
-        if (next.key_len == m.key_len && memcmp(e->start + next.key_at, e->start + m.key_at, m.key_len) == 0)
+        if (next.key_len == m.key_len &&
+            memcmp(e->start + next.key_at, e->start + m.key_at, m.key_len) == 0)
             last = next;
     return last;
 }
 
 /* Writes the member m, the first of its key, as field f has it. gap: the blanks before it. */
-static void put_changed(struct edit *e, const struct cp_shape_field *f, struct cp_slice gap, struct cp_walk_mark m,
-                        const char *behind)
+static void put_changed(struct edit *e, const struct cp_shape_field *f, struct cp_slice gap,
+                        struct cp_walk_mark m, const char *behind)
 {
     if (f->slot >= 0 && cp_is_null(&e->b->col[f->slot][e->i]))
         return;
@@ -642,7 +658,8 @@ static void put_member(struct edit *e, const char *gap, struct cp_walk_mark m, c
 static void put_edited(struct writer *w, struct cp_out *out, const struct cp_batch *b, uint32_t i)
 {
     struct cp_slice raw = cp_batch_raw(b, i), own = cp_record_own(b, i);
-    struct edit e = {.w = w, .out = out, .b = b, .i = i, .start = raw.p, .end = raw.p + raw.n, .is_first = true};
+    struct edit e = {
+        .w = w, .out = out, .b = b, .i = i, .start = raw.p, .end = raw.p + raw.n, .is_first = true};
     struct signs signs = signs_of(raw.p, e.end);
     const char *p = raw.p, *behind;
     struct cp_walk_mark m;
@@ -671,8 +688,8 @@ static size_t count_own(const struct cp_batch *b, const uint16_t *sel, size_t n)
     return k;
 }
 
-static const char *logfmt_encode(void *encoder, const struct cp_batch *b, const uint16_t *sel, size_t n,
-                                 struct cp_out *out, size_t *done)
+static const char *logfmt_encode(void *encoder, const struct cp_batch *b, const uint16_t *sel,
+                                 size_t n, struct cp_out *out, size_t *done)
 {
     bool can_edit = b->shape->format == &cp_format_logfmt && b->shape->is_open && b->block != NULL;
 
@@ -742,11 +759,15 @@ static const struct cp_format_example examples[] = {
 const struct cp_format cp_format_logfmt = {
     .name = "logfmt",
     .summary = "Pairs of key=value between blanks",
-    .doc = "Values are bare or in double quotes, there with the escapes of JSON; unknown escapes stay as they are. A key "
-           "without = is true. A bare value may hold = and quotes. Of a repeated key the last value counts, at the first "
+    .doc = "Values are bare or in double quotes, there with the escapes of JSON; unknown escapes "
+           "stay as they are. A key "
+           "without = is true. A bare value may hold = and quotes. Of a repeated key the last "
+           "value counts, at the first "
            "place. No closing quote, text behind one, and no key before the = are errors.\n\n"
-           "On output a record that no stage changed is written as its own bytes, a changed one keeps the bytes around "
-           "the changes. Null is left out and true is the key alone. Values get quotes when they are empty or hold "
+           "On output a record that no stage changed is written as its own bytes, a changed one "
+           "keeps the bytes around "
+           "the changes. Null is left out and true is the key alone. Values get quotes when they "
+           "are empty or hold "
            "blanks, control bytes, = or quotes; such bytes in keys become _.",
     .examples = examples,
     .flags = CP_FORMAT_OPEN,

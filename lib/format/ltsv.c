@@ -29,7 +29,8 @@ static const char *find(const char *p, const char *end, char c)
     return (const char *)cp_scan_byte((const uint8_t *)p, (const uint8_t *)end, (uint8_t)c);
 }
 
-static int ltsv_open(void *decoder, const struct cp_wants *wants, struct cp_heap *heap, struct cp_err *err)
+static int ltsv_open(void *decoder, const struct cp_wants *wants, struct cp_heap *heap,
+                     struct cp_err *err)
 {
     struct ltsv *l = decoder;
 
@@ -47,14 +48,16 @@ static int ltsv_open(void *decoder, const struct cp_wants *wants, struct cp_heap
     return 0;
 }
 
-static void put(const struct ltsv *l, const struct cp_row *row, struct cp_slice key, const struct cp_value *value)
+static void put(const struct ltsv *l, const struct cp_row *row, struct cp_slice key,
+                const struct cp_value *value)
 {
     for (size_t k = 0; k < l->n; k++)
         if (l->wants[k].key.n == key.n && memcmp(l->wants[k].key.p, key.p, key.n) == 0)
             row->col[l->wants[k].slot][row->i] = *value;
 }
 
-static const char *ltsv_decode(void *decoder, const char *p, size_t n, const struct cp_row *row, size_t *at)
+static const char *ltsv_decode(void *decoder, const char *p, size_t n, const struct cp_row *row,
+                               size_t *at)
 {
     const struct ltsv *l = decoder;
     const char *start = p, *end = p + n;
@@ -79,7 +82,8 @@ static const char *ltsv_decode(void *decoder, const char *p, size_t n, const str
     return NULL;
 }
 
-static void ltsv_walk(const void *decoder, const struct cp_input *input, const char *p, size_t n, struct cp_walk *w)
+static void ltsv_walk(const void *decoder, const struct cp_input *input, const char *p, size_t n,
+                      struct cp_walk *w)
 {
     const struct ltsv *l = decoder;
 
@@ -154,14 +158,16 @@ static int ltsv_sniff(const struct cp_format *self, const char *p, size_t n)
 }
 
 static const struct cp_format_example examples[] = {
-    {"host:1.2.3.4\ttime:10:05\tstatus:200", NULL, "{\"host\":\"1.2.3.4\",\"time\":\"10:05\",\"status\":200}\n"},
+    {"host:1.2.3.4\ttime:10:05\tstatus:200", NULL,
+     "{\"host\":\"1.2.3.4\",\"time\":\"10:05\",\"status\":200}\n"},
     {NULL, NULL, NULL},
 };
 
 const struct cp_format cp_format_ltsv = {
     .name = "ltsv",
     .summary = "Labeled values between tabs",
-    .doc = "Every cell is label:value; the value may hold colons and may be empty. There are no escapes. Of a repeated label "
+    .doc = "Every cell is label:value; the value may hold colons and may be empty. There are no "
+           "escapes. Of a repeated label "
            "the last value is read. A cell without a colon or without a label is an error.",
     .examples = examples,
     .flags = CP_FORMAT_OPEN,

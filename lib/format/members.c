@@ -1,9 +1,9 @@
 /* members.c: a record as its writer sees it.
  *
- * DESIGN. An open record is walked: each raw member is looked up in the shape, which says whether it was removed, renamed
- * or given a new value; fields that no raw member made room for come after the last one. A closed one is its shape's
- * fields in order. A record that could not be read has its line and why. One that stands on more than its bytes is listed
- * first (overlay.h).
+ * DESIGN. An open record is walked: each raw member is looked up in the shape, which says whether
+ * it was removed, renamed or given a new value; fields that no raw member made room for come after
+ * the last one. A closed one is its shape's fields in order. A record that could not be read has
+ * its line and why. One that stands on more than its bytes is listed first (overlay.h).
  */
 #include "members.h"
 
@@ -15,7 +15,9 @@
 
 enum { RAW, NEW, LISTED, FAILED_LINE, FAILED_ERROR, OVERLAY }; /* cp_members.phase */
 
-enum { MET_MAX = 64 }; /* fields that cp_members.met has bits for; records with more are listed first */
+enum {
+    MET_MAX = 64
+}; /* fields that cp_members.met has bits for; records with more are listed first */
 
 extern const struct cp_format cp_format_line;
 
@@ -35,7 +37,8 @@ bool cp_record_is_own(const struct cp_batch *b, uint32_t i, const struct cp_form
 {
     const struct cp_shape *s = b->shape;
 
-    return !s->is_changed && !s->is_made && s->format == format && b->block != NULL && !cp_record_is_failed(b, i);
+    return !s->is_changed && !s->is_made && s->format == format && b->block != NULL &&
+           !cp_record_is_failed(b, i);
 }
 
 /* ---- Own bytes ---- */
@@ -57,7 +60,8 @@ void cp_put_own(struct cp_out *out, const struct cp_batch *b, const uint16_t *se
 
 /* ---- Members ---- */
 
-const struct cp_shape_field *cp_shape_find(const struct cp_shape *shape, struct cp_slice key, enum cp_escape escape)
+const struct cp_shape_field *cp_shape_find(const struct cp_shape *shape, struct cp_slice key,
+                                           enum cp_escape escape)
 {
     char room[256 + CP_PAD];
     struct cp_arena arena = {.base = room, .cap = 256};
@@ -141,7 +145,8 @@ static bool take_raw(struct cp_members *m)
     return m->value.kind != CP_MISSING;
 }
 
-/* A field of the shape that is not in the record's bytes, or of a closed shape. False: it is not written. */
+/* A field of the shape that is not in the record's bytes, or of a closed shape. False: it is not
+ * written. */
 static bool take_field(struct cp_members *m, const struct cp_shape_field *f)
 {
     if (f->name.p == NULL || f->slot < 0 || (m->met & field_bit(m, f)) != 0)

@@ -1,5 +1,5 @@
-/* members.h: a record as its writer sees it: names and values in order, whatever its format and its shape. For encoders
- * of other formats than the record's own; internal to lib/format. */
+/* members.h: a record as its writer sees it: names and values in order, whatever its format and its
+ * shape. For encoders of other formats than the record's own; internal to lib/format. */
 #ifndef CP_FORMAT_MEMBERS_H
 #define CP_FORMAT_MEMBERS_H
 
@@ -20,7 +20,8 @@ struct cp_members {
     int phase;
     size_t at;
     uint64_t met; /* fields, by number, whose key was met among the raw members */
-    struct cp_overlay *overlay; /* of a shape with layers; memory given back when next returns false */
+    struct cp_overlay
+        *overlay; /* of a shape with layers; memory given back when next returns false */
     struct cp_walk walk;
 };
 
@@ -30,13 +31,16 @@ void cp_members_init(struct cp_members *m, const struct cp_batch *b, uint32_t i)
 /* The next member; false at the end. Call it until then (cp_format.next). */
 bool cp_members_next(struct cp_members *m);
 
-/* The parser could not read record i and it goes on all the same (on_error keep): it has `line` and `_error`. */
+/* The parser could not read record i and it goes on all the same (on_error keep): it has `line` and
+ * `_error`. */
 bool cp_record_is_failed(const struct cp_batch *b, uint32_t i);
 
 /* The field of a shape that takes the place of a raw member, or NULL. */
-const struct cp_shape_field *cp_shape_find(const struct cp_shape *shape, struct cp_slice key, enum cp_escape escape);
+const struct cp_shape_field *cp_shape_find(const struct cp_shape *shape, struct cp_slice key,
+                                           enum cp_escape escape);
 
-/* Record i leaves in the given format as its own bytes: it is of this format and nothing was changed. */
+/* Record i leaves in the given format as its own bytes: it is of this format and nothing was
+ * changed. */
 bool cp_record_is_own(const struct cp_batch *b, uint32_t i, const struct cp_format *format);
 
 /* Writes the own bytes of records sel[0..n), each with a newline; neighbours in one copy. */
@@ -51,9 +55,9 @@ struct cp_texts {
     char number[CP_NUM_MAX + 16 + CP_PAD];
 };
 
-/* The text of a value as semantics 37 to 39 write it: escapes decoded, computed numbers and times printed, true and false,
- * null as nothing. Borrowed from the value or from t, until the next call with t;
- * CP_PAD bytes behind it can be read. */
+/* The text of a value as semantics 37 to 39 write it: escapes decoded, computed numbers and times
+ * printed, true and false, null as nothing. Borrowed from the value or from t, until the next call
+ * with t; CP_PAD bytes behind it can be read. */
 struct cp_slice cp_texts_of(struct cp_texts *t, const struct cp_value *v);
 /* The same for a name. */
 struct cp_slice cp_texts_name(struct cp_texts *t, struct cp_slice name, enum cp_escape escape);

@@ -24,7 +24,8 @@ struct pattern {
 };
 
 static const struct cp_option options[] = {
-    {"pattern", CP_OPT_TEXT, offsetof(struct pattern, option), NULL, NULL, "Literals with <name> for the fields"},
+    {"pattern", CP_OPT_TEXT, offsetof(struct pattern, option), NULL, NULL,
+     "Literals with <name> for the fields"},
     CP_OPTION_TYPES(struct pattern, types),
     {0},
 };
@@ -33,8 +34,8 @@ static const struct cp_option options[] = {
 
 static bool is_name_byte(char c)
 {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.' ||
-           c == '@' || c == '-';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+           c == '.' || c == '@' || c == '-';
 }
 
 /* The `>` of a field whose `<` stands at p; NULL: the `<` is a byte like others. */
@@ -55,7 +56,8 @@ static const char *field_start(const char *p, const char *end)
     return p;
 }
 
-static int add_part(struct pattern *x, struct cp_slice name, struct cp_slice after, struct cp_err *err)
+static int add_part(struct pattern *x, struct cp_slice name, struct cp_slice after,
+                    struct cp_err *err)
 {
     struct part *part = &x->parts[x->n_parts++];
 
@@ -64,7 +66,8 @@ static int add_part(struct pattern *x, struct cp_slice name, struct cp_slice aft
         return 0;
     for (size_t k = 0; k < x->n_names; k++)
         if (cp_slice_equal(x->names[k], name))
-            return cp_err_set(err, CP_EXIT_USAGE, 0, "pattern has the field <%.*s> twice", (int)name.n, name.p);
+            return cp_err_set(err, CP_EXIT_USAGE, 0, "pattern has the field <%.*s> twice",
+                              (int)name.n, name.p);
     part->name = name;
     part->field = (uint32_t)x->n_names;
     x->names[x->n_names++] = name;
@@ -82,18 +85,21 @@ static int read_pattern(struct pattern *x, const char *p, const char *end, struc
         next = field_start(close + 1, end);
         struct cp_slice after = {close + 1, (size_t)(next - close - 1)};
         if (after.n == 0 && next < end)
-            return cp_err_set(err, CP_EXIT_USAGE, 0, "pattern has two fields with nothing between them");
+            return cp_err_set(err, CP_EXIT_USAGE, 0,
+                              "pattern has two fields with nothing between them");
         if (add_part(x, name, after, err) != 0)
             return -1;
     }
     if (x->n_names == 0) {
         cp_err_set(err, CP_EXIT_USAGE, 0, "pattern has no field");
-        return cp_err_hint(err, "a field is a name between < and >, as in pattern=\"<level>: <msg>\"");
+        return cp_err_hint(err,
+                           "a field is a name between < and >, as in pattern=\"<level>: <msg>\"");
     }
     return 0;
 }
 
-static int pattern_plan(void *decoder, struct cp_heap *heap, struct cp_slice **names, size_t *n, struct cp_err *err)
+static int pattern_plan(void *decoder, struct cp_heap *heap, struct cp_slice **names, size_t *n,
+                        struct cp_err *err)
 {
     struct pattern *x = decoder;
     const char *text = cp_heap_copy(heap, x->option.n > 0 ? x->option.p : "", x->option.n);
@@ -111,7 +117,8 @@ static int pattern_plan(void *decoder, struct cp_heap *heap, struct cp_slice **n
     return 0;
 }
 
-static int pattern_open(void *decoder, const struct cp_wants *wants, struct cp_heap *heap, struct cp_err *err)
+static int pattern_open(void *decoder, const struct cp_wants *wants, struct cp_heap *heap,
+                        struct cp_err *err)
 {
     struct pattern *x = decoder;
 
@@ -122,11 +129,13 @@ static int pattern_open(void *decoder, const struct cp_wants *wants, struct cp_h
 
 /* ---- Decoding ---- */
 
-/* The first place of a literal in p..end, or NULL. Literals are short: their first byte is looked for. */
+/* The first place of a literal in p..end, or NULL. Literals are short: their first byte is looked
+ * for. */
 static const char *find_literal(const char *p, const char *end, struct cp_slice literal)
 {
     for (;; p++) {
-        p = (const char *)cp_scan_byte((const uint8_t *)p, (const uint8_t *)end, (uint8_t)literal.p[0]);
+        p = (const char *)cp_scan_byte((const uint8_t *)p, (const uint8_t *)end,
+                                       (uint8_t)literal.p[0]);
         if ((size_t)(end - p) < literal.n)
             return NULL;
         if (memcmp(p, literal.p, literal.n) == 0)
@@ -135,18 +144,21 @@ static const char *find_literal(const char *p, const char *end, struct cp_slice 
 }
 
 /* Where the field at p stops. The last literal must be the end of the record. */
-static const char *part_end(const struct pattern *x, const struct part *part, const char *p, const char *end)
+static const char *part_end(const struct pattern *x, const struct part *part, const char *p,
+                            const char *end)
 {
     if (part->after.n == 0)
         return end;
     if (part < x->parts + x->n_parts - 1)
         return find_literal(p, end, part->after);
-    if ((size_t)(end - p) < part->after.n || memcmp(end - part->after.n, part->after.p, part->after.n) != 0)
+    if ((size_t)(end - p) < part->after.n ||
+        memcmp(end - part->after.n, part->after.p, part->after.n) != 0)
         return NULL;
     return end - part->after.n;
 }
 
-static const char *pattern_decode(void *decoder, const char *p, size_t n, const struct cp_row *row, size_t *at)
+static const char *pattern_decode(void *decoder, const char *p, size_t n, const struct cp_row *row,
+                                  size_t *at)
 {
     const struct pattern *x = decoder;
     const struct cp_field_want *want = x->fields.v;
@@ -184,15 +196,15 @@ static bool pattern_can_probe(const void *decoder, const struct cp_need *need)
     return false;
 }
 
-static size_t pattern_probe(const void *decoder, const struct cp_need *need, const struct cp_batch *b,
-                            const uint16_t *sel, size_t n, uint16_t *keep)
+static size_t pattern_probe(const void *decoder, const struct cp_need *need,
+                            const struct cp_batch *b, const uint16_t *sel, size_t n, uint16_t *keep)
 {
     (void)decoder;
     return cp_probe_literal(b, sel, n, need->literal, keep);
 }
 
 static const struct cp_format_example examples[] = {
-    {"1.2.3.4 - [10:05:04] \"GET /\" 200", "pattern='<ip> - [<ts>] \"<_>\" <status>'",
+    {"1.2.3.4 - [10:05:04] \"GET /\" 200", "\"<ip> - [<ts>] \\\"<_>\\\" <status>\"",
      "{\"ip\":\"1.2.3.4\",\"ts\":\"10:05:04\",\"status\":200}\n"},
     {NULL, NULL, NULL},
 };
@@ -200,8 +212,10 @@ static const struct cp_format_example examples[] = {
 const struct cp_format cp_format_pattern = {
     .name = "pattern",
     .summary = "Fields between literals, as in `<ip> - [<ts>] \"<_>\"`",
-    .doc = "A name between < and > is a field: the shortest text up to the literal behind it; <_> is passed over. A field at "
-           "the end takes the rest, and a literal at the end must be the end of the record. A < that no name follows is "
+    .doc = "A name between < and > is a field: the shortest text up to the literal behind it; <_> "
+           "is passed over. A field at "
+           "the end takes the rest, and a literal at the end must be the end of the record. A < "
+           "that no name follows is "
            "itself. A record that does not match is an error.",
     .examples = examples,
     .frame = CP_FRAME_LINE,

@@ -1,7 +1,8 @@
 /* probe.c: searching the raw bytes of a batch for what a prefilter needs.
  *
- * DESIGN. A search finds hits in the bytes of all selected records at once and a merge maps them to records. Searching
- * each record by itself was rejected: a call and a partial vector per record cost more than the search.
+ * DESIGN. A search finds hits in the bytes of all selected records at once and a merge maps them to
+ * records. Searching each record by itself was rejected: a call and a partial vector per record
+ * cost more than the search.
  */
 #include "probe.h"
 
@@ -55,7 +56,8 @@ struct search {
 static void search_init(struct search *s, const struct cp_batch *b, struct cp_record extent,
                         struct cp_slice literal)
 {
-    cp_literal_init(&s->literal, literal.p, literal.n < CP_LITERAL_MAX ? literal.n : CP_LITERAL_MAX, 0);
+    cp_literal_init(&s->literal, literal.p, literal.n < CP_LITERAL_MAX ? literal.n : CP_LITERAL_MAX,
+                    0);
     s->data = b->block->data;
     s->at = extent.off;
     s->end = extent.off + extent.len;
@@ -64,7 +66,8 @@ static void search_init(struct search *s, const struct cp_batch *b, struct cp_re
 /* The next hits as offsets in the block; 0 at the end. */
 static size_t search_next(struct search *s, uint32_t hits[HITS])
 {
-    size_t resume, n = cp_scan_literal(s->data + s->at, s->end - s->at, &s->literal, hits, HITS, &resume);
+    size_t resume,
+        n = cp_scan_literal(s->data + s->at, s->end - s->at, &s->literal, hits, HITS, &resume);
 
     for (size_t k = 0; k < n; k++)
         hits[k] += (uint32_t)s->at;
@@ -72,8 +75,8 @@ static size_t search_next(struct search *s, uint32_t hits[HITS])
     return n;
 }
 
-size_t cp_probe_literal(const struct cp_batch *b, const uint16_t *sel, size_t n, struct cp_slice literal,
-                        uint16_t *keep)
+size_t cp_probe_literal(const struct cp_batch *b, const uint16_t *sel, size_t n,
+                        struct cp_slice literal, uint16_t *keep)
 {
     struct cp_probe_merge merge = {.batch = b, .sel = sel, .n = n, .keep = keep};
     uint32_t hits[HITS];
@@ -122,8 +125,8 @@ static size_t unite(const uint16_t *a, size_t na, const uint16_t *b, size_t nb, 
     return n;
 }
 
-size_t cp_probe_escaped(const struct cp_batch *b, const uint16_t *sel, size_t n, struct cp_slice literal,
-                        uint16_t *keep)
+size_t cp_probe_escaped(const struct cp_batch *b, const uint16_t *sel, size_t n,
+                        struct cp_slice literal, uint16_t *keep)
 {
     struct cp_slice piece = cp_probe_piece(literal, "\"/\\");
     uint16_t escaped[CP_BATCH_RECORDS];
@@ -140,7 +143,8 @@ size_t cp_probe_escaped(const struct cp_batch *b, const uint16_t *sel, size_t n,
 struct cp_probe_range cp_probe_range(const struct cp_need *need)
 {
     struct cp_probe_range r = {INT64_MIN, INT64_MAX};
-    int64_t below = need->bound - (need->bound > INT64_MIN), above = need->bound + (need->bound < INT64_MAX);
+    int64_t below = need->bound - (need->bound > INT64_MIN),
+            above = need->bound + (need->bound < INT64_MAX);
 
     if (need->op[0] == '=')
         r = (struct cp_probe_range){need->bound, need->bound};
@@ -152,7 +156,8 @@ struct cp_probe_range cp_probe_range(const struct cp_need *need)
 }
 
 /* Whether what stands behind a key may be a number in the range, or text that compares with one. */
-static bool may_be_in(const uint8_t *p, const uint8_t *end, const char *ends, struct cp_probe_range range)
+static bool may_be_in(const uint8_t *p, const uint8_t *end, const char *ends,
+                      struct cp_probe_range range)
 {
     bool is_quoted = p < end && *p == '"';
     int64_t value = 0;
@@ -178,7 +183,8 @@ static bool may_hold(const uint8_t *p, const uint8_t *end, char separator, const
 }
 
 size_t cp_probe_number(const struct cp_batch *b, const uint16_t *sel, size_t n, struct cp_slice key,
-                       char separator, const char *ends, struct cp_probe_range range, uint16_t *keep)
+                       char separator, const char *ends, struct cp_probe_range range,
+                       uint16_t *keep)
 {
     struct cp_probe_merge merge = {.batch = b, .sel = sel, .n = n, .keep = keep};
     uint32_t hits[HITS];
@@ -201,8 +207,9 @@ size_t cp_probe_number(const struct cp_batch *b, const uint16_t *sel, size_t n, 
 
 /* ---- The status of a combined log ---- */
 
-/* Finds `" ` with a digit behind it in p[from..to): stores the offsets of those whose three digits are in the range and
- * of those that are not three digits. Returns the offset to go on from; *n hits. */
+/* Finds `" ` with a digit behind it in p[from..to): stores the offsets of those whose three digits
+ * are in the range and of those that are not three digits. Returns the offset to go on from; *n
+ * hits. */
 struct status_hits {
     uint32_t at[HITS + 64];
     size_t n;
@@ -210,8 +217,10 @@ struct status_hits {
 typedef size_t status_kernel(const uint8_t *p, size_t from, size_t to, struct cp_probe_range range,
                              struct status_hits *hits);
 
-/* A digit stands at p[at + 2]. Stores the hit always and counts it when it matters: there is nothing to mispredict. */
-static inline void status_hit(const uint8_t *p, size_t at, struct cp_probe_range range, struct status_hits *hits)
+/* A digit stands at p[at + 2]. Stores the hit always and counts it when it matters: there is
+ * nothing to mispredict. */
+static inline void status_hit(const uint8_t *p, size_t at, struct cp_probe_range range,
+                              struct status_hits *hits)
 {
     unsigned a = p[at + 2] - '0', b = (unsigned)p[at + 3] - '0', c = (unsigned)p[at + 4] - '0';
     int64_t value = (int64_t)(a * 100 + b * 10 + c);
@@ -231,8 +240,8 @@ static size_t status_portable(const uint8_t *p, size_t from, size_t to, struct c
 }
 
 #ifdef HAVE_X86
-static inline void status_hits_of(uint64_t bits, const uint8_t *p, size_t from, struct cp_probe_range range,
-                                  struct status_hits *hits)
+static inline void status_hits_of(uint64_t bits, const uint8_t *p, size_t from,
+                                  struct cp_probe_range range, struct status_hits *hits)
 {
     for (; bits != 0; bits &= bits - 1)
         status_hit(p, from + (size_t)__builtin_ctzll(bits), range, hits);
@@ -278,7 +287,8 @@ __attribute__((target("avx2,bmi"))) static inline uint64_t status_mask32(const u
     return (unsigned)_mm256_movemask_epi8(_mm256_and_si256(q, digit));
 }
 
-__attribute__((target("avx2,bmi"))) static size_t status_avx2(const uint8_t *p, size_t from, size_t to,
+__attribute__((target("avx2,bmi"))) static size_t status_avx2(const uint8_t *p, size_t from,
+                                                              size_t to,
                                                               struct cp_probe_range range,
                                                               struct status_hits *hits)
 {
@@ -289,15 +299,18 @@ __attribute__((target("avx2,bmi"))) static size_t status_avx2(const uint8_t *p, 
     return from;
 }
 
-__attribute__((target("avx512bw,bmi"))) static size_t status_avx512(const uint8_t *p, size_t from, size_t to,
+__attribute__((target("avx512bw,bmi"))) static size_t status_avx512(const uint8_t *p, size_t from,
+                                                                    size_t to,
                                                                     struct cp_probe_range range,
                                                                     struct status_hits *hits)
 {
     for (; from < to && hits->n < HITS; from += 64) {
         __mmask64 bits = below(to - from);
         __m512i digit = _mm512_sub_epi8(_mm512_loadu_si512(p + from + 2), _mm512_set1_epi8('0'));
-        bits = _mm512_mask_cmpeq_epi8_mask(bits, _mm512_loadu_si512(p + from), _mm512_set1_epi8('"'));
-        bits = _mm512_mask_cmpeq_epi8_mask(bits, _mm512_loadu_si512(p + from + 1), _mm512_set1_epi8(' '));
+        bits =
+            _mm512_mask_cmpeq_epi8_mask(bits, _mm512_loadu_si512(p + from), _mm512_set1_epi8('"'));
+        bits = _mm512_mask_cmpeq_epi8_mask(bits, _mm512_loadu_si512(p + from + 1),
+                                           _mm512_set1_epi8(' '));
         bits = _mm512_mask_cmple_epu8_mask(bits, digit, _mm512_set1_epi8(9));
         status_hits_of(bits, p, from, range, hits);
     }
@@ -324,7 +337,8 @@ int cp_probe_init(int level)
         status = status_avx2;
         best = CP_SCAN_AVX2;
     }
-    if (level >= CP_SCAN_AVX512 && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("bmi")) {
+    if (level >= CP_SCAN_AVX512 && __builtin_cpu_supports("avx512bw") &&
+        __builtin_cpu_supports("bmi")) {
         status = status_avx512;
         best = CP_SCAN_AVX512;
     }
@@ -337,8 +351,8 @@ __attribute__((constructor)) static void choose_instructions(void)
     cp_probe_init(CP_SCAN_BEST);
 }
 
-size_t cp_probe_status(const struct cp_batch *b, const uint16_t *sel, size_t n, struct cp_probe_range range,
-                       uint16_t *keep)
+size_t cp_probe_status(const struct cp_batch *b, const uint16_t *sel, size_t n,
+                       struct cp_probe_range range, uint16_t *keep)
 {
     struct cp_probe_merge merge = {.batch = b, .sel = sel, .n = n, .keep = keep};
     struct status_hits hits;

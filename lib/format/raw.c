@@ -32,8 +32,8 @@ static void put_values(struct raw *r, struct cp_out *out, const struct cp_batch 
     cp_out_byte(out, '\n');
 }
 
-static const char *raw_encode(void *encoder, const struct cp_batch *b, const uint16_t *sel, size_t n,
-                              struct cp_out *out, size_t *done)
+static const char *raw_encode(void *encoder, const struct cp_batch *b, const uint16_t *sel,
+                              size_t n, struct cp_out *out, size_t *done)
 {
     struct raw *r = encoder;
 
@@ -64,7 +64,8 @@ static void raw_encode_close(void *encoder)
 const struct cp_format cp_format_raw = {
     .name = "raw",
     .summary = "Records as they came",
-    .doc = "A record that no stage changed is written as its own line. One that was changed or made is written as its values "
+    .doc = "A record that no stage changed is written as its own line. One that was changed or "
+           "made is written as its values "
            "between tabs, null as nothing; a changed record of parse json as JSON.",
     .encoder_size = sizeof(struct raw),
     .encode_open = raw_encode_open,

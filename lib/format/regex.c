@@ -25,7 +25,8 @@ struct regex {
 };
 
 static const struct cp_option options[] = {
-    {"pattern", CP_OPT_TEXT, offsetof(struct regex, option), NULL, NULL, "The regex, as (?<name>...) or /regex/flags"},
+    {"pattern", CP_OPT_TEXT, offsetof(struct regex, option), NULL, NULL,
+     "The regex, as (?<name>...) or /regex/flags"},
     CP_OPTION_TYPES(struct regex, types),
     {0},
 };
@@ -64,7 +65,8 @@ static int read_flags(struct cp_slice *regex, uint32_t *flags, struct cp_err *er
     for (size_t k = last; k < regex->n; k++) {
         uint32_t flag = flag_of(regex->p[k]);
         if (flag == 0)
-            return cp_err_set(err, CP_EXIT_USAGE, 0, "a regex has no flag `%c` (flags are i m s x u)", regex->p[k]);
+            return cp_err_set(err, CP_EXIT_USAGE, 0,
+                              "a regex has no flag `%c` (flags are i m s x u)", regex->p[k]);
         *flags |= flag;
     }
     *regex = (struct cp_slice){regex->p + 1, last - 2};
@@ -80,8 +82,8 @@ static int compile(struct regex *x, struct cp_slice regex, uint32_t flags, struc
     x->code = pcre2_compile((PCRE2_SPTR)regex.p, regex.n, flags, &code, &at, NULL);
     if (x->code == NULL) {
         pcre2_get_error_message(code, message, sizeof(message));
-        return cp_err_set(err, CP_EXIT_USAGE, 0, "the regex is wrong at its byte %zu: %s", (size_t)at + 1,
-                          (const char *)message);
+        return cp_err_set(err, CP_EXIT_USAGE, 0, "the regex is wrong at its byte %zu: %s",
+                          (size_t)at + 1, (const char *)message);
     }
     return 0;
 }
@@ -115,7 +117,8 @@ static int read_names(struct regex *x, struct cp_heap *heap, struct cp_err *err)
     return 0;
 }
 
-static int regex_plan(void *decoder, struct cp_heap *heap, struct cp_slice **names, size_t *n, struct cp_err *err)
+static int regex_plan(void *decoder, struct cp_heap *heap, struct cp_slice **names, size_t *n,
+                      struct cp_err *err)
 {
     struct regex *x = decoder;
     struct cp_slice regex = x->option;
@@ -138,7 +141,8 @@ static int regex_plan(void *decoder, struct cp_heap *heap, struct cp_slice **nam
     return status;
 }
 
-static int regex_open(void *decoder, const struct cp_wants *wants, struct cp_heap *heap, struct cp_err *err)
+static int regex_open(void *decoder, const struct cp_wants *wants, struct cp_heap *heap,
+                      struct cp_err *err)
 {
     struct regex *x = decoder;
 
@@ -179,12 +183,14 @@ static const char *why_not(int code)
 {
     if (code == PCRE2_ERROR_NOMATCH)
         return "the regex does not match";
-    if (code == PCRE2_ERROR_MATCHLIMIT || code == PCRE2_ERROR_DEPTHLIMIT || code == PCRE2_ERROR_JIT_STACKLIMIT)
+    if (code == PCRE2_ERROR_MATCHLIMIT || code == PCRE2_ERROR_DEPTHLIMIT ||
+        code == PCRE2_ERROR_JIT_STACKLIMIT)
         return "the regex needs too many steps";
     return "the regex failed";
 }
 
-static const char *regex_decode(void *decoder, const char *p, size_t n, const struct cp_row *row, size_t *at)
+static const char *regex_decode(void *decoder, const char *p, size_t n, const struct cp_row *row,
+                                size_t *at)
 {
     struct regex *x = decoder;
     int code = pcre2_match(x->code, (PCRE2_SPTR)p, n, 0, 0, x->match, x->context);
@@ -194,7 +200,8 @@ static const char *regex_decode(void *decoder, const char *p, size_t n, const st
         return cp_refuse(at, 0, why_not(code));
     for (size_t k = 0; k < x->fields.n; k++) {
         struct cp_field_want want = x->fields.v[k];
-        PCRE2_SIZE from = offsets[2 * x->groups[want.field]], to = offsets[2 * x->groups[want.field] + 1];
+        PCRE2_SIZE from = offsets[2 * x->groups[want.field]],
+                   to = offsets[2 * x->groups[want.field] + 1];
         struct cp_value v = cp_null();
         if (from != PCRE2_UNSET && from <= to) {
             v = cp_text(p + from, to - from);
@@ -207,16 +214,19 @@ static const char *regex_decode(void *decoder, const char *p, size_t n, const st
 }
 
 static const struct cp_format_example examples[] = {
-    {"WARN disk full (91%)", "pattern='(?<level>[A-Z]+) (?<msg>.*) \\((?<percent>\\d+)%\\)(?<more>!)?'",
+    {"WARN disk full (91%)", "\"(?<level>[A-Z]+) (?<msg>.*) \\((?<percent>\\d+)%\\)(?<more>!)?\"",
      "{\"level\":\"WARN\",\"msg\":\"disk full\",\"percent\":91,\"more\":null}\n"},
+    {"Level=warn", "/level=(?<level>[a-z]+)/i", "{\"level\":\"warn\"}\n"},
     {NULL, NULL, NULL},
 };
 
 const struct cp_format cp_format_regex = {
     .name = "regex",
     .summary = "The named groups of a regular expression",
-    .doc = "The regex is one of PCRE2, as text or as /regex/flags with the flags i m s x u; it is searched, not anchored. Its "
-           "named groups are the fields; a group that took no part is null. A record that does not match is an error, and "
+    .doc = "The regex is one of PCRE2, as text or as /regex/flags with the flags i m s x u; it is "
+           "searched, not anchored. Its "
+           "named groups are the fields; a group that took no part is null. A record that does not "
+           "match is an error, and "
            "one that needs too many steps is too.",
     .examples = examples,
     .frame = CP_FRAME_LINE,

@@ -20,9 +20,10 @@ static const struct {
     char severity[8][16];
     char pad[CP_PAD];
 } keywords = {
-    .facility = {"kern",   "user",   "mail",     "daemon",  "auth",         "syslog", "lpr",    "news",
-                 "uucp",   "cron",   "authpriv", "ftp",     "ntp",          "security", "console", "solaris-cron",
-                 "local0", "local1", "local2",   "local3",  "local4",       "local5", "local6", "local7"},
+    .facility = {"kern",   "user",     "mail",    "daemon",       "auth",     "syslog",
+                 "lpr",    "news",     "uucp",    "cron",         "authpriv", "ftp",
+                 "ntp",    "security", "console", "solaris-cron", "local0",   "local1",
+                 "local2", "local3",   "local4",  "local5",       "local6",   "local7"},
     .severity = {"emerg", "alert", "crit", "err", "warning", "notice", "info", "debug"},
 };
 
@@ -106,7 +107,8 @@ static bool is_clock(const char *p)
     return bad == 0;
 }
 
-/* Where a time that starts with the name of a month stops: behind its third word, or the fourth when a year is there. */
+/* Where a time that starts with the name of a month stops: behind its third word, or the fourth
+ * when a year is there. */
 static const char *month_time_end(const char *p, const char *end)
 {
     for (int word = 0; word < 4; word++) {
@@ -150,13 +152,15 @@ static bool take_iso_time(struct reader *r)
 /* APP[PID]: or APP: in front of the message; r->p stays where there is none. */
 static void take_tag(struct reader *r)
 {
-    const char *p = r->p, *stop = (const char *)cp_scan_any3((const uint8_t *)p, (const uint8_t *)r->end, ' ', ':', '[');
+    const char *p = r->p, *stop = (const char *)cp_scan_any3(
+                              (const uint8_t *)p, (const uint8_t *)r->end, ' ', ':', '[');
     const char *close = stop;
 
     if (stop == r->end || stop == p || *stop == ' ')
         return;
     if (*stop == '[') {
-        close = (const char *)cp_scan_any2((const uint8_t *)stop, (const uint8_t *)r->end, ']', ' ');
+        close =
+            (const char *)cp_scan_any2((const uint8_t *)stop, (const uint8_t *)r->end, ']', ' ');
         if (close == r->end || *close == ' ')
             return;
         r->span[PID] = (struct span){stop + 1, (size_t)(close - stop - 1)};
@@ -304,7 +308,8 @@ static struct cp_value value_of(const struct reader *r, uint32_t field)
     struct span s = r->span[field];
 
     if ((field == FACILITY || field == SEVERITY) && r->span[PRIORITY].p != NULL)
-        return keyword(field == FACILITY ? keywords.facility[r->priority >> 3] : keywords.severity[r->priority & 7]);
+        return keyword(field == FACILITY ? keywords.facility[r->priority >> 3]
+                                         : keywords.severity[r->priority & 7]);
     if (s.p == NULL)
         return cp_null();
     if (field == PRIORITY || (field == PID && is_digits(s)))
@@ -312,7 +317,8 @@ static struct cp_value value_of(const struct reader *r, uint32_t field)
     return cp_span(field == TIME ? CP_STAMP : CP_TEXT, s.p, s.n);
 }
 
-static int syslog_open(void *decoder, const struct cp_wants *wants, struct cp_heap *heap, struct cp_err *err)
+static int syslog_open(void *decoder, const struct cp_wants *wants, struct cp_heap *heap,
+                       struct cp_err *err)
 {
     struct syslog *s = decoder;
 
@@ -321,7 +327,8 @@ static int syslog_open(void *decoder, const struct cp_wants *wants, struct cp_he
     return 0;
 }
 
-static const char *syslog_decode(void *decoder, const char *p, size_t n, const struct cp_row *row, size_t *at)
+static const char *syslog_decode(void *decoder, const char *p, size_t n, const struct cp_row *row,
+                                 size_t *at)
 {
     struct reader r = {.s = decoder, .start = p, .p = p, .end = p + n};
 
@@ -345,8 +352,8 @@ static bool syslog_can_probe(const void *decoder, const struct cp_need *need)
            (field == HOSTNAME || field == APP || field == MSGID || field == SD || field == MSG);
 }
 
-static size_t syslog_probe(const void *decoder, const struct cp_need *need, const struct cp_batch *b,
-                           const uint16_t *sel, size_t n, uint16_t *keep)
+static size_t syslog_probe(const void *decoder, const struct cp_need *need,
+                           const struct cp_batch *b, const uint16_t *sel, size_t n, uint16_t *keep)
 {
     (void)decoder;
     return cp_probe_literal(b, sel, n, need->literal, keep);
@@ -371,21 +378,28 @@ static int syslog_sniff(const struct cp_format *self, const char *p, size_t n)
 
 static const struct cp_format_example examples[] = {
     {"<38>May 17 10:05:04 web1 sshd[1291]: Server listening", NULL,
-     "{\"priority\":38,\"facility\":\"auth\",\"severity\":\"info\",\"time\":\"May 17 10:05:04\",\"hostname\":\"web1\","
+     "{\"priority\":38,\"facility\":\"auth\",\"severity\":\"info\",\"time\":\"May 17 "
+     "10:05:04\",\"hostname\":\"web1\","
      "\"app\":\"sshd\",\"pid\":1291,\"msgid\":null,\"sd\":null,\"msg\":\"Server listening\"}\n"},
     {"<165>1 2026-10-11T22:14:15.003Z web1 su - ID47 [a x=\"1\"] no", NULL,
-     "{\"priority\":165,\"facility\":\"local4\",\"severity\":\"notice\",\"time\":\"2026-10-11T22:14:15.003Z\","
-     "\"hostname\":\"web1\",\"app\":\"su\",\"pid\":null,\"msgid\":\"ID47\",\"sd\":\"[a x=\\\"1\\\"]\",\"msg\":\"no\"}\n"},
+     "{\"priority\":165,\"facility\":\"local4\",\"severity\":\"notice\",\"time\":\"2026-10-11T22:"
+     "14:15.003Z\","
+     "\"hostname\":\"web1\",\"app\":\"su\",\"pid\":null,\"msgid\":\"ID47\",\"sd\":\"[a "
+     "x=\\\"1\\\"]\",\"msg\":\"no\"}\n"},
     {NULL, NULL, NULL},
 };
 
 const struct cp_format cp_format_syslog = {
     .name = "syslog",
     .summary = "Syslog messages of RFC 3164 and RFC 5424",
-    .doc = "Which of the two a record is, is seen at the version behind the priority. Facility and severity are keywords made "
-           "from the priority; without one all three are null. An old message may have an ISO time, and no hostname when its "
-           "tag comes first; without a tag app is null and all is msg. In new ones a - is null, and the structured data is one "
-           "text. A pid that is not digits is text. A priority above 191, a time that is no date and missing fields are "
+    .doc = "Which of the two a record is, is seen at the version behind the priority. Facility and "
+           "severity are keywords made "
+           "from the priority; without one all three are null. An old message may have an ISO "
+           "time, and no hostname when its "
+           "tag comes first; without a tag app is null and all is msg. In new ones a - is null, "
+           "and the structured data is one "
+           "text. A pid that is not digits is text. A priority above 191, a time that is no date "
+           "and missing fields are "
            "errors.",
     .examples = examples,
     .frame = CP_FRAME_LINE,

@@ -1,8 +1,9 @@
 /* table.c: columns for the eye (semantics 39).
  *
- * DESIGN. The first records, a screenful, are held back: they give the columns, in the order in which they appear, and the
- * widths. What comes later is written at once, in these columns; a longer value pushes its line to the right. Waiting for
- * all records was rejected: a table must come out of an endless input too.
+ * DESIGN. The first records, a screenful, are held back: they give the columns, in the order in
+ * which they appear, and the widths. What comes later is written at once, in these columns; a
+ * longer value pushes its line to the right. Waiting for all records was rejected: a table must
+ * come out of an endless input too.
  */
 #include <stdlib.h>
 
@@ -32,8 +33,10 @@ struct table {
 };
 
 static const struct cp_option encode_options[] = {
-    {"rows", CP_OPT_COUNT, offsetof(struct table, rows), NULL, "50", "How many records decide the columns and widths"},
-    {"width", CP_OPT_COUNT, offsetof(struct table, width), NULL, "0", "Cut lines to so many characters; 0: never"},
+    {"rows", CP_OPT_COUNT, offsetof(struct table, rows), NULL, "50",
+     "How many records decide the columns and widths"},
+    {"width", CP_OPT_COUNT, offsetof(struct table, width), NULL, "0",
+     "Cut lines to so many characters; 0: never"},
     {0},
 };
 
@@ -49,7 +52,8 @@ static void add_bytes(struct table *t, const char *p, size_t n)
     t->text_len += n;
 }
 
-/* Bytes of a control code at p: one, or two for those that UTF-8 writes as C2 80 to C2 9F; 0: it is none. */
+/* Bytes of a control code at p: one, or two for those that UTF-8 writes as C2 80 to C2 9F; 0: it is
+ * none. */
 static size_t control_length(const unsigned char *p, size_t n)
 {
     if (p[0] < 0x20 || p[0] == 0x7F)
@@ -164,12 +168,15 @@ static void put_header(struct table *t, struct cp_out *out)
 {
     struct line l = start_line(t, out);
 
+    size_t mark = t->text_len; /* cells that are held back stand before it */
+
     for (size_t k = 0; k < t->columns.n; k++) {
-        t->text_len = 0;
+        t->text_len = mark;
         add_text(t, t->columns.names[k]);
-        struct cp_slice s = {t->text, t->text_len};
+        struct cp_slice s = {t->text + mark, t->text_len - mark};
         put_cell(&l, s, cp_utf8_length(s.p, s.n), t->widths[k], t->is_right[k]);
     }
+    t->text_len = mark;
     cp_out_byte(out, '\n');
 }
 
@@ -235,28 +242,17 @@ static void measure(struct table *t)
 /* Writes what was held back; from now on the columns are fixed. */
 static void release_rows(struct table *t, struct cp_out *out)
 {
-    char *text = t->text;
     size_t at = 0;
 
     if (t->has_widths || t->columns.n == 0)
         return;
     measure(t);
-    t->text = NULL;
-    t->text_cap = t->text_len = 0;
     put_header(t, out);
-    free(t->text);
-    t->text = text;
     for (size_t r = 0; r < t->n_rows; r++) {
         put_row(t, out, t->cells + at, t->counts[r]);
         at += t->counts[r];
     }
-    t->text = NULL;
-    free(text);
-    free(t->cells);
-    free(t->counts);
-    t->cells = NULL;
-    t->counts = NULL;
-    t->n_cells = t->cells_cap = t->n_rows = t->rows_cap = t->text_cap = t->text_len = 0;
+    t->text_len = t->n_cells = t->n_rows = 0;
 }
 
 /* ---- The format ---- */
@@ -271,8 +267,18 @@ static void put_late(struct table *t, struct cp_out *out, const struct cp_batch 
     put_row(t, out, t->cells, t->n_cells);
 }
 
-static const char *table_encode(void *encoder, const struct cp_batch *b, const uint16_t *sel, size_t n,
-                                struct cp_out *out, size_t *done)
+static int table_encode_open(void *encoder, struct cp_heap *heap, struct cp_err *err)
+{
+    struct table *t = encoder;
+
+    (void)heap;
+    (void)err;
+    t->rows = t->rows == 0 ? 50 : t->rows;
+    return 0;
+}
+
+static const char *table_encode(void *encoder, const struct cp_batch *b, const uint16_t *sel,
+                                size_t n, struct cp_out *out, size_t *done)
 {
     struct table *t = encoder;
 
@@ -319,12 +325,16 @@ static void table_encode_close(void *encoder)
 const struct cp_format cp_format_table = {
     .name = "table",
     .summary = "Columns for the eye",
-    .doc = "The first line names the columns, in the order in which they first appear. Numbers stand right, null is -, control "
-           "codes are escaped. The first records decide the columns and their widths; a longer value pushes its line to the "
-           "right, and a field that appears later is left out and counted. On a terminal lines are cut to its width.",
+    .doc = "The first line names the columns, in the order in which they first appear. Numbers "
+           "stand right, null is -, control "
+           "codes are escaped. The first records decide the columns and their widths; a longer "
+           "value pushes its line to the "
+           "right, and a field that appears later is left out and counted. On a terminal lines are "
+           "cut to its width.",
     .flags = CP_FORMAT_IS_TABLE,
     .encoder_size = sizeof(struct table),
     .encode_options = encode_options,
+    .encode_open = table_encode_open,
     .encode = table_encode,
     .encode_end = table_encode_end,
     .left_out = table_left_out,

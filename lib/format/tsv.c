@@ -23,13 +23,15 @@ static uint8_t tsv_delimiter(const void *decoder)
     return '\t';
 }
 
-static int tsv_plan(void *decoder, struct cp_heap *heap, struct cp_slice **names, size_t *n, struct cp_err *err)
+static int tsv_plan(void *decoder, struct cp_heap *heap, struct cp_slice **names, size_t *n,
+                    struct cp_err *err)
 {
     (void)err;
     return cp_cells_plan(decoder, heap, names, n);
 }
 
-static int tsv_open(void *decoder, const struct cp_wants *wants, struct cp_heap *heap, struct cp_err *err)
+static int tsv_open(void *decoder, const struct cp_wants *wants, struct cp_heap *heap,
+                    struct cp_err *err)
 {
     (void)err;
     return cp_cells_open(decoder, wants, heap);
@@ -42,11 +44,14 @@ static inline struct cp_value cell_value(const char *p, const char *end, uint8_t
     if (p == end)
         return cp_null();
     v.flags = flags;
-    v.esc = cp_scan_byte((const uint8_t *)p, (const uint8_t *)end, '\\') < (const uint8_t *)end ? CP_ESC_TSV : CP_PLAIN;
+    v.esc = cp_scan_byte((const uint8_t *)p, (const uint8_t *)end, '\\') < (const uint8_t *)end
+                ? CP_ESC_TSV
+                : CP_PLAIN;
     return v;
 }
 
-static const char *tsv_decode(void *decoder, const char *p, size_t n, const struct cp_row *row, size_t *at)
+static const char *tsv_decode(void *decoder, const char *p, size_t n, const struct cp_row *row,
+                              size_t *at)
 {
     const struct cp_cells *c = decoder;
     const struct cp_columns_map *map = cp_cells_map(c, row->input);
@@ -105,7 +110,8 @@ static const char *tsv_header(void *decoder, const char *p, size_t n, struct cp_
 
 /* ---- Walking ---- */
 
-static void tsv_walk(const void *decoder, const struct cp_input *input, const char *p, size_t n, struct cp_walk *w)
+static void tsv_walk(const void *decoder, const struct cp_input *input, const char *p, size_t n,
+                     struct cp_walk *w)
 {
     const struct cp_cells *c = decoder;
 
@@ -153,7 +159,8 @@ static size_t tsv_probe(const void *decoder, const struct cp_need *need, const s
 /* ---- Encoding ---- */
 
 /* Cells that are spelled with escapes of tsv stay as they are. */
-static void put_cell(struct cp_cells_writer *w, struct cp_out *out, const struct cp_value *v, struct cp_slice record)
+static void put_cell(struct cp_cells_writer *w, struct cp_out *out, const struct cp_value *v,
+                     struct cp_slice record)
 {
     struct cp_slice s = {v->p, v->len};
     const char *at;
@@ -187,8 +194,8 @@ static int tsv_encode_open(void *encoder, struct cp_heap *heap, struct cp_err *e
     return 0;
 }
 
-static const char *tsv_encode(void *encoder, const struct cp_batch *b, const uint16_t *sel, size_t n,
-                              struct cp_out *out, size_t *done)
+static const char *tsv_encode(void *encoder, const struct cp_batch *b, const uint16_t *sel,
+                              size_t n, struct cp_out *out, size_t *done)
 {
     return cp_cells_encode(encoder, &cp_format_tsv, b, sel, n, out, done);
 }
@@ -219,22 +226,29 @@ static int tsv_sniff(const struct cp_format *self, const char *p, size_t n)
     struct shape s = {0};
 
     (void)self;
-    return p[0] == '{' || p[0] == '[' || p[0] == '<' ? 0 : cp_sniff_lines(p, n, looks_right, &s) * 95 / 100;
+    return p[0] == '{' || p[0] == '[' || p[0] == '<'
+               ? 0
+               : cp_sniff_lines(p, n, looks_right, &s) * 95 / 100;
 }
 
 static const struct cp_format_example examples[] = {
-    {"name\tn\ntwo\\nlines\t12\n\"\t", NULL, "{\"name\":\"two\\nlines\",\"n\":12}\n{\"name\":\"\\\"\",\"n\":null}\n"},
+    {"name\tn\ntwo\\nlines\t12\n\"\t", NULL,
+     "{\"name\":\"two\\nlines\",\"n\":12}\n{\"name\":\"\\\"\",\"n\":null}\n"},
     {NULL, NULL, NULL},
 };
 
 const struct cp_format cp_format_tsv = {
     .name = "tsv",
     .summary = "Cells between tabs",
-    .doc = "The first line of every input names the columns, unless the option header does. A name that comes again becomes "
-           "name_2, an empty one is the number of its column. \\t \\n \\r and \\\\ in a cell are a tab, a newline, a "
-           "carriage return and a backslash; quotes mean nothing. An empty cell is null. A wrong number of cells is an "
+    .doc = "The first line of every input names the columns, unless the option header does. A name "
+           "that comes again becomes "
+           "name_2, an empty one is the number of its column. \\t \\n \\r and \\\\ in a cell are a "
+           "tab, a newline, a "
+           "carriage return and a backslash; quotes mean nothing. An empty cell is null. A wrong "
+           "number of cells is an "
            "error.\n\n"
-           "On output the first line names the columns: those that the plan knows, else those of the first record.",
+           "On output the first line names the columns: those that the plan knows, else those of "
+           "the first record.",
     .examples = examples,
     .flags = CP_FORMAT_OPEN | CP_FORMAT_HEADER | CP_FORMAT_IS_TABLE,
     .frame = CP_FRAME_LINE,
