@@ -1,4 +1,5 @@
 /* explain.c: what a pipeline will do, without doing it. */
+#include <inttypes.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -25,10 +26,61 @@ static void put_head(const char *head)
     is_later = true;
 }
 
+static void put_entry(const char *term, const char *text)
+{
+    cmd_put_entry(stdout, term, text, 2, 30);
+}
+
 static void put_row(struct cmd_table *t, const char *const *cells)
 {
     for (size_t i = 0; i < t->columns; i++)
         cmd_table_cell(t, "%s", cells[i]);
+}
+
+/* ---- Fields ---- */
+
+/* Names behind each other, with commas; all of them are in the heap. */
+static void append(struct cp_heap *heap, const char **text, struct cp_slice name)
+{
+    *text = cp_heap_printf(heap, "%s%s%.*s", *text, (*text)[0] ? ", " : "", (int)name.n, name.p);
+}
+
+/* The fields that a source or a parse stage makes columns of. */
+static const char *fields_read(const struct cp_stage *s, struct cp_heap *heap)
+{
+    const char *text = "";
+
+    for (size_t i = 0; s->wants && i < s->wants->n; i++)
+        append(heap, &text, s->wants->v[i].path->text);
+    return text;
+}
+
+/* A record's own bytes are what the sink writes. */
+static bool is_untouched(const struct cp_stage *s)
+{
+    const struct cp_shape *shape = s->shape;
+
+    return !shape->is_changed && !shape->is_made &&
+           (shape->format == s->format || strcmp(s->format->name, "raw") == 0);
+}
+
+/* What is written: the records' own bytes, or these fields. */
+static const char *fields_written(const struct cp_stage *s, struct cp_heap *heap)
+{
+    const struct cp_shape *shape = s->shape;
+    const char *text = "", *removed = "";
+
+    if (is_untouched(s))
+        return "records as they came";
+    for (size_t i = 0; i < shape->n; i++) {
+        const struct cp_shape_field *f = &shape->fields[i];
+        append(heap, f->name.p ? &text : &removed, f->name.p ? f->name : f->key);
+    }
+    if (!shape->is_open)
+        return text;
+    return cp_heap_printf(heap, "%s%s of each record%s%s", text,
+                          text[0] ? ", and all other fields" : "all fields",
+                          removed[0] ? " but " : "", removed);
 }
 
 /* ---- Sections ---- */
@@ -44,6 +96,58 @@ static void explain_threads(const struct cp_plan *plan)
         put_row(&t, (const char *[]){s->name, cmd_kind_name(s->type->kind), s->type->summary});
     }
     cmd_table_print(stdout, &t, 2);
+}
+
+static void explain_fields(const struct cp_plan *plan)
+{
+    struct cp_heap heap = {0};
+
+    put_head("Fields");
+    for (size_t i = 0; i < plan->n; i++) {
+        const struct cp_stage *s = plan->stages[i];
+        const char *read = fields_read(s, &heap);
+        if (read[0])
+            put_entry(cp_heap_printf(&heap, "%s reads", s->name), read);
+        else if (s->type->kind == CP_PARSE)
+            put_entry(cp_heap_printf(&heap, "%s reads", s->name),
+                      "none; each record is checked all the same");
+        if (s->type->kind == CP_SINK && s->format)
+            put_entry(cp_heap_printf(&heap, "%s writes %s", s->name, s->format->name),
+                      fields_written(s, &heap));
+    }
+    cp_heap_release(&heap);
+}
+
+static const char *condition(const struct cp_need *need, struct cp_heap *heap)
+{
+    struct cp_slice field = need->path->text, text = need->literal;
+
+    if (need->kind == CP_NEED_NUMBER)
+        return cp_heap_printf(heap, "%.*s %s %" PRId64, (int)field.n, field.p, need->op,
+                              need->bound);
+    return cp_heap_printf(heap, "%.*s holds \"%.*s\"", (int)field.n, field.p, (int)text.n, text.p);
+}
+
+/* Where one of these cannot hold, the record is not parsed. */
+static void explain_prefilters(const struct cp_plan *plan)
+{
+    struct cp_heap heap = {0};
+    bool is_any = false;
+
+    put_head("Prefilters");
+    for (size_t i = 0; i < plan->n; i++) {
+        const struct cp_stage *s = plan->stages[i];
+        const char *text = "";
+        for (size_t k = 0; s->prefilter && k < s->prefilter->n; k++)
+            text = cp_heap_printf(&heap, "%s%s%s", text, k ? ", or " : "",
+                                  condition(&s->prefilter->needs[k], &heap));
+        if (text[0])
+            put_entry(cp_heap_printf(&heap, "%s parses only where", s->name), text);
+        is_any |= text[0] != '\0';
+    }
+    if (!is_any)
+        puts("  none: every record is parsed");
+    cp_heap_release(&heap);
 }
 
 static void explain_channels(const struct cp_plan *plan)
@@ -100,6 +204,8 @@ static void explain_memory(const struct cp_plan *plan)
 static void explain(const struct cp_plan *plan)
 {
     explain_threads(plan);
+    explain_fields(plan);
+    explain_prefilters(plan);
     explain_channels(plan);
     explain_batches(plan);
     explain_memory(plan);

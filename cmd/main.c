@@ -39,20 +39,29 @@ static void occupy_standard_descriptors(void)
     }
 }
 
+/* Into a file or a pipe, what commands print leaves at the end, so that the reason of a failure is
+ * known there. A reader that left ends them, also where the parent ignores SIGPIPE. */
+static void open_stdout(void)
+{
+    static char buffer[1 << 16];
+
+    signal(SIGPIPE, SIG_DFL);
+    if (!isatty(STDOUT_FILENO))
+        setvbuf(stdout, buffer, _IOFBF, sizeof buffer);
+}
+
 /* What commands printed must have arrived. */
 static int close_stdout(int status)
 {
-    bool is_bad = ferror(stdout) || fflush(stdout) != 0;
+    bool is_bad = ferror(stdout);
 
-    if (!is_bad)
+    errno = 0;
+    if (fflush(stdout) == 0 && !is_bad)
         return status;
-    if (errno == EPIPE) { /* the reader left, and SIGPIPE was ignored: end as if it were not */
-        signal(SIGPIPE, SIG_DFL);
-        raise(SIGPIPE);
-    }
     if (cmd_stdout_is_closed)
         return cmd_fail(CP_EXIT_IO, "cannot write standard output: it is closed");
-    return cmd_fail(CP_EXIT_IO, "cannot write standard output: %s", strerror(errno));
+    return cmd_fail(CP_EXIT_IO, "cannot write standard output%s%s", errno ? ": " : "",
+                    errno ? strerror(errno) : "");
 }
 
 /* The command may be left out: then the arguments are those of run. */
@@ -73,5 +82,6 @@ static int dispatch(int argc, char **argv)
 int main(int argc, char **argv)
 {
     occupy_standard_descriptors();
+    open_stdout();
     return close_stdout(dispatch(argc, argv));
 }

@@ -201,4 +201,10 @@ void cmd_report_choices(const struct cp_plan *plan)
         cmd_say("source: standard input, since no file is given");
     if (is_added(last))
         cmd_say("sink: standard output, since the pipeline names none");
+    if (last->format && !plan->options.format)
+        cmd_say("output format: %s", last->format->name);
+    for (size_t i = 0; i < plan->n; i++)
+        if (plan->stages[i]->prefilter && plan->stages[i]->prefilter->n > 0)
+            cmd_say("%s: records that no filter can pass are not parsed (see chanpipe explain)",
+                    plan->stages[i]->name);
 }

@@ -214,9 +214,15 @@ static int finish(struct run *r)
 
 /* ---- All of it ---- */
 
+static void show_note(const char *text)
+{
+    cmd_say("%s", text);
+}
+
 static int run_plan(struct run *r)
 {
-    struct cp_run_options o = {.grace = r->o.grace, .handles_signals = true};
+    struct cp_run_options o = {
+        .grace = r->o.grace, .handles_signals = true, .note = r->o.verbose ? show_note : NULL};
     int rc = check_descriptors(&r->plan);
 
     if (rc == 0)

@@ -203,7 +203,10 @@ struct cp_stage {
     bool makes_text;
     bool keeps_records;    /* cp_plan_keeps_records */
     bool reports_values;   /* somebody looks at account.values */
-    struct cp_shape *shape; /* of what leaves it; NULL: as it came */
+    const struct cp_shape *shape;         /* sinks of records: what is written; else NULL */
+    const struct cp_format *format;       /* parse: what it reads; sinks of records: what they write; else NULL */
+    const struct cp_wants *wants;         /* sources and parse: the fields that anybody reads; else NULL */
+    const struct cp_prefilter *prefilter; /* parse: conditions that spare records from it, if any; else NULL */
     uint16_t *live;        /* slots that have been filled when a batch arrives here */
     size_t n_live;
     size_t memory;         /* cp_plan_memory */
@@ -263,6 +266,9 @@ struct cp_value cp_stage_reason(struct cp_stage *s, const char *reason);
 void cp_stage_forget_reasons(struct cp_stage *s);
 /* The same for an error without a record of its own (a line that is too long). */
 void cp_stage_input_error(struct cp_stage *s, const char *input, uint64_t line, const char *reason);
+
+/* Something that the user may want to know, shown with -v: one line, without the program's name. */
+void cp_stage_note(struct cp_stage *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* Sources, in open: the pipeline reads this file. Sinks ask before they write: a pipeline never eats its own input. */
 void cp_stage_reads(struct cp_stage *s, uint64_t device, uint64_t inode);

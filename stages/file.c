@@ -173,7 +173,8 @@ const struct cp_stage_type cp_stage_file = {
     .doc = "A file that exists is replaced unless append=true. The format follows from the end of the name: .json .jsonl "
            ".ndjson .csv .tsv .logfmt, raw for .log and .txt; else it is that of option -o, or JSON, or the lines "
            "themselves when the pipeline never parsed. When a write fails the file is cut back to its last whole line and "
-           "the pipeline ends with status 4. A file that the pipeline reads is refused.",
+           "the pipeline ends with status 4. A file that the pipeline reads is refused. csv and tsv begin "
+           "with a header line each time, also behind what the file holds already.",
     .args = CP_ARGS_WORDS,
     .size = sizeof(struct file),
     .options = options,

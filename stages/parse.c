@@ -37,7 +37,7 @@ static const struct cp_format *find_format(struct cp_planner *p)
     const struct cp_format *f = cp_format_find(p->words.v[0].text.s);
     if (!f || !f->decode)
         return NULL;
-    self->format = f;
+    p->stage->format = self->format = f;
     self->decoder = cp_heap_take(p->heap, f->decoder_size + 1);
     if (f->options)
         cp_options_init(f->options, self->decoder, p->heap);
@@ -186,6 +186,8 @@ static int plan_record(struct cp_planner *p, struct parse *self, const struct cp
     if (s->is_made)
         return cp_diag_error(p->diags, p->stage->pos, "parse FORMAT from FIELD reads a field",
                              "the records here were made by a stage: they have no bytes to parse");
+    if (f->choices && (!p->framing || p->framing->format))
+        return cp_diag_error(p->diags, p->stage->pos, "name the format", "parse auto is the first parse stage or none");
     if (by_header && p->framing && p->framing->format)
         return cp_diag_error(p->diags, p->stage->pos, "name the columns: header=a,b,c",
                              "a second parse stage cannot take the names from the first line");
@@ -198,7 +200,7 @@ static int plan_record(struct cp_planner *p, struct parse *self, const struct cp
     s->is_open = f->flags & CP_FORMAT_OPEN || by_header;
     s->is_changed = false;
     s->is_parsed = true;
-    s->is_json = strcmp(f->name, "json") == 0;
+    s->is_json = strcmp(f->name, "json") == 0 || f->choices;
     plan_keep(p, self);
     self->skips_empty = !(f->flags & CP_FORMAT_KEEPS_EMPTY);
     if (p->stage->on_error == CP_ON_ERROR_DEFAULT || p->stage->on_error == CP_ON_ERROR_SKIP) {
@@ -324,6 +326,7 @@ static enum cp_outcome parse_process(struct cp_stage *s, void *data, struct cp_b
     struct parse *self = data;
     const struct cp_format *f = self->format;
     struct cp_row row = {.col = b->col, .input = b->input};
+    bool skips_empty = self->skips_empty;
     uint32_t kept = 0, empty = 0, n;
 
     if (self->has_from) {
@@ -332,13 +335,15 @@ static enum cp_outcome parse_process(struct cp_stage *s, void *data, struct cp_b
         return parse_from_process(s, &self->from, b);
     }
     b->zone.offset = self->zone_offset;
+    if (f->choices)
+        skips_empty = !(b->input->choice->format->flags & CP_FORMAT_KEEPS_EMPTY);
     s->account.filtered += drop_unneeded(self, s, b);
     n = b->n_sel;
     for (uint32_t k = 0; k < n; k++) {
         uint32_t i = b->sel[k];
         struct cp_slice raw = cp_batch_raw(b, i);
         size_t at;
-        if (raw.n == 0 && self->skips_empty) {
+        if (raw.n == 0 && skips_empty) {
             empty++;
             continue;
         }

@@ -78,6 +78,8 @@ int parse_from_plan(struct cp_planner *p, struct parse_from *f, const struct cp_
     if (!is_open && n == 0 && f->format->flags & CP_FORMAT_HEADER)
         return cp_diag_error(p->diags, p->stage->pos, "name the columns: header=a,b,c",
                              "parse %s from a field cannot take the names from a first line", f->format->name);
+    if (f->format->choices)
+        return cp_diag_error(p->diags, p->stage->pos, "name the format", "parse auto reads whole inputs, no fields");
     if (prefix)
         f->prefix = prefix->text.s;
     if (plan_field(p, f, field) < 0)

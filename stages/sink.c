@@ -95,6 +95,8 @@ int sink_plan(struct cp_planner *p, struct sink *k, const char *wanted)
         return -1;
     bool is_own = strcmp(k->format->name, "raw") == 0 && !p->scope->is_changed && !p->scope->is_made;
     k->shape = is_own ? cp_plan_shape_raw(p) : cp_plan_shape(p);
+    p->stage->shape = k->shape;
+    p->stage->format = k->format;
     cp_plan_memory(p, CP_OUT_SIZE + CP_PAD);
     return 0;
 }
@@ -159,8 +161,9 @@ enum cp_outcome sink_process(struct cp_stage *s, struct sink *k, struct cp_batch
     const uint16_t *sel = b->sel;
     size_t n = b->n_sel;
     enum cp_outcome step = CP_OUTCOME_OK;
+    struct cp_account before = s->account;
 
-    b->shape = k->shape;
+    b->shape = cp_shape_for(k->shape, b->input);
     while (n > 0 && step == CP_OUTCOME_OK) {
         size_t done;
         const char *reason = k->format->encode(k->encoder, b, sel, n, &k->out, &done);
@@ -172,7 +175,12 @@ enum cp_outcome sink_process(struct cp_stage *s, struct sink *k, struct cp_batch
     }
     s->account.filtered += n;
     s->account.bad_utf8 = k->out.bad_utf8;
-    return k->out.failed ? write_failed(s, k) : step;
+    if (!k->out.failed)
+        return step;
+    step = write_failed(s, k);
+    if (step == CP_OUTCOME_FAILED)
+        s->account = before; /* the runtime counts all of the batch */
+    return step;
 }
 
 int sink_idle(struct cp_stage *s, struct sink *k)

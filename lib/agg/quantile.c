@@ -59,7 +59,6 @@ static void values_add(struct cp_agg_env *env, struct quantile *q, const struct 
         return;
     }
     q->n++;
-    q->is_sorted = false;
 }
 
 /* By number; equal ones by their spelling, so that the order of adding decides nothing. */
@@ -234,20 +233,70 @@ static int bucket_compare(const void *a, const void *b)
 
 /* Sorts in place: empty buckets come first, as they have key 0. Nothing can be found by key any more, and nothing is added
  * after the end. */
-static void sort(struct quantile *q)
+static void sort_buckets(struct quantile *q)
 {
-    if (q->is_sorted)
-        return;
-    if (q->is_buckets)
+    if (!q->is_sorted)
         qsort(q->buckets, q->cap, sizeof *q->buckets, bucket_compare);
-    else
-        qsort(q->values, q->n, sizeof *q->values, value_compare);
     q->is_sorted = true;
 }
 
-static struct cp_value bucket_value(struct cp_agg_env *env, const struct quantile *q, uint64_t rank)
+static inline bool value_before(const struct cp_value *a, const struct cp_value *b)
+{
+    if (a->kind == CP_DOUBLE && b->kind == CP_DOUBLE)
+        return a->d < b->d;
+    return value_compare(a, b) < 0;
+}
+
+static void swap(struct cp_value *a, struct cp_value *b)
+{
+    struct cp_value t = *a;
+    *a = *b;
+    *b = t;
+}
+
+/* The median of the first, the middle and the last goes to the middle. */
+static struct cp_value pivot_of(struct cp_value *v, size_t n)
+{
+    struct cp_value *middle = v + n / 2, *last = v + n - 1;
+
+    if (value_before(middle, v))
+        swap(middle, v);
+    if (value_before(last, middle))
+        swap(last, middle);
+    if (value_before(middle, v))
+        swap(middle, v);
+    return *middle;
+}
+
+/* Hoare's selection: value number k in order comes to its place; what is before it is not above it. */
+static void select_value(struct cp_value *v, size_t n, size_t k)
+{
+    while (n > 1) {
+        struct cp_value pivot = pivot_of(v, n);
+        size_t i = 0, j = n - 1;
+        for (;; i++, j--) {
+            while (value_before(&v[i], &pivot))
+                i++;
+            while (value_before(&pivot, &v[j]))
+                j--;
+            if (i >= j)
+                break;
+            swap(&v[i], &v[j]);
+        }
+        if (k <= j) {
+            n = j + 1;
+        } else {
+            v += j + 1;
+            k -= j + 1;
+            n -= j + 1;
+        }
+    }
+}
+
+static struct cp_value bucket_value(struct cp_agg_env *env, struct quantile *q, uint64_t rank)
 {
     size_t at = 0;
+    sort_buckets(q);
     for (uint64_t seen = q->buckets[0].count; seen < rank; seen += q->buckets[at].count)
         at++;
     env->estimates++;
@@ -266,6 +315,8 @@ struct cp_value quantile_at(struct cp_agg_env *env, struct quantile *q, uint64_t
     if (q->n == 0)
         return cp_null();
     rank = rank < 1 ? 1 : rank > q->n ? q->n : rank;
-    sort(q);
-    return q->is_buckets ? bucket_value(env, q, rank) : q->values[rank - 1];
+    if (q->is_buckets)
+        return bucket_value(env, q, rank);
+    select_value(q->values, q->n, rank - 1);
+    return q->values[rank - 1];
 }

@@ -22,7 +22,7 @@ struct quantile {
     uint32_t cap;     /* values or buckets that there is room for */
     uint32_t used;    /* buckets in use */
     bool is_buckets;
-    bool is_sorted;   /* values: in order; buckets: packed and in order */
+    bool is_sorted;   /* buckets: in order, at the end */
     double min, max;  /* of buckets */
     union {
         struct cp_value *values;

@@ -1,7 +1,6 @@
 /* total.c: exact sums. */
 #include "total.h"
 
-#include <float.h>
 #include <math.h>
 
 /* Integers below it have squares that are added as integers. */
@@ -68,37 +67,58 @@ void total_sum(const struct total *t, struct cp_sum *out)
 
 /* ---- Deviation ---- */
 
-/* Enough bits that the difference of two nearly equal sums means something. */
-#if LDBL_MANT_DIG >= 113
-typedef long double wide;
-#else
-__extension__ typedef __float128 wide;
-#endif
+/* Parts that a sum is taken apart into: 53 bits each, more than two numbers that differ in their last bit need. */
+enum { PARTS = 5 };
 
-/* The sum as a double and what its rounding left, also as a double. */
-static wide wide_of(const struct total *t)
+/* The doubles whose sum it is, the largest first. False: it is not finite. */
+static bool take_apart(const struct total *t, double part[PARTS])
 {
     struct cp_sum sum;
-    struct cp_num high, low;
+    struct cp_num num;
 
     total_sum(t, &sum);
-    if (cp_sum_result(&sum, &high) == CP_NUM_INT)
-        return (wide)high.i;
-    if (!isfinite(high.d))
-        return (wide)high.d;
-    cp_sum_add_double(&sum, -high.d);
-    cp_sum_result(&sum, &low);
-    return (wide)high.d + (wide)cp_num_to_double(&low);
+    for (size_t i = 0; i < PARTS; i++) {
+        cp_sum_result(&sum, &num);
+        part[i] = cp_num_to_double(&num);
+        if (!isfinite(part[i]))
+            return false;
+        cp_sum_add_double(&sum, -part[i]);
+    }
+    return true;
+}
+
+/* Adds a * b, which is two doubles. */
+static void add_product(struct cp_sum *sum, double a, double b)
+{
+    double high = a * b;
+    cp_sum_add_double(sum, high);
+    if (isfinite(high))
+        cp_sum_add_double(sum, fma(a, b, -high));
+}
+
+/* n * (sum of squares) - (sum)^2, added up exactly: the two are nearly equal where numbers are large and differ little. */
+static double difference(double n, const double sum[PARTS], const double squares[PARTS])
+{
+    struct cp_sum whole;
+    struct cp_num result;
+
+    cp_sum_init(&whole);
+    for (size_t i = 0; i < PARTS; i++) {
+        add_product(&whole, n, squares[i]);
+        for (size_t k = 0; k < PARTS; k++)
+            add_product(&whole, -sum[i], sum[k]);
+    }
+    cp_sum_result(&whole, &result);
+    return cp_num_to_double(&result);
 }
 
 struct cp_value total_deviation(const struct total *sum, const struct total *squares)
 {
-    wide s = wide_of(sum), q = wide_of(squares), n = (wide)sum->n;
-    double variance;
+    double s[PARTS], q[PARTS], n = (double)sum->n;
 
-    if (sum->n < 2)
+    if (sum->n < 2 || !take_apart(sum, s) || !take_apart(squares, q))
         return cp_null();
-    variance = (double)((q - s * s / n) / (n - 1));
+    double variance = difference(n, s, q) / n / (n - 1);
     if (!isfinite(variance))
         return cp_null();
     return cp_double(variance > 0 ? sqrt(variance) : 0);

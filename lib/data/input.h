@@ -26,6 +26,7 @@ struct cp_input {
     int64_t modified;     /* ns; the file's, or when the pipeline started: for times without a year */
     struct cp_slice *header; /* names of its columns, decoded; NULL where the format has none */
     size_t n_header;
+    const struct cp_choice *choice; /* `parse auto`: what this input is; else NULL */
     void *by_want;        /* decoder's map from header to wants; in the heap */
 };
 

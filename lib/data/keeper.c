@@ -238,13 +238,18 @@ struct cp_value cp_kept_value(const struct cp_keeper *k, const char *record, int
 
 /* ---- Giving back ---- */
 
-/* Columns named by a header line and times without a year are read by the batch's input and zone: records for which these
- * differ are not mixed. A day more or less does not change the year of a line, unless it is a year old. */
+static bool is_peculiar(const struct cp_input *in)
+{
+    return in && (in->header || in->choice);
+}
+
+/* Columns named by a header line, a format chosen for one input, and times without a year are read by the batch's input and
+ * zone: records for which these differ are not mixed. A day more or less does not change the year of a line, unless it is a year old. */
 static bool can_share(const struct cp_batch *b, const struct kept *r)
 {
     int64_t apart = b->zone.reference - r->zone.reference;
 
-    if (r->input != b->input && ((r->input && r->input->header) || (b->input && b->input->header)))
+    if (r->input != b->input && (is_peculiar(r->input) || is_peculiar(b->input)))
         return false;
     return b->zone.offset == r->zone.offset && apart < CP_NS_PER_DAY && apart > -CP_NS_PER_DAY;
 }

@@ -1,8 +1,6 @@
 /* bind.c: resolves the names of a tree, compiles its patterns, folds its constants. */
 #include "bind.h"
 
-#include <stdio.h>
-
 #include "../format/json.h"
 #include "eval.h"
 
@@ -126,7 +124,7 @@ int cp_bind_regex(struct cp_binder *b, struct cp_expr *x, const struct cp_expr *
     if (x->regex)
         return 0;
     if (pattern->op == CP_OP_REGEX && pos.len == text.n + flags.n + 2) { /* as it was written: point at the place */
-        pos.off += 1 + (at < text.n ? at : text.n);
+        pos.off += 1 + at;
         pos.len = 1;
     }
     return cp_diag_error(b->diags, pos, NULL, "regex: %s", why);
@@ -268,32 +266,32 @@ static bool is_percentile(struct cp_slice name)
 static int no_function(struct cp_binder *b, const struct cp_expr *x)
 {
     const char *near, *hint = "`chanpipe list functions` shows them all";
+    struct cp_pos pos = x->pos;
 
+    if (pos.len > x->name.n)
+        pos.len = x->name.n;
     for (size_t i = 0; i < sizeof aggregates / sizeof *aggregates; i++)
         if (cp_slice_is(x->name, aggregates[i]) || is_percentile(x->name))
-            return cp_diag_error(b->diags, x->pos, "aggregates stand in stats, count and top",
+            return cp_diag_error(b->diags, pos, "aggregates stand in stats, count and top",
                                  "%.*s is an aggregate: it has no value for one record", (int)x->name.n, x->name.p);
     near = cp_function_nearest(x->name);
     if (near)
         hint = cp_heap_printf(b->heap, "did you mean %s?", near);
-    return cp_diag_error(b->diags, x->pos, hint, "there is no function %.*s", (int)x->name.n, x->name.p);
+    return cp_diag_error(b->diags, pos, hint, "there is no function %.*s", (int)x->name.n, x->name.p);
 }
 
 static int check_count(struct cp_binder *b, const struct cp_expr *x, const struct cp_function *f)
 {
-    char takes[32];
-    int max = f->max;
+    bool is_few = x->n < f->min;
+    int bound = is_few ? f->min : f->max;
 
-    if (x->n >= f->min && x->n <= f->max)
+    if (!is_few && x->n <= f->max)
         return 0;
-    if (f->min == f->max)
-        snprintf(takes, sizeof takes, "%d", max);
-    else if (max == CP_FUNCTION_ARGS)
-        snprintf(takes, sizeof takes, x->n < f->min ? "at least %d" : "at most %d", x->n < f->min ? f->min : max);
-    else
-        snprintf(takes, sizeof takes, "%d to %d", f->min, max);
-    return cp_diag_error(b->diags, x->pos, f->signature, "%s takes %s argument%s, not %zu", f->name, takes,
-                         strcmp(takes, "1") == 0 ? "" : "s", x->n);
+    if (f->min < f->max && f->max < CP_FUNCTION_ARGS)
+        return cp_diag_error(b->diags, x->pos, f->signature, "%s takes %d to %d arguments, not %zu", f->name, f->min,
+                             f->max, x->n);
+    return cp_diag_error(b->diags, x->pos, f->signature, "%s takes %s%d argument%s, not %zu", f->name,
+                         f->min == f->max ? "" : is_few ? "at least " : "at most ", bound, bound == 1 ? "" : "s", x->n);
 }
 
 /* Binds all arguments but a regex where the function takes one. */

@@ -348,7 +348,11 @@ enum cp_eval_status cp_expr_eval(const struct cp_expr *x, struct cp_eval *ev, co
                                  struct cp_value *out)
 {
     size_t columns = ev->scratch_top, selections = ev->selections_top;
-    enum cp_eval_status status = eval_node(x, ev, sel, n, out);
+    enum cp_eval_status status;
+
+    if (x->groups)
+        cp_expr_init_groups(x, ev, sel, n);
+    status = eval_node(x, ev, sel, n, out);
 
     ev->scratch_top = columns;
     ev->selections_top = selections;
@@ -403,7 +407,11 @@ enum cp_eval_status cp_expr_select(const struct cp_expr *x, struct cp_eval *ev, 
                                    uint16_t *keep, size_t *kept)
 {
     size_t columns = ev->scratch_top, selections = ev->selections_top;
-    enum cp_eval_status status = select_node(x, ev, sel, n, keep, kept);
+    enum cp_eval_status status;
+
+    if (x->groups)
+        cp_expr_init_groups(x, ev, sel, n);
+    status = select_node(x, ev, sel, n, keep, kept);
 
     ev->scratch_top = columns;
     ev->selections_top = selections;

@@ -108,10 +108,10 @@ void cp_eval_prepare(struct cp_eval *ev, const struct cp_expr *x);
  * by what was not finished. */
 void cp_eval_begin(struct cp_eval *ev, struct cp_batch *b);
 
-/* Whether x has named groups: whether it writes fields (semantics 25). */
+/* Named groups (semantics 25): evaluating a bound expression gives the fields that its regexes write their old values, for
+ * all of sel[0..n), and then sets those of records that match. Only a stage that evaluates x for some of the records that
+ * go on downstream calls cp_expr_init_groups, for the others. */
 bool cp_expr_has_groups(const struct cp_expr *x);
-/* To be called before evaluating such an x for records of a batch, once with all records that go on downstream: gives its
- * fields the values they had. Evaluating then sets those of records that match. */
 void cp_expr_init_groups(const struct cp_expr *x, struct cp_eval *ev, const uint16_t *sel, size_t n);
 
 /* The value of x for records sel[0..n), written to out[sel[k]]; never CP_MISSING: a missing field is null. out is no

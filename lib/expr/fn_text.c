@@ -305,13 +305,10 @@ static size_t group_at(const struct cp_regex *re, const char *p, const char *end
     for (size_t i = 0; i < re->n_names; i++)
         if (is_braced && cp_slice_equal(re->names[i].name, (struct cp_slice){from, (size_t)(to - from)}))
             return re->names[i].number;
-    for (const char *q = from; q < to; q++) {
-        if (*q < '0' || *q > '9' || number > re->groups) {
-            *n = 0;
-            return 0;
-        }
-        number = number * 10 + (size_t)(*q - '0');
-    }
+    for (const char *q = from; q < to && number <= re->groups; q++)
+        number = *q >= '0' && *q <= '9' ? number * 10 + (size_t)(*q - '0') : SIZE_MAX;
+    if (number > re->groups)
+        *n = 0;
     return number;
 }
 
@@ -330,7 +327,7 @@ static void put_replacement(struct cp_builder *t, const struct cp_regex *re, con
         p = dollar;
         group = group_at(re, p, end, &n);
         if (n > 0) {
-            if (group <= re->groups && found[2 * group] != PCRE2_UNSET && found[2 * group + 1] >= found[2 * group])
+            if (found[2 * group] != PCRE2_UNSET && found[2 * group + 1] >= found[2 * group])
                 cp_builder_put(t, s.p + found[2 * group], found[2 * group + 1] - found[2 * group]);
         } else {
             cp_builder_put(t, "$", 1);

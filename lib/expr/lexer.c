@@ -410,16 +410,14 @@ static struct cp_token lex_sign(struct cp_lexer *lx, size_t from)
     struct cp_token t = token_at(from, from + sign_length(lx, from), CP_TOKEN_SIGN);
 
     t.text = slice_of(lx, from, from + t.len);
-    if (t.len == 1 && !strchr("()[]{},+-*/%<>=!~?:;|$.&", char_at(lx, from))) {
-        char c = char_at(lx, from);
+    char c = char_at(lx, from);
+    if (t.len == 1 && (c == '\0' || !strchr("()[]{},+-*/%<>=!~?:;|$.&", c))) {
         if (c > ' ' && c < 0x7f)
             cp_diag_error(lx->diags, cp_lexer_span(lx, from, from + 1), NULL, "unexpected %c", c);
         else
             cp_diag_error(lx->diags, cp_lexer_span(lx, from, from + 1), NULL, "unexpected byte 0x%02x", (unsigned char)c);
         t.kind = CP_TOKEN_BAD;
     }
-    if (t.len == 1 && char_at(lx, from) == '\0')
-        t.kind = CP_TOKEN_BAD;
     return t;
 }
 

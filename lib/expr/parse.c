@@ -150,16 +150,20 @@ static bool expect_sign(struct cp_lexer *lx, const char *sign, struct cp_pos ope
 static struct cp_expr *parse_level(struct cp_lexer *lx, enum level level);
 
 /* The rest of `( a , b )` or `[ a , b ]`, the opening sign consumed. */
-static struct cp_expr *parse_items(struct cp_lexer *lx, struct cp_expr *x, const char *close, struct cp_pos open)
+static struct cp_expr *parse_items(struct cp_lexer *lx, struct cp_expr *x, const char *close, struct cp_pos open,
+                                   size_t from)
 {
-    if (cp_lexer_accept(lx, close))
-        return x;
-    do {
-        struct cp_expr *arg = parse_level(lx, LEVEL_OR);
-        if (!arg || !node_add(lx, x, arg))
+    if (!cp_lexer_accept(lx, close)) {
+        do {
+            struct cp_expr *arg = parse_level(lx, LEVEL_OR);
+            if (!arg || !node_add(lx, x, arg))
+                return NULL;
+        } while (cp_lexer_accept(lx, ","));
+        if (!expect_sign(lx, close, open))
             return NULL;
-    } while (cp_lexer_accept(lx, ","));
-    return expect_sign(lx, close, open) ? x : NULL;
+    }
+    x->pos = cp_lexer_span(lx, from, lx->last_end);
+    return x;
 }
 
 static struct cp_expr *parse_call(struct cp_lexer *lx, struct cp_slice name, size_t from)
@@ -170,7 +174,7 @@ static struct cp_expr *parse_call(struct cp_lexer *lx, struct cp_slice name, siz
     x->name = name;
     x->has_parens = true;
     cp_lexer_take(lx);
-    return parse_items(lx, x, ")", open);
+    return parse_items(lx, x, ")", open, from);
 }
 
 static struct cp_expr *parse_brackets(struct cp_lexer *lx)
@@ -188,7 +192,7 @@ static struct cp_expr *parse_list(struct cp_lexer *lx, size_t from)
     struct cp_pos open = cp_lexer_pos(lx);
 
     cp_lexer_take(lx);
-    return parse_items(lx, node_new(lx, CP_OP_LIST, from), "]", open);
+    return parse_items(lx, node_new(lx, CP_OP_LIST, from), "]", open, from);
 }
 
 static struct cp_expr *parse_regex(struct cp_lexer *lx, size_t from)
@@ -211,14 +215,13 @@ static struct cp_expr *parse_estimate(struct cp_lexer *lx, size_t from)
 
     cp_lexer_take(lx);
     const struct cp_token *t = cp_lexer_peek(lx);
-    if (t->kind != CP_TOKEN_PATH || !t->is_word || !cp_lexer_is_adjacent(lx)) {
-        cp_diag_error(lx->diags, pos, NULL, "expected a value, not ~");
-        return NULL;
+    if (t->kind == CP_TOKEN_PATH && t->is_word && cp_lexer_is_adjacent(lx)) {
+        struct cp_token name = cp_lexer_take(lx);
+        if (cp_lexer_peek_sign(lx, "("))
+            return parse_call(lx, (struct cp_slice){lx->text->s.p + from, name.off + name.len - from}, from);
     }
-    struct cp_token name = cp_lexer_take(lx);
-    if (!cp_lexer_peek_sign(lx, "("))
-        return expected_value(lx);
-    return parse_call(lx, (struct cp_slice){lx->text->s.p + from, name.off + name.len - from}, from);
+    cp_diag_error(lx->diags, pos, NULL, "expected a value, not ~");
+    return NULL;
 }
 
 static struct cp_expr *parse_word(struct cp_lexer *lx)

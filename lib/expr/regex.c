@@ -233,8 +233,8 @@ static void regex_free(void *p, void *heap)
     (void)heap; /* goes with the heap */
 }
 
-/* pcre2's options, from the flags; false: *bad is none. */
-static bool options_of(struct cp_slice flags, uint32_t *options, char *bad)
+/* pcre2's options, from the flags; false: the one at *bad is none. */
+static bool options_of(struct cp_slice flags, uint32_t *options, size_t *bad)
 {
     *options = PCRE2_NEVER_BACKSLASH_C;
     bool is_utf = false;
@@ -253,7 +253,7 @@ static bool options_of(struct cp_slice flags, uint32_t *options, char *bad)
             is_utf = true;
             break;
         default:
-            *bad = flags.p[i];
+            *bad = i;
             return false;
         }
     }
@@ -307,11 +307,11 @@ struct cp_regex *cp_regex_new(struct cp_slice pattern, struct cp_slice flags, st
     struct cp_regex *re = cp_heap_take(heap, sizeof *re);
     struct look l = {.p = pattern.p, .end = pattern.p + pattern.n, .is_plain = true};
     uint32_t options;
-    char bad;
+    size_t bad;
 
     if (!options_of(flags, &options, &bad)) {
-        *why = cp_heap_printf(heap, "a regex has no flag %c, only i m s u", bad);
-        *at = pattern.n;
+        *why = cp_heap_printf(heap, "a regex has no flag %c, only i m s u", flags.p[bad]);
+        *at = pattern.n + 1 + bad;
         return NULL;
     }
     bool folds = options & PCRE2_CASELESS;

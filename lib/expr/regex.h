@@ -39,7 +39,8 @@ struct cp_regex_scratch {
     size_t plain[2];
 };
 
-/* Compiles a pattern. flags: any of i m s u. NULL after filling *why (in the heap) and *at, where in the pattern. */
+/* Compiles a pattern. flags: any of i m s u. NULL after filling *why (in the heap) and *at: where in
+ * the pattern, or behind it and one byte for its delimiter in the flags. */
 struct cp_regex *cp_regex_new(struct cp_slice pattern, struct cp_slice flags, struct cp_heap *heap, const char **why,
                               size_t *at);
 

@@ -70,6 +70,12 @@ struct cp_format_example {
     const char *output;  /* the records as JSON, each with its newline */
 };
 
+/* One of the formats that auto chooses from, with a decoder of its own. */
+struct cp_choice {
+    const struct cp_format *format;
+    void *decoder;
+};
+
 /* A condition on raw records for the prefilter; made by a format from a cp_need. */
 struct cp_need;
 struct cp_probe;
@@ -112,6 +118,10 @@ struct cp_format {
     /* `parse auto`: how well the first whole lines of an input look like this format, 0 (not at
      * all) to 100. NULL: never. */
     int (*sniff)(const struct cp_format *self, const char *p, size_t n);
+
+    /* auto: all it may choose from (in the decoder), and what p[0..n), the first bytes of an input, look most like. */
+    const struct cp_choice *(*choices)(const void *decoder, size_t *n);
+    const struct cp_choice *(*choose)(const void *decoder, const uint8_t *p, size_t n);
 
     /* All members in order; next must be called until it returns false. decoder as opened
      * (constant), or NULL for the format's defaults. Only for records that decode accepted. */

@@ -2,6 +2,7 @@
 #include "json.h"
 
 #include "../base/scan.h"
+#include "detect.h"
 #include "format.h"
 #include "json_encode.h"
 #include "json_scan.h"
@@ -364,6 +365,25 @@ static size_t json_probe(const void *decoder, const struct cp_need *need, const 
     return probe_number(need, b, sel, n, keep);
 }
 
+/* ---- Detection ---- */
+
+/* An object: words and numbers alone are values of JSON too, and yet most often something else. */
+static bool looks_right(void *ctx, const char *p, size_t n)
+{
+    const char *start = cp_json_skip_blanks(p, p + n);
+    struct cp_value v;
+    size_t at;
+
+    (void)ctx;
+    return start < p + n && *start == '{' && cp_json_value(p, n, &v, &at) == NULL;
+}
+
+static int json_sniff(const struct cp_format *self, const char *p, size_t n)
+{
+    (void)self;
+    return cp_sniff_lines(p, n, looks_right, NULL);
+}
+
 const struct cp_format cp_format_json = {
     .name = "json",
     .summary = "One JSON value per record",
@@ -384,6 +404,7 @@ const struct cp_format cp_format_json = {
     .next = json_next,
     .can_probe = json_can_probe,
     .probe = json_probe,
+    .sniff = json_sniff,
     .encoder_size = sizeof(struct cp_json_writer),
     .encode_open = cp_json_encode_open,
     .encode = cp_json_encode,

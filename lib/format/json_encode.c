@@ -601,7 +601,7 @@ static void splice_list(const struct cp_overlay *l, const struct cp_value *objec
 static void put_layered(struct cp_json_writer *w, const struct cp_shape *shape, const struct cp_batch *b, uint32_t i,
                         struct cp_out *o)
 {
-    const struct cp_shape *base = cp_shape_base(shape);
+    const struct cp_shape *base = cp_shape_for(cp_shape_base(shape), b->input);
     bool is_first = true;
     struct cp_value object;
 

@@ -524,15 +524,18 @@ static void put_quoted(struct cp_out *out, struct cp_slice s)
     size_t from = 0;
 
     cp_out_byte(out, '"');
-    for (size_t k = 0; k < s.n; k++) {
-        unsigned char c = (unsigned char)s.p[k];
-        if (c >= 0x20 && c != '"' && c != '\\')
-            continue;
-        cp_out_put(out, s.p + from, k - from);
-        put_escape(out, c);
-        from = k + 1;
+    for (size_t k = 0; k < s.n; k += 64) {
+        cp_bytes64 block = cp_bytes64_load((const uint8_t *)s.p + k);
+        uint64_t bits = cp_bits_upto(&block, 0x1F) | cp_bits_equal2(&block, '"', '\\');
+        for (bits &= cp_bits_below(s.n - k); bits != 0; bits &= bits - 1) {
+            size_t at = k + (size_t)__builtin_ctzll(bits);
+            cp_out_put(out, s.p + from, at - from);
+            put_escape(out, (unsigned char)s.p[at]);
+            from = at + 1;
+        }
     }
-    cp_out_put(out, s.p + from, s.n - from);
+    if (s.n > from)
+        cp_out_put(out, s.p + from, s.n - from);
     cp_out_byte(out, '"');
 }
 

@@ -215,8 +215,9 @@ static void apply_fields(struct cp_overlay *o, const struct cp_batch *b, const s
         apply_field(o, &s->fields[k], column(b, i, s->fields[k].slot), o->target[k]);
 }
 
-static void add_base(struct cp_overlay *o, const struct cp_batch *b, const struct cp_shape *s, uint32_t i)
+static void add_base(struct cp_overlay *o, const struct cp_batch *b, const struct cp_shape *shape, uint32_t i)
 {
+    const struct cp_shape *s = cp_shape_for(shape, b->input);
     bool can_walk = !s->is_made && b->block != NULL && (s->format == NULL || s->format->walk != NULL);
 
     if (s->failed_slot >= 0 && column(b, i, s->failed_slot) != NULL) {

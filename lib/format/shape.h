@@ -7,6 +7,7 @@
 #include "../data/value.h"
 
 struct cp_format;
+struct cp_input;
 
 struct cp_shape_field {
     struct cp_slice name; /* to write; p == NULL: the raw member `key` is removed */
@@ -36,7 +37,13 @@ struct cp_shape {
     int failed_slot, line_slot;     /* see cp_scope */
     struct cp_shape_field *fields;
     size_t n;
+    /* `parse auto`: the shapes of records of each of its formats; cp_shape_for finds the right one. */
+    struct cp_shape **variants;
+    size_t n_variants;
     size_t serial; /* differs between shapes: lets a writer notice a change without comparing */
 };
+
+/* The shape of records that came from an input: another one only where the input's format was chosen while running. */
+const struct cp_shape *cp_shape_for(const struct cp_shape *shape, const struct cp_input *input);
 
 #endif

@@ -88,15 +88,21 @@ struct cp_wants *cp_plan_wants(struct cp_planner *p, const struct cp_format *for
     o->wants->format = format;
     o->wants->decoder = decoder;
     o->stage = p->stage->index;
+    p->stage->wants = o->wants;
     o->next = w->wants;
     w->wants = o;
     return o->wants;
 }
 
+static size_t shape_serial(void)
+{
+    static _Atomic size_t serial;
+    return ++serial;
+}
+
 /* What is known of a shape without asking for anything. */
 static struct cp_shape *shape_of_bytes(struct cp_heap *heap, const struct cp_scope *s)
 {
-    static _Atomic size_t serial;
     struct cp_shape *shape = cp_heap_take(heap, sizeof *shape);
 
     shape->layer = s->wants ? s->wants->layer : NULL;
@@ -108,8 +114,75 @@ static struct cp_shape *shape_of_bytes(struct cp_heap *heap, const struct cp_sco
     shape->is_made = s->is_made;
     shape->failed_slot = s->failed_slot;
     shape->line_slot = s->line_slot;
-    shape->serial = ++serial;
+    shape->serial = shape_serial();
     return shape;
+}
+
+/* The field of a scope that is about this key of the record, or NULL. */
+static const struct cp_field *find_key(const struct cp_scope *s, struct cp_slice key)
+{
+    for (size_t i = 0; i < s->n; i++)
+        if (s->fields[i].key.p && cp_slice_equal(s->fields[i].key, key))
+            return &s->fields[i];
+    return NULL;
+}
+
+static bool has_name(const struct cp_format *f, struct cp_slice name)
+{
+    for (size_t i = 0; f->fields[i]; i++)
+        if (cp_slice_is(name, f->fields[i]))
+            return true;
+    return false;
+}
+
+/* Records of a format whose names are known, in a scope that does not know the format: its fields, with what was done to
+ * them, then those that are new. */
+static void list_variant(struct cp_heap *heap, struct cp_scope *s, struct cp_shape *shape)
+{
+    const struct cp_format *f = shape->format;
+    size_t most = s->n;
+
+    for (size_t i = 0; f->fields[i]; i++)
+        most++;
+    shape->fields = cp_heap_take(heap, (most + 1) * sizeof *shape->fields);
+    shape->n = 0;
+    for (size_t i = 0; f->fields[i]; i++) {
+        struct cp_slice name = cp_slice_of(f->fields[i]);
+        const struct cp_field *edit = find_key(s, name);
+        int slot = edit ? edit->slot : CP_NO_SLOT;
+        if (edit && !edit->name.p)
+            continue;
+        if (slot == CP_NO_SLOT)
+            slot = cp_wants_slot(s->wants, cp_path_literal(heap, name), heap, s->n_slots);
+        shape->fields[shape->n++] = (struct cp_shape_field){edit ? edit->name : name, {0}, slot};
+    }
+    for (size_t i = 0; i < s->n; i++) {
+        const struct cp_field *e = &s->fields[i];
+        if (e->name.p && e->slot != CP_NO_SLOT && !(e->key.p && has_name(f, e->key)))
+            shape->fields[shape->n++] = (struct cp_shape_field){e->name, {0}, e->slot};
+    }
+}
+
+/* One shape for each format that an input may turn out to have. */
+static void shape_variants(struct cp_heap *heap, struct cp_scope *s, struct cp_shape *shape)
+{
+    size_t n;
+    const struct cp_choice *choices = shape->format->choices(shape->decoder, &n);
+
+    shape->variants = cp_heap_take(heap, n * sizeof *shape->variants);
+    for (size_t k = 0; k < n; k++) {
+        struct cp_shape *v = cp_heap_take(heap, sizeof *v);
+        *v = *shape;
+        v->format = choices[k].format;
+        v->decoder = choices[k].decoder;
+        v->is_json = strcmp(v->format->name, "json") == 0;
+        v->n_variants = 0;
+        v->serial = shape_serial();
+        v->is_open = v->format->fields == NULL;
+        if (!v->is_open)
+            list_variant(heap, s, v);
+        shape->variants[shape->n_variants++] = v;
+    }
 }
 
 static struct cp_shape *shape_of(struct cp_heap *heap, struct cp_scope *s)
@@ -126,12 +199,15 @@ static struct cp_shape *shape_of(struct cp_heap *heap, struct cp_scope *s)
         if (!s->is_open && f->name.p)
             shape->fields[i].slot = cp_scope_slot(s, i);
     }
+    if (s->is_open && shape->format && shape->format->choices)
+        shape_variants(heap, s, shape);
     return shape;
 }
 
 struct cp_shape *cp_plan_shape_raw(struct cp_planner *p)
 {
-    return shape_of_bytes(p->heap, p->scope);
+    struct cp_shape *shape = shape_of_bytes(p->heap, p->scope);
+    return shape->format && shape->format->choices ? cp_plan_shape(p) : shape;
 }
 
 struct cp_shape *cp_plan_shape(struct cp_planner *p)
@@ -327,6 +403,8 @@ static void plan_stage(struct walk *w, const struct cp_item *item, const struct 
         type->plan(p, p->stage->self);
     }
     plan_on_error(p);
+    if (p->prefilter != prefilter)
+        p->stage->prefilter = p->prefilter;
     if (type->flags & CP_STAGE_COUNTS || type->kind == CP_AGGREGATE)
         p->prefilter = NULL;
     else if (p->prefilter == prefilter && type->kind != CP_FILTER && type->kind != CP_SOURCE)

@@ -1,14 +1,16 @@
 /* feed.c: reading, cutting, sending. */
 #include "feed.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <time.h>
 
 #include "../base/scan.h"
+#include "../format/detect.h"
 
 void cp_feed_init(struct cp_feed *f, struct cp_stage *s, const struct cp_framing *framing)
 {
-    *f = (struct cp_feed){.stage = s, .framing = framing};
+    *f = (struct cp_feed){.stage = s, .planned = framing, .framing = framing};
 }
 
 void cp_feed_release(struct cp_feed *f)
@@ -231,6 +233,59 @@ static bool take_bytes(struct cp_feed *f, bool at_end)
     return true;
 }
 
+static void start_frames(struct cp_feed *f)
+{
+    const struct cp_framing *fr = f->framing;
+
+    f->wants_header = fr->wants_header;
+    if (fr->frame != CP_FRAME_DOCUMENT)
+        cp_frame_init(&f->frame, fr->frame, fr->delimiter);
+    f->documents = (struct cp_json_framer){0};
+}
+
+/* ---- parse auto ---- */
+
+enum { PAUSE_MS = 50 };
+
+/* Bytes may follow at once. */
+static bool is_coming(const struct cp_reader *r)
+{
+    struct pollfd fds[2] = {{.fd = r->fd, .events = POLLIN}, {.fd = r->stop_fd, .events = POLLIN}};
+
+    return r->is_regular || poll(fds, 2, PAUSE_MS) > 0;
+}
+
+/* Whether to read on before the format is chosen; makes room for that. */
+static bool wants_more(struct cp_feed *f, const struct cp_reader *r)
+{
+    size_t enough = f->stage->max_line < CP_DETECT_SIZE ? f->stage->max_line : CP_DETECT_SIZE;
+
+    if (f->have >= enough || !is_coming(r))
+        return false;
+    if (f->have == f->block->cap)
+        replace_block(f, cp_pool_large_block(f->stage->pool, enough));
+    return true;
+}
+
+static void choose_format(struct cp_feed *f)
+{
+    const struct cp_framing *fr = f->planned;
+    const struct cp_choice *c = fr->format->choose(fr->decoder, f->block->data, f->have);
+
+    f->must_choose = false;
+    f->chosen = *fr;
+    f->chosen.format = c->format;
+    f->chosen.decoder = c->decoder;
+    if (!fr->is_chosen)
+        f->chosen.frame = c->format->frame;
+    f->chosen.delimiter = c->format->delimiter ? c->format->delimiter(c->decoder) : ',';
+    f->chosen.wants_header = c->format->flags & CP_FORMAT_HEADER;
+    f->framing = &f->chosen;
+    f->input->choice = c;
+    start_frames(f);
+    cp_stage_note(f->stage, "%s is read as %s", f->input->name, c->format->name);
+}
+
 static bool feed_bytes(struct cp_feed *f, struct cp_reader *r)
 {
     for (;;) {
@@ -241,6 +296,10 @@ static bool feed_bytes(struct cp_feed *f, struct cp_reader *r)
             return false;
         }
         f->have += (size_t)n;
+        if (f->must_choose && n > 0 && wants_more(f, r))
+            continue;
+        if (f->must_choose)
+            choose_format(f);
         if (!take_bytes(f, n == 0))
             return false;
         if (n == 0)
@@ -257,7 +316,7 @@ static int64_t now_ns(void)
 
 bool cp_feed_input(struct cp_feed *f, struct cp_reader *r)
 {
-    const struct cp_framing *fr = f->framing;
+    const struct cp_framing *fr = f->planned;
 
     f->input = cp_input_new(r->name, r->modified ? r->modified : now_ns());
     f->block = cp_pool_block(f->stage->pool);
@@ -267,10 +326,9 @@ bool cp_feed_input(struct cp_feed *f, struct cp_reader *r)
     f->offset = 0;
     f->is_first = true;
     f->is_skipping = false;
-    f->wants_header = fr->wants_header;
-    if (fr->frame != CP_FRAME_DOCUMENT)
-        cp_frame_init(&f->frame, fr->frame, fr->delimiter);
-    f->documents = (struct cp_json_framer){0};
+    f->framing = fr;
+    f->must_choose = fr->format && fr->format->choose;
+    start_frames(f);
     bool ok = feed_bytes(f, r);
     cp_feed_release(f);
     return ok;

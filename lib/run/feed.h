@@ -14,7 +14,10 @@
 
 struct cp_feed {
     struct cp_stage *stage;
-    const struct cp_framing *framing;
+    const struct cp_framing *planned;
+    const struct cp_framing *framing; /* of the input: `planned`, or `chosen` after it was looked at */
+    struct cp_framing chosen;
+    bool must_choose;
     struct cp_frame_state frame;
     struct cp_json_framer documents; /* CP_FRAME_DOCUMENT */
     struct cp_input *input;

@@ -87,6 +87,22 @@ void cp_stage_reader_left(struct cp_stage *s)
     pthread_mutex_unlock(&s->run->mu);
 }
 
+void cp_stage_note(struct cp_stage *s, const char *fmt, ...)
+{
+    struct cp_run *run = s->run;
+    char text[512];
+    va_list ap;
+
+    if (!run->options->note)
+        return;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    pthread_mutex_lock(&run->mu);
+    run->options->note(text);
+    pthread_mutex_unlock(&run->mu);
+}
+
 /* ---- Files that are read ---- */
 
 void cp_stage_reads(struct cp_stage *s, uint64_t device, uint64_t inode)

@@ -15,6 +15,7 @@
 
 struct cp_run_options {
     int64_t grace;    /* ns from the first SIGINT or SIGTERM until everything is left as it is */
+    void (*note)(const char *text); /* gets what cp_stage_note says, from any thread, one at a time; or NULL */
     bool handles_signals; /* SIGINT, SIGTERM, SIGPIPE are ours; tests of the library say no */
 };
 
