@@ -100,6 +100,11 @@ check: ## install what is missing, build, and run the tests
 	@$(MAKE) --no-print-directory -j2 all man tests
 	@BUILD=$(BUILD) test/run $(T)
 
+check-tiny: ## all tests with blocks of 61 bytes and batches of 3 records
+	@.ci/deps check
+	@$(MAKE) --no-print-directory -j2 all man tests
+	@BUILD=$(BUILD) TINY=1 TEST_TIMEOUT=900 test/run $(T)
+
 tests: $(TEST_BIN)
 
 san: ## the tests with AddressSanitizer and UBSan, then with ThreadSanitizer
@@ -129,9 +134,10 @@ MAN := $(patsubst man/%,$(BUILD)/man/%,$(wildcard man/*.[157])) $(BUILD)/man/cha
 
 man: $(MAN) ## make the manual pages
 
-$(BUILD)/man/%: man/%
+# Lists of functions and aggregates come from the program's tables, as does the whole page of the stages.
+$(BUILD)/man/%: man/% man/stages.sh $(BUILD)/chanpipe
 	@mkdir -p $(dir $@)
-	@sed 's/@VERSION@/$(VERSION)/' $< > $@
+	@sed 's/@VERSION@/$(VERSION)/' $< | CHANPIPE=$(BUILD)/chanpipe sh man/stages.sh fill > $@
 
 $(BUILD)/man/chanpipe-stages.7: $(BUILD)/chanpipe man/stages.sh
 	@mkdir -p $(dir $@)
@@ -144,7 +150,7 @@ clean: ## remove everything that was made
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
 
-.PHONY: all demo install uninstall check tests san check-here bench fmt fmt-check config man clean help FORCE
+.PHONY: all demo install uninstall check check-tiny tests san check-here bench fmt fmt-check config man clean help FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 

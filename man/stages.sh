@@ -6,7 +6,11 @@ set -eu
 export LC_ALL=C
 
 # A text as it stands, for lines of text: nothing in it is mdoc.
-plain='function plain(s) { gsub(/\\/, "\\e", s); sub(/^[.'"'"']/, "\\\\\\&&", s); return s }'
+plain='function plain(s) { gsub(/\\/, "\\e", s); gsub(/\(\)/, "\\\\\\&()", s); sub(/ +$/, "", s); sub(/^[.'"'"']/, "\\\\\\&&", s); return s }
+    function text(s) {
+        while (match(s, /[.] +[A-Z]/)) { print plain(substr(s, 1, RSTART)); s = substr(s, RSTART + RLENGTH - 1) }
+        if (s != "") print plain(s)
+    }'
 
 # `help NAME` of a stage or format as mdoc: $1 is the name, $2 "stage" or "format".
 topic() {
@@ -38,14 +42,14 @@ topic() {
         if (l == "Examples:") { end_list(); mode = "examples"; return }
         if (mode == "options" && l ~ /^  [^ ]/) {
             match(l, /^  [^ ]+/); print ".It " plain(substr(l, 3, RLENGTH - 2))
-            l = substr(l, RLENGTH + 1); sub(/^ +/, "", l); if (l != "") print plain(l); return
+            l = substr(l, RLENGTH + 1); sub(/^ +/, "", l); text(l); return
         }
-        if (mode == "options" && l ~ /^   /) { sub(/^ +/, "", l); print plain(l); return }
+        if (mode == "options" && l ~ /^   /) { sub(/^ +/, "", l); text(l); return }
         if (mode == "options" && l == "") return
         if (mode == "examples") {
             if (l == "") { end_block(); return }
-            if (l ~ /^  [^ ]/ && l !~ /^  chanpipe /) { sub(/^ +/, "", l); print ".Pp"; print plain(l) (l ~ /[.:]$/ ? "" : ":"); said = 1; return }
-            if (l ~ /^  chanpipe /) { if (!said) print ".Pp"; said = 0; print ".Bd -literal -offset indent"; in_block = 1 }
+            if (l ~ /^  [^ ]/ && l !~ /^  chanpipe /) { sub(/^ +/, "", l); print ".Pp"; print plain(l) (l ~ /[.:]$/ ? "" : ":"); return }
+            if (l ~ /^  chanpipe /) { print ".Bd -literal -offset indent"; in_block = 1 }
             if (!in_block) { done = 1; return }
             print plain(substr(l, 3)); return
         }
@@ -53,11 +57,9 @@ topic() {
         if (l == "") { gap = 1; return }
         if (gap && l ~ /^[^ ]/) print ".Pp"
         gap = 0
-        sub("[(]a " what ": [^)]*[)]\\.", "", l); sub(/ +$/, "", l)
-        if (l == "") return
-        print plain(l) (ended(l) ? "" : "")
-    }
-    function ended(l) { return l ~ /\.$/ }'
+        sub(" *[(]a " what ": [^)]*[)]", "", l)
+        text(l)
+    }'
 }
 
 # The kinds and names of the stages, one pair in a line.
@@ -90,7 +92,7 @@ END
         if [ "$kind" != "$last" ]; then
             case $kind in
             source) echo '.Sh SOURCES' ;; parse) echo '.Sh PARSING' ;; transform) echo '.Sh TRANSFORMS' ;;
-            filter) echo '.Sh FILTERS' ;; aggregate) echo '.Sh AGGREGATES' ;; flow) echo '.Sh FLOW' ;;
+            filter) echo '.Sh FILTERING' ;; aggregate) echo '.Sh AGGREGATES' ;; flow) echo '.Sh FLOW' ;;
             sink) echo '.Sh SINKS' ;; *) echo "stages.sh: $kind has no heading" >&2; exit 1 ;;
             esac
         fi
@@ -115,8 +117,8 @@ functions() {
     /^[a-z]/ {
         group = $1
         if ((group == "aggregates") != (want == "aggregates")) next
-        if (n++) print ".El"
-        if (want != "aggregates") { print ".Pp"; print "For " group ":" }
+        if (n++) { print ".El"; print ".Pp" }
+        if (want != "aggregates") print "For " group ":"
         print ".Bl -tag -width Ds -compact"
         next
     }
@@ -126,10 +128,10 @@ functions() {
         while (match(substr($0, length(head) + 3), /^ [^ ]*\)(  |$)/)) head = head substr($0, length(head) + 3, RLENGTH)
         sub(/ +$/, "", head)
         print ".It " plain(head); rest = substr($0, length(head) + 3); sub(/^ +/, "", rest)
-        if (rest != "") print plain(rest)
+        text(rest)
         next
     }
-    { sub(/^ +/, ""); print plain($0) }
+    { sub(/^ +/, ""); text($0) }
     END { if (n) print ".El" }'
 }
 

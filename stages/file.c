@@ -20,9 +20,12 @@ struct file {
 
 static const struct cp_option options[] = {
     SINK_OPTIONS(struct file, sink),
-    {"path", CP_OPT_TEXT, offsetof(struct file, path_option), NULL, NULL, "the file, instead of an argument"},
-    {"append", CP_OPT_BOOL, offsetof(struct file, appends), NULL, "false", "write behind what the file holds already"},
-    {"sync", CP_OPT_BOOL, offsetof(struct file, syncs), NULL, "false", "at the end wait until the disk has all of it"},
+    {"path", CP_OPT_TEXT, offsetof(struct file, path_option), NULL, NULL,
+     "the file, instead of an argument"},
+    {"append", CP_OPT_BOOL, offsetof(struct file, appends), NULL, "false",
+     "write behind what the file holds already"},
+    {"sync", CP_OPT_BOOL, offsetof(struct file, syncs), NULL, "false",
+     "at the end wait until the disk has all of it"},
     {NULL},
 };
 
@@ -37,8 +40,8 @@ static bool ends_in(struct cp_slice s, const char *suffix)
 static const char *format_of(const struct cp_planner *p, struct cp_slice path)
 {
     static const char *const table[][2] = {
-        {".json", "json"}, {".jsonl", "json"}, {".ndjson", "json"}, {".csv", "csv"},
-        {".tsv", "tsv"},   {".logfmt", "logfmt"}, {".log", "raw"},  {".txt", "raw"},
+        {".json", "json"}, {".jsonl", "json"},    {".ndjson", "json"}, {".csv", "csv"},
+        {".tsv", "tsv"},   {".logfmt", "logfmt"}, {".log", "raw"},     {".txt", "raw"},
     };
 
     for (size_t i = 0; i < sizeof table / sizeof *table; i++)
@@ -68,8 +71,9 @@ static int refuse_compressed(struct cp_planner *p, struct cp_slice path)
 
     for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++)
         if (ends_in(path, suffixes[i]))
-            return cp_diag_error(p->diags, p->stage->pos, "write to stdout and pipe it into the compressor",
-                                 "compressed files cannot be written in this version: %.*s", (int)path.n, path.p);
+            return cp_diag_error(
+                p->diags, p->stage->pos, "write to stdout and pipe it into the compressor",
+                "compressed files cannot be written in this version: %.*s", (int)path.n, path.p);
     return 0;
 }
 
@@ -83,11 +87,13 @@ static int file_plan(struct cp_planner *p, void *data)
         return -1;
     path = find_path(p, self);
     if (rest.n > 1)
-        return cp_diag_error(p->diags, cp_text_pos(&rest.v[1].text, 0, rest.v[1].text.s.n), NULL, "file writes one file");
+        return cp_diag_error(p->diags, cp_text_pos(&rest.v[1].text, 0, rest.v[1].text.s.n), NULL,
+                             "file writes one file");
     if (path.n == 0)
         return cp_diag_error(p->diags, p->stage->pos, "file out.json", "file needs a path");
     if (cp_slice_is(path, "-"))
-        return cp_diag_error(p->diags, p->stage->pos, "stdout writes to standard output", "- is no file");
+        return cp_diag_error(p->diags, p->stage->pos, "stdout writes to standard output",
+                             "- is no file");
     if (refuse_compressed(p, path) < 0)
         return -1;
     self->path = cp_heap_copy(p->heap, path.p, path.n);
@@ -105,7 +111,8 @@ static int start_file(struct cp_stage *s, struct file *self, int fd, struct cp_e
         return cp_err_set(err, CP_EXIT_IO, errno, "cannot write %s", self->path);
     self->is_regular = S_ISREG(st.st_mode);
     if (self->is_regular && cp_stage_is_read(s, st.st_dev, st.st_ino))
-        return cp_err_set(err, CP_EXIT_IO, 0, "cannot write %s: the pipeline reads this file", self->path);
+        return cp_err_set(err, CP_EXIT_IO, 0, "cannot write %s: the pipeline reads this file",
+                          self->path);
     if (self->is_regular && !self->appends && ftruncate(fd, 0) < 0)
         return cp_err_set(err, CP_EXIT_IO, errno, "cannot write %s", self->path);
     if (sink_open(s, &self->sink, fd, self->path, err) < 0)
@@ -118,7 +125,8 @@ static int start_file(struct cp_stage *s, struct file *self, int fd, struct cp_e
 static int file_open(struct cp_stage *s, void *data, struct cp_err *err)
 {
     struct file *self = data;
-    int fd = open(self->path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY | (self->appends ? O_APPEND : 0), 0644);
+    int fd = open(self->path,
+                  O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY | (self->appends ? O_APPEND : 0), 0644);
 
     if (fd < 0)
         return cp_err_set(err, CP_EXIT_IO, errno, "cannot write %s", self->path);
@@ -170,10 +178,14 @@ const struct cp_stage_type cp_stage_file = {
     .kind = CP_SINK,
     .summary = "Writes records to a file",
     .usage = "PATH [format=FORMAT] [append=true] [sync=true]",
-    .doc = "A file that exists is replaced unless append=true. The format follows from the end of the name: .json .jsonl "
-           ".ndjson .csv .tsv .logfmt, raw for .log and .txt; else it is that of option -o, or JSON, or the lines "
-           "themselves when the pipeline never parsed. When a write fails the file is cut back to its last whole line and "
-           "the pipeline ends with status 4. A file that the pipeline reads is refused. csv and tsv begin "
+    .doc = "A file that exists is replaced unless append=true. The format follows from the end of "
+           "the name: .json .jsonl "
+           ".ndjson .csv .tsv .logfmt, raw for .log and .txt; else it is that of option -o, or "
+           "JSON, or the lines "
+           "themselves when the pipeline never parsed. When a write fails the file is cut back to "
+           "its last whole line and "
+           "the pipeline ends with status 4. A file that the pipeline reads is refused. csv and "
+           "tsv begin "
            "with a header line each time, also behind what the file holds already.",
     .args = CP_ARGS_WORDS,
     .size = sizeof(struct file),
@@ -187,7 +199,8 @@ const struct cp_stage_type cp_stage_file = {
     .close = file_close,
     .examples =
         (const struct cp_example[]){
-            {"parse logfmt | file /dev/stdout format=csv", "a=1 b=2\na=3 b=4\n", "a,b\n1,2\n3,4\n", "any path, any format"},
+            {"parse logfmt | file /dev/stdout format=csv", "a=1 b=2\na=3 b=4\n", "a,b\n1,2\n3,4\n",
+             "any path, any format"},
             {"parse json | file /dev/null", "{\"a\":1}\n", "", NULL},
             {NULL},
         },

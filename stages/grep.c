@@ -1,7 +1,8 @@
 /* grep: passes the records that contain a text or match a regex.
  *
- * DESIGN. Texts, and those that every match of a regex contains, are searched in the bytes of all records of a batch at
- * once, and hits are mapped to records; a regex itself looks only at the records where its text stands.
+ * DESIGN. Texts, and those that every match of a regex contains, are searched in the bytes of all
+ * records of a batch at once, and hits are mapped to records; a regex itself looks only at the
+ * records where its text stands.
  */
 #include <stdlib.h>
 
@@ -26,7 +27,7 @@ struct grep {
     struct cp_regex *regex;
     struct cp_literal literal; /* stands in every record that is found */
     bool has_literal;
-    bool is_literal;        /* and all records where it stands are found */
+    bool is_literal; /* and all records where it stands are found */
     struct cp_regex_scratch scratch;
     struct text text;
 };
@@ -59,7 +60,8 @@ static int take_regex(struct cp_planner *p, struct grep *self, const struct cp_t
         flags = cp_slice_of(cp_heap_printf(p->heap, "%.*si", (int)flags.n, flags.p));
     self->regex = cp_regex_new(pattern, flags, p->heap, &why, &at);
     if (!self->regex)
-        return cp_diag_error(p->diags, cp_text_pos(t, at + 1 < t->s.n ? at + 1 : t->s.n, 0), NULL, "in the regex: %s", why);
+        return cp_diag_error(p->diags, cp_text_pos(t, at + 1 < t->s.n ? at + 1 : t->s.n, 0), NULL,
+                             "in the regex: %s", why);
     self->literal = self->regex->literal;
     self->has_literal = self->regex->has_literal;
     self->is_literal = self->regex->code == NULL;
@@ -71,7 +73,8 @@ static struct cp_slice text_of(struct cp_planner *p, const struct cp_word *w)
 {
     if (w->key.n == 0)
         return w->text.s;
-    return cp_slice_of(cp_heap_printf(p->heap, "%.*s=%.*s", (int)w->key.n, w->key.p, (int)w->text.s.n, w->text.s.p));
+    return cp_slice_of(cp_heap_printf(p->heap, "%.*s=%.*s", (int)w->key.n, w->key.p,
+                                      (int)w->text.s.n, w->text.s.p));
 }
 
 static void take_text(struct cp_planner *p, struct grep *self, const struct cp_word *w)
@@ -80,7 +83,8 @@ static void take_text(struct cp_planner *p, struct grep *self, const struct cp_w
     size_t n = s.n < CP_LITERAL_MAX ? s.n : CP_LITERAL_MAX;
 
     self->wanted = s;
-    self->has_literal = cp_literal_init(&self->literal, s.p, n, self->ignores_case ? CP_LITERAL_NOCASE : 0);
+    self->has_literal =
+        cp_literal_init(&self->literal, s.p, n, self->ignores_case ? CP_LITERAL_NOCASE : 0);
     self->is_literal = n == s.n;
 }
 
@@ -94,8 +98,10 @@ static int take_pattern(struct cp_planner *p, struct grep *self, size_t at)
     const struct cp_word *w = &p->words.v[at];
 
     if (at + 1 < p->words.n || (w->quoted && w->key.n > 0))
-        return cp_diag_error(p->diags, cp_text_pos(&p->words.v[p->words.n - 1].text, 0, p->words.v[p->words.n - 1].text.s.n),
-                             "quote a text with blanks: grep \"two words\"", "grep looks for one text or regex");
+        return cp_diag_error(
+            p->diags,
+            cp_text_pos(&p->words.v[p->words.n - 1].text, 0, p->words.v[p->words.n - 1].text.s.n),
+            "quote a text with blanks: grep \"two words\"", "grep looks for one text or regex");
     if (is_regex(w))
         return take_regex(p, self, &w->text);
     take_text(p, self, w);
@@ -118,7 +124,8 @@ static int grep_plan(struct cp_planner *p, void *data)
     while (at < p->words.n && take_flags(self, &p->words.v[at]))
         at++;
     if (at == p->words.n)
-        return cp_diag_error(p->diags, p->stage->pos, "grep error, grep \"two words\", grep /time(d )?out/i",
+        return cp_diag_error(p->diags, p->stage->pos,
+                             "grep error, grep \"two words\", grep /time(d )?out/i",
                              "grep needs a text or a regex");
     self->is_made = p->scope->is_made;
     if (self->is_made)
@@ -212,7 +219,8 @@ static size_t search_all(const struct grep *self, const struct cp_batch *b, uint
     uint32_t hits[HITS];
 
     while (at < end && x.at < b->n_sel) {
-        size_t resume, n = cp_scan_literal(b->block->data + at, end - at, &self->literal, hits, HITS, &resume);
+        size_t resume,
+            n = cp_scan_literal(b->block->data + at, end - at, &self->literal, hits, HITS, &resume);
         for (size_t k = 0; k < n; k++)
             hits[k] += (uint32_t)at;
         take_hits(&x, hits, n, self->literal.length);
@@ -231,9 +239,9 @@ static bool contains_text(const struct grep *self, struct cp_slice s)
     if (self->wanted.n == 0)
         return true;
     if (self->is_literal || !self->ignores_case)
-        return self->is_literal
-                   ? cp_scan_literal((const uint8_t *)s.p, s.n, &self->literal, &hit, 1, &resume) > 0
-                   : memmem(s.p, s.n, self->wanted.p, self->wanted.n) != NULL;
+        return self->is_literal ? cp_scan_literal((const uint8_t *)s.p, s.n, &self->literal, &hit,
+                                                  1, &resume) > 0
+                                : memmem(s.p, s.n, self->wanted.p, self->wanted.n) != NULL;
     for (size_t k = 0; k + self->wanted.n <= s.n; k++)
         if (strncasecmp(s.p + k, self->wanted.p, self->wanted.n) == 0)
             return true;
@@ -248,9 +256,10 @@ static int is_found(struct grep *self, struct cp_slice s)
     return contains_text(self, s);
 }
 
-/* Of the records from[0..n) those that are found; those for which the regex gave up are errors, in neither list. */
-static size_t search_each(struct cp_stage *s, struct grep *self, struct cp_batch *b, const uint16_t *from, size_t n,
-                          uint16_t *keep, uint8_t *gave_up)
+/* Of the records from[0..n) those that are found; those for which the regex gave up are errors, in
+ * neither list. */
+static size_t search_each(struct cp_stage *s, struct grep *self, struct cp_batch *b,
+                          const uint16_t *from, size_t n, uint16_t *keep, uint8_t *gave_up)
 {
     size_t kept = 0;
 
@@ -269,8 +278,8 @@ static size_t search_each(struct cp_stage *s, struct grep *self, struct cp_batch
 }
 
 /* Leaves those that are (not) in keep. */
-static void select_records(struct cp_stage *s, const struct grep *self, struct cp_batch *b, const uint16_t *keep,
-                           size_t kept, const uint8_t *gave_up)
+static void select_records(struct cp_stage *s, const struct grep *self, struct cp_batch *b,
+                           const uint16_t *keep, size_t kept, const uint8_t *gave_up)
 {
     uint32_t n = 0, failed = 0;
     size_t at = 0;
@@ -314,9 +323,12 @@ const struct cp_stage_type cp_stage_grep = {
     .kind = CP_FILTER,
     .summary = "Passes the records that contain a text or match a regex",
     .usage = "[-v] [-i] TEXT | /REGEX/FLAGS",
-    .doc = "What is searched is the record's line, whatever was made of it since; rows of counts and the like are searched as "
-           "JSON. -v passes the other records, -i takes small and capital letters as equal. A text with blanks, or that begins "
-           "with a slash or a minus, is put in quotes. Flags of a regex are i (letters as equal), m (^ and $ also at line ends "
+    .doc = "What is searched is the record's line, whatever was made of it since; rows of counts "
+           "and the like are searched as "
+           "JSON. -v passes the other records, -i takes small and capital letters as equal. A text "
+           "with blanks, or that begins "
+           "with a slash or a minus, is put in quotes. Flags of a regex are i (letters as equal), "
+           "m (^ and $ also at line ends "
            "within a record), s (. also matches line ends) and u (UTF-8).",
     .args = CP_ARGS_WORDS_REGEX,
     .flags = CP_STAGE_STATELESS,
@@ -328,10 +340,13 @@ const struct cp_stage_type cp_stage_grep = {
     .examples =
         (const struct cp_example[]){
             {"grep error", "an error\nall well\nerrors\n", "an error\nerrors\n", NULL},
-            {"grep -v -i \"all well\"", "an error\nAll WELL\n", "an error\n", "those without it, in any case"},
-            {"grep /time(d )?out$/ | grep -v db", "web timeout\ndb timed out\ntimed out\ntimeouts\n", "web timeout\ntimed out\n",
+            {"grep -v -i \"all well\"", "an error\nAll WELL\n", "an error\n",
+             "those without it, in any case"},
+            {"grep /time(d )?out$/ | grep -v db",
+             "web timeout\ndb timed out\ntimed out\ntimeouts\n", "web timeout\ntimed out\n",
              "a regex"},
-            {"parse logfmt | grep status=500 | keep path", "path=/a status=200\npath=/b status=500\n", "{\"path\":\"/b\"}\n", NULL},
+            {"parse logfmt | grep status=500 | keep path",
+             "path=/a status=200\npath=/b status=500\n", "{\"path\":\"/b\"}\n", NULL},
             {NULL},
         },
 };

@@ -46,7 +46,8 @@ const struct cp_stage_type cp_stage_head = {
     .kind = CP_FILTER,
     .summary = "Passes the first records and ends",
     .usage = "[N]",
-    .doc = "Without N, 10. When it has them all it closes its input, and everything before it ends too. Over several files "
+    .doc = "Without N, 10. When it has them all it closes its input, and everything before it ends "
+           "too. Over several files "
            "it counts over all of them.",
     .args = CP_ARGS_EXPR,
     .flags = CP_STAGE_COUNTS,
@@ -56,7 +57,8 @@ const struct cp_stage_type cp_stage_head = {
     .examples =
         (const struct cp_example[]){
             {"head 2", "a\nb\nc\n", "a\nb\n", NULL},
-            {"parse json | filter n > 1 | head 1", "{\"n\":1}\n{\"n\":2}\n{\"n\":3}\n", "{\"n\":2}\n", "the first one that passes"},
+            {"parse json | filter n > 1 | head 1", "{\"n\":1}\n{\"n\":2}\n{\"n\":3}\n",
+             "{\"n\":2}\n", "the first one that passes"},
             {"head 0", "a\n", "", NULL},
             {NULL},
         },

@@ -3,9 +3,9 @@
 
 struct keep_item {
     struct cp_ref ref;
-    int slot;            /* where the value goes; CP_NO_SLOT: it is in a column already */
+    int slot; /* where the value goes; CP_NO_SLOT: it is in a column already */
     struct cp_slice name;
-    int from;            /* that column */
+    int from; /* that column */
     struct cp_pos pos;
 };
 
@@ -32,13 +32,13 @@ static int add_item(struct cp_planner *p, struct keep *self)
         return -1;
     for (size_t i = 0; i + 1 < self->n; i++)
         if (cp_slice_equal(self->items[i].name, it->name))
-            return cp_diag_error(p->diags, pos, "give one of them another name with as", "two fields are named %.*s",
-                                 (int)it->name.n, it->name.p);
+            return cp_diag_error(p->diags, pos, "give one of them another name with as",
+                                 "two fields are named %.*s", (int)it->name.n, it->name.p);
     return 0;
 }
 
-/* From here on the record is these fields. Values that are in columns already stay there: nothing is left to do while
- * running. */
+/* From here on the record is these fields. Values that are in columns already stay there: nothing
+ * is left to do while running. */
 static void close_scope(struct cp_planner *p, struct keep *self)
 {
     for (size_t i = 0; i < self->n; i++)
@@ -94,7 +94,8 @@ const struct cp_stage_type cp_stage_keep = {
     .kind = CP_TRANSFORM,
     .summary = "Leaves only the named fields, in the order given",
     .usage = "FIELD [as NAME] [, FIELD [as NAME] ...]",
-    .doc = "Blanks or commas separate the fields. A field that a record does not have is not made. A nested field leaves under its whole name, user.id, unless as "
+    .doc = "Blanks or commas separate the fields. A field that a record does not have is not made. "
+           "A nested field leaves under its whole name, user.id, unless as "
            "gives it another.",
     .args = CP_ARGS_EXPR,
     .flags = CP_STAGE_STATELESS,
@@ -104,8 +105,10 @@ const struct cp_stage_type cp_stage_keep = {
     .process = keep_process,
     .examples =
         (const struct cp_example[]){
-            {"parse json | keep user.id as id, n", "{\"n\":1,\"user\":{\"id\":7,\"x\":0}}\n", "{\"id\":7,\"n\":1}\n", NULL},
-            {"parse json | keep b a tags[0]", "{\"a\": 1.50, \"tags\": [\"x\"]}\n", "{\"a\":1.50,\"tags[0]\":\"x\"}\n",
+            {"parse json | keep user.id as id, n", "{\"n\":1,\"user\":{\"id\":7,\"x\":0}}\n",
+             "{\"id\":7,\"n\":1}\n", NULL},
+            {"parse json | keep b a tags[0]", "{\"a\": 1.50, \"tags\": [\"x\"]}\n",
+             "{\"a\":1.50,\"tags[0]\":\"x\"}\n",
              "a missing field stays missing, values keep their spelling"},
             {"parse logfmt | keep status as code", "status=200 path=/\n", "{\"code\":200}\n", NULL},
             {NULL},

@@ -22,8 +22,10 @@ struct parse {
 };
 
 static const struct cp_option options[] = {
-    {"time", CP_OPT_TEXT, offsetof(struct parse, time), NULL, NULL, "the field that holds the record's time"},
-    {"tz", CP_OPT_TEXT, offsetof(struct parse, tz), NULL, NULL, "the zone of times without one: UTC, +02:00"},
+    {"time", CP_OPT_TEXT, offsetof(struct parse, time), NULL, NULL,
+     "the field that holds the record's time"},
+    {"tz", CP_OPT_TEXT, offsetof(struct parse, tz), NULL, NULL,
+     "the zone of times without one: UTC, +02:00"},
     {NULL},
 };
 
@@ -60,7 +62,8 @@ static int unknown_format(struct cp_planner *p)
     const char *near = cp_nearest(t->s.p, t->s.n, names, n);
     if (near)
         snprintf(hint, sizeof hint, "did you mean %s?", near);
-    return cp_diag_error(p->diags, cp_text_pos(t, 0, t->s.n), hint, "unknown format %.*s", (int)t->s.n, t->s.p);
+    return cp_diag_error(p->diags, cp_text_pos(t, 0, t->s.n), hint, "unknown format %.*s",
+                         (int)t->s.n, t->s.p);
 }
 
 static int parse_setting(struct cp_planner *p, void *data, const struct cp_setting *set)
@@ -81,22 +84,26 @@ static int plan_pattern(struct cp_planner *p, struct parse *self, const struct c
     const struct cp_option *o =
         self->format->options ? cp_option_find(self->format->options, CP_SLICE("pattern")) : NULL;
     if (!o)
-        return cp_diag_error(p->diags, cp_text_pos(&w->text, 0, w->text.s.n), "options are written key=value",
-                             "parse %s takes no argument like %.*s", self->format->name, (int)w->text.s.n, w->text.s.p);
+        return cp_diag_error(p->diags, cp_text_pos(&w->text, 0, w->text.s.n),
+                             "options are written key=value",
+                             "parse %s takes no argument like %.*s", self->format->name,
+                             (int)w->text.s.n, w->text.s.p);
     return cp_option_set_text(o, self->decoder, &w->text, p->heap, p->diags);
 }
 
 static int plan_key_value(struct cp_planner *p, struct parse *self, const struct cp_word *w)
 {
-    const struct cp_option *o = self->format->options ? cp_option_find(self->format->options, w->key) : NULL;
+    const struct cp_option *o =
+        self->format->options ? cp_option_find(self->format->options, w->key) : NULL;
     void *base = self->decoder;
     if (!o) {
         o = cp_option_find(options, w->key);
         base = self;
     }
     if (!o)
-        return cp_diag_error(p->diags, cp_text_pos(&w->text, 0, w->text.s.n), NULL, "parse %s has no option %.*s",
-                             self->format->name, (int)w->key.n, w->key.p);
+        return cp_diag_error(p->diags, cp_text_pos(&w->text, 0, w->text.s.n), NULL,
+                             "parse %s has no option %.*s", self->format->name, (int)w->key.n,
+                             w->key.p);
     return cp_option_set_text(o, base, &w->text, p->heap, p->diags);
 }
 
@@ -108,13 +115,15 @@ static int plan_args(struct cp_planner *p, struct parse *self, struct parse_args
 {
     for (size_t i = 1; i < p->words.n; i++) {
         const struct cp_word *w = &p->words.v[i];
-        bool is_from = !w->quoted && cp_slice_is(w->text.s, "from"), is_as = !w->quoted && cp_slice_is(w->text.s, "as");
+        bool is_from = !w->quoted && cp_slice_is(w->text.s, "from"),
+             is_as = !w->quoted && cp_slice_is(w->text.s, "as");
         int rc = 0;
         if (w->key.n > 0)
             rc = plan_key_value(p, self, w);
         else if ((is_from || is_as) && i + 1 == p->words.n)
-            rc = cp_diag_error(p->diags, cp_text_pos(&w->text, 0, w->text.s.n), NULL, "a %s is missing behind %.*s",
-                               is_from ? "field" : "prefix", (int)w->text.s.n, w->text.s.p);
+            rc = cp_diag_error(p->diags, cp_text_pos(&w->text, 0, w->text.s.n), NULL,
+                               "a %s is missing behind %.*s", is_from ? "field" : "prefix",
+                               (int)w->text.s.n, w->text.s.p);
         else if (is_from)
             args->from = &p->words.v[++i];
         else if (is_as)
@@ -129,7 +138,8 @@ static int plan_args(struct cp_planner *p, struct parse *self, struct parse_args
 
 static int format_error(struct cp_planner *p, const struct cp_err *err)
 {
-    return cp_diag_error(p->diags, p->stage->pos, err->hint[0] ? err->hint : NULL, "%s", err->message);
+    return cp_diag_error(p->diags, p->stage->pos, err->hint[0] ? err->hint : NULL, "%s",
+                         err->message);
 }
 
 static size_t count_names(const char *const *names)
@@ -177,7 +187,8 @@ static void plan_keep(struct cp_planner *p, struct parse *self)
 }
 
 /* Without `from`: the record is what its bytes say. */
-static int plan_record(struct cp_planner *p, struct parse *self, const struct cp_slice *names, size_t n)
+static int plan_record(struct cp_planner *p, struct parse *self, const struct cp_slice *names,
+                       size_t n)
 {
     struct cp_scope *s = p->scope;
     const struct cp_format *f = self->format;
@@ -187,7 +198,8 @@ static int plan_record(struct cp_planner *p, struct parse *self, const struct cp
         return cp_diag_error(p->diags, p->stage->pos, "parse FORMAT from FIELD reads a field",
                              "the records here were made by a stage: they have no bytes to parse");
     if (f->choices && (!p->framing || p->framing->format))
-        return cp_diag_error(p->diags, p->stage->pos, "name the format", "parse auto is the first parse stage or none");
+        return cp_diag_error(p->diags, p->stage->pos, "name the format",
+                             "parse auto is the first parse stage or none");
     if (by_header && p->framing && p->framing->format)
         return cp_diag_error(p->diags, p->stage->pos, "name the columns: header=a,b,c",
                              "a second parse stage cannot take the names from the first line");
@@ -204,7 +216,8 @@ static int plan_record(struct cp_planner *p, struct parse *self, const struct cp
     plan_keep(p, self);
     self->skips_empty = !(f->flags & CP_FORMAT_KEEPS_EMPTY);
     if (p->stage->on_error == CP_ON_ERROR_DEFAULT || p->stage->on_error == CP_ON_ERROR_SKIP) {
-        self->prefilter = (struct cp_prefilter){.can_probe = f->can_probe, .decoder = self->decoder};
+        self->prefilter =
+            (struct cp_prefilter){.can_probe = f->can_probe, .decoder = self->decoder};
         bool may = f->probe && !p->options->no_prefilter && !p->options->counts_errors;
         p->prefilter = may ? &self->prefilter : NULL;
     }
@@ -223,8 +236,8 @@ static int plan_zone(struct cp_planner *p, struct parse *self)
 {
     if (self->tz.n == 0 || cp_zone_parse(self->tz.p, self->tz.n, &self->zone_offset))
         return 0;
-    return cp_diag_error(p->diags, p->stage->pos, "UTC or an offset such as +02:00", "unknown time zone %.*s",
-                         (int)self->tz.n, self->tz.p);
+    return cp_diag_error(p->diags, p->stage->pos, "UTC or an offset such as +02:00",
+                         "unknown time zone %.*s", (int)self->tz.n, self->tz.p);
 }
 
 static int parse_plan(struct cp_planner *p, void *data)
@@ -237,14 +250,15 @@ static int parse_plan(struct cp_planner *p, void *data)
     self->failed_slot = self->line_slot = CP_NO_SLOT;
     if (!find_format(p))
         return unknown_format(p);
-    if (plan_args(p, self, &args) < 0 || plan_zone(p, self) < 0 || plan_names(p, self, &names, &n) < 0)
+    if (plan_args(p, self, &args) < 0 || plan_zone(p, self) < 0 ||
+        plan_names(p, self, &names, &n) < 0)
         return -1;
     cp_plan_at_end(p, parse_at_end);
     if (self->time.n > 0)
         p->scope->time = self->time;
     if (!args.from && args.as)
-        return cp_diag_error(p->diags, cp_text_pos(&args.as->text, 0, args.as->text.s.n), "parse json from msg as m_",
-                             "a prefix goes with `from FIELD`");
+        return cp_diag_error(p->diags, cp_text_pos(&args.as->text, 0, args.as->text.s.n),
+                             "parse json from msg as m_", "a prefix goes with `from FIELD`");
     if (!args.from)
         return plan_record(p, self, names, n);
     self->has_from = true;
@@ -266,7 +280,8 @@ static int parse_open(struct cp_stage *s, void *data, struct cp_err *err)
 /* ---- Working ---- */
 
 /* A record that is none: counted; kept with `line` and `_error` where on_error says so. */
-static bool record_failed(struct cp_stage *s, struct parse *self, struct cp_batch *b, uint32_t i, const char *reason)
+static bool record_failed(struct cp_stage *s, struct parse *self, struct cp_batch *b, uint32_t i,
+                          const char *reason)
 {
     struct cp_slice raw = cp_batch_raw(b, i);
 
@@ -283,7 +298,8 @@ static bool record_failed(struct cp_stage *s, struct parse *self, struct cp_batc
     return true;
 }
 
-/* Rules out records by their raw bytes: those for which none of the needs can hold. Returns how many. */
+/* Rules out records by their raw bytes: those for which none of the needs can hold. Returns how
+ * many. */
 static uint32_t drop_unneeded(struct parse *self, struct cp_stage *s, struct cp_batch *b)
 {
     const struct cp_prefilter *pre = &self->prefilter;
@@ -350,7 +366,8 @@ static enum cp_outcome parse_process(struct cp_stage *s, void *data, struct cp_b
         row.i = i;
         const char *reason = f->decode(self->decoder, raw.p, raw.n, &row, &at);
         if (self->failed_slot != CP_NO_SLOT)
-            b->col[self->failed_slot][i] = b->col[self->line_slot][i] = (struct cp_value){.kind = CP_MISSING};
+            b->col[self->failed_slot][i] = b->col[self->line_slot][i] =
+                (struct cp_value){.kind = CP_MISSING};
         if (!reason || record_failed(s, self, b, i, reason)) {
             b->sel[kept++] = (uint16_t)i;
         } else if (s->on_error == CP_ON_ERROR_STOP) {
@@ -376,10 +393,13 @@ const struct cp_stage_type cp_stage_parse = {
     .kind = CP_PARSE,
     .summary = "Reads records of a format",
     .usage = "FORMAT [PATTERN] [from FIELD] [as PREFIX] [KEY=VALUE ...]",
-    .doc = "Every record is checked, whatever is read of it later. A record that is not of the format is left out, counted, "
-           "and the first one is shown; with on_error: keep it goes on with the fields line and _error, with on_error: stop "
+    .doc = "Every record is checked, whatever is read of it later. A record that is not of the "
+           "format is left out, counted, "
+           "and the first one is shown; with on_error: keep it goes on with the fields line and "
+           "_error, with on_error: stop "
            "the pipeline ends with status 3.\n"
-           "Without from, the fields of the record are those of its bytes. With from, a field is read, and what is found is "
+           "Without from, the fields of the record are those of its bytes. With from, a field is "
+           "read, and what is found is "
            "added to the record; as puts a prefix before each name.",
     .args = CP_ARGS_WORDS_REGEX,
     .flags = CP_STAGE_STATELESS,
@@ -392,13 +412,17 @@ const struct cp_stage_type cp_stage_parse = {
     .close = parse_close,
     .examples =
         (const struct cp_example[]){
-            {"parse json | keep a", "{\"a\": 1, \"b\": 2}\n", "{\"a\":1}\n", "one field of JSON lines"},
+            {"parse json | keep a", "{\"a\": 1, \"b\": 2}\n", "{\"a\":1}\n",
+             "one field of JSON lines"},
             {"parse logfmt | filter level == \"warn\"", "level=info n=1\nlevel=warn n=2\n",
              "{\"level\":\"warn\",\"n\":2}\n", "logfmt to JSON"},
-            {"parse json | parse logfmt from msg | keep id, level, n", "{\"id\":1,\"msg\":\"level=warn n=2\"}\n{\"id\":2}\n",
+            {"parse json | parse logfmt from msg | keep id, level, n",
+             "{\"id\":1,\"msg\":\"level=warn n=2\"}\n{\"id\":2}\n",
              "{\"id\":1,\"level\":\"warn\",\"n\":2}\n{\"id\":2}\n", "a text inside a record"},
-            {"parse json | parse json from log as log_", "{\"log\": \"{\\\"a\\\":1}\\n\", \"n\": 1}\n",
-             "{\"log\": \"{\\\"a\\\":1}\\n\", \"n\": 1,\"log_a\":1}\n", "the record keeps its bytes, new fields come after"},
+            {"parse json | parse json from log as log_",
+             "{\"log\": \"{\\\"a\\\":1}\\n\", \"n\": 1}\n",
+             "{\"log\": \"{\\\"a\\\":1}\\n\", \"n\": 1,\"log_a\":1}\n",
+             "the record keeps its bytes, new fields come after"},
             {"parse logfmt | parse regex \"(?<method>[A-Z]+) (?<path>.*)\" from req | unset req",
              "req=\"GET /a\" n=1\n", "{\"n\":1,\"method\":\"GET\",\"path\":\"/a\"}\n", NULL},
             {NULL},

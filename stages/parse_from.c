@@ -22,18 +22,22 @@ static int plan_field(struct cp_planner *p, struct parse_from *f, const struct c
     return 0;
 }
 
-static struct cp_slice add_prefix(struct cp_planner *p, const struct parse_from *f, struct cp_slice name)
+static struct cp_slice add_prefix(struct cp_planner *p, const struct parse_from *f,
+                                  struct cp_slice name)
 {
-    return cp_slice_of(cp_heap_printf(p->heap, "%.*s%.*s", (int)f->prefix.n, f->prefix.p, (int)name.n, name.p));
+    return cp_slice_of(
+        cp_heap_printf(p->heap, "%.*s%.*s", (int)f->prefix.n, f->prefix.p, (int)name.n, name.p));
 }
 
 static void add_inner(struct parse_from *f, const struct cp_path *path, int slot)
 {
-    f->inner.v[f->inner.n++] = (struct cp_want){.path = path, .slot = slot, .outer_slot = CP_NO_SLOT};
+    f->inner.v[f->inner.n++] =
+        (struct cp_want){.path = path, .slot = slot, .outer_slot = CP_NO_SLOT};
 }
 
 /* The names are known: each is a field from here on. */
-static void plan_names(struct cp_planner *p, struct parse_from *f, const struct cp_slice *names, size_t n)
+static void plan_names(struct cp_planner *p, struct parse_from *f, const struct cp_slice *names,
+                       size_t n)
 {
     f->inner.v = cp_heap_take(p->heap, n * sizeof *f->inner.v);
     f->inner.cap = n;
@@ -60,7 +64,8 @@ static void plan_layer(struct cp_planner *p, struct parse_from *f)
     f->wants = cp_plan_wants(p, f->format, f->decoder);
     f->wants->outer = outer;
     f->wants->layer = layer;
-    *layer = (struct cp_layer){.format = f->format, .decoder = f->decoder, .prefix = f->prefix, .slot = f->text_slot};
+    *layer = (struct cp_layer){
+        .format = f->format, .decoder = f->decoder, .prefix = f->prefix, .slot = f->text_slot};
     cp_scope_close(s);
     s->wants = f->wants;
     s->is_open = s->is_changed = true;
@@ -69,17 +74,19 @@ static void plan_layer(struct cp_planner *p, struct parse_from *f)
     s->time = old.time;
 }
 
-int parse_from_plan(struct cp_planner *p, struct parse_from *f, const struct cp_slice *names, size_t n,
-                    const struct cp_word *field, const struct cp_word *prefix)
+int parse_from_plan(struct cp_planner *p, struct parse_from *f, const struct cp_slice *names,
+                    size_t n, const struct cp_word *field, const struct cp_word *prefix)
 {
     bool is_open = f->format->flags & CP_FORMAT_OPEN;
 
     f->error_slot = CP_NO_SLOT;
     if (!is_open && n == 0 && f->format->flags & CP_FORMAT_HEADER)
         return cp_diag_error(p->diags, p->stage->pos, "name the columns: header=a,b,c",
-                             "parse %s from a field cannot take the names from a first line", f->format->name);
+                             "parse %s from a field cannot take the names from a first line",
+                             f->format->name);
     if (f->format->choices)
-        return cp_diag_error(p->diags, p->stage->pos, "name the format", "parse auto reads whole inputs, no fields");
+        return cp_diag_error(p->diags, p->stage->pos, "name the format",
+                             "parse auto reads whole inputs, no fields");
     if (prefix)
         f->prefix = prefix->text.s;
     if (plan_field(p, f, field) < 0)
@@ -140,7 +147,8 @@ static struct cp_slice without_line_end(struct cp_slice s)
 static bool take_texts(struct cp_stage *s, const struct parse_from *f, struct cp_batch *b)
 {
     struct cp_value *text = b->col[f->text_slot];
-    const struct cp_value *from = cp_ref_eval(&f->field, cp_stage_eval(s, b), b->sel, b->n_sel, text);
+    const struct cp_value *from =
+        cp_ref_eval(&f->field, cp_stage_eval(s, b), b->sel, b->n_sel, text);
 
     for (uint32_t k = 0; k < b->n_sel; k++) {
         uint16_t i = b->sel[k];
@@ -182,7 +190,8 @@ static void merge(const struct parse_from *f, struct cp_batch *b)
 {
     for (size_t n = 0; n < f->n; n++) {
         struct cp_value *to = b->col[f->fields[n].slot];
-        const struct cp_value *old = f->fields[n].outer_slot >= 0 ? b->col[f->fields[n].outer_slot] : NULL;
+        const struct cp_value *old =
+            f->fields[n].outer_slot >= 0 ? b->col[f->fields[n].outer_slot] : NULL;
         for (uint32_t k = 0; k < b->n_sel; k++) {
             uint16_t i = b->sel[k];
             if (!f->fields[n].is_asked || to[i].kind == CP_MISSING)

@@ -13,7 +13,8 @@ static bool is_ours(const struct cp_path *path)
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (cp_slice_is(path->steps[0].name, names[i]))
             return true;
-    return path->n > 1 && (cp_slice_is(path->steps[0].name, "env") || cp_slice_is(path->steps[0].name, "var"));
+    return path->n > 1 &&
+           (cp_slice_is(path->steps[0].name, "env") || cp_slice_is(path->steps[0].name, "var"));
 }
 
 /* The steps as one key, joined by dots. False: one of them is an index. */
@@ -48,7 +49,8 @@ static int choose_kind(struct cp_planner *p, struct place *place)
     if (path->n == 1 || p->scope->is_json)
         return 0;
     if (!is_key)
-        return cp_diag_error(p->diags, place->pos, NULL, "only JSON records have lists: %.*s cannot be changed",
+        return cp_diag_error(p->diags, place->pos, NULL,
+                             "only JSON records have lists: %.*s cannot be changed",
                              (int)path->text.n, path->text.p);
     place->name = place->key;
     place->is_nested = false;
@@ -57,15 +59,17 @@ static int choose_kind(struct cp_planner *p, struct place *place)
 
 int place_parse(struct cp_planner *p, struct place *place)
 {
-    *place = (struct place){.pos = cp_lexer_pos(p->lexer), .slot = CP_NO_SLOT, .key_slot = CP_NO_SLOT};
+    *place =
+        (struct place){.pos = cp_lexer_pos(p->lexer), .slot = CP_NO_SLOT, .key_slot = CP_NO_SLOT};
     place->path = cp_path_parse(p->lexer);
     if (!place->path)
         return -1;
     if (!place->path->steps[0].name.p)
         return cp_diag_error(p->diags, place->pos, NULL, "a field begins with a name");
     if (!place->path->is_own && is_ours(place->path))
-        return cp_diag_error(p->diags, place->pos, "with a dot before it, it is a field of the record",
-                             "%.*s cannot be changed", (int)place->path->text.n, place->path->text.p);
+        return cp_diag_error(
+            p->diags, place->pos, "with a dot before it, it is a field of the record",
+            "%.*s cannot be changed", (int)place->path->text.n, place->path->text.p);
     return choose_kind(p, place);
 }
 
@@ -115,19 +119,22 @@ void place_prepare(struct cp_stage *s)
 
 /* ---- Working ---- */
 
-static void copy_column(struct cp_value *to, const struct cp_value *from, const uint16_t *sel, size_t n)
+static void copy_column(struct cp_value *to, const struct cp_value *from, const uint16_t *sel,
+                        size_t n)
 {
     for (size_t k = 0; from != to && k < n; k++)
         to[sel[k]] = from[sel[k]];
 }
 
 /* Copies the old values to the new columns; returns the new column of the object. */
-static struct cp_value *start_nested(const struct place *place, struct cp_eval *ev, const uint16_t *sel, size_t n)
+static struct cp_value *start_nested(const struct place *place, struct cp_eval *ev,
+                                     const uint16_t *sel, size_t n)
 {
     struct cp_value **col = ev->batch->col;
 
     if (place->key_slot != CP_NO_SLOT)
-        copy_column(col[place->key_slot], cp_ref_eval(&place->old_key, ev, sel, n, col[place->key_slot]), sel, n);
+        copy_column(col[place->key_slot],
+                    cp_ref_eval(&place->old_key, ev, sel, n, col[place->key_slot]), sel, n);
     copy_column(col[place->slot], cp_ref_eval(&place->old, ev, sel, n, col[place->slot]), sel, n);
     return col[place->slot];
 }
@@ -150,10 +157,11 @@ static struct cp_value or_null(struct cp_value v)
 }
 
 /* Sets or removes (value NULL) the rest of the path in an object. */
-static enum cp_eval_status edit(const struct place *place, struct cp_eval *ev, uint16_t i, struct cp_value *object,
-                                const struct cp_value *value)
+static enum cp_eval_status edit(const struct place *place, struct cp_eval *ev, uint16_t i,
+                                struct cp_value *object, const struct cp_value *value)
 {
-    const char *why = cp_json_edit(object, place->path->steps + 1, place->path->n - 1, value, &ev->batch->arena, object);
+    const char *why = cp_json_edit(object, place->path->steps + 1, place->path->n - 1, value,
+                                   &ev->batch->arena, object);
 
     if (why == cp_json_full)
         return CP_EVAL_FULL;
@@ -162,8 +170,8 @@ static enum cp_eval_status edit(const struct place *place, struct cp_eval *ev, u
     return CP_EVAL_OK;
 }
 
-static enum cp_eval_status set_nested(const struct place *place, struct cp_eval *ev, const uint16_t *sel, size_t n,
-                                      const struct cp_value *values)
+static enum cp_eval_status set_nested(const struct place *place, struct cp_eval *ev,
+                                      const uint16_t *sel, size_t n, const struct cp_value *values)
 {
     struct cp_value *object = start_nested(place, ev, sel, n);
 
@@ -178,8 +186,8 @@ static enum cp_eval_status set_nested(const struct place *place, struct cp_eval 
     return CP_EVAL_OK;
 }
 
-enum cp_eval_status place_set(const struct place *place, struct cp_eval *ev, const uint16_t *sel, size_t n,
-                              const struct cp_value *values)
+enum cp_eval_status place_set(const struct place *place, struct cp_eval *ev, const uint16_t *sel,
+                              size_t n, const struct cp_value *values)
 {
     struct cp_value *to = ev->batch->col[place->slot];
 
@@ -198,7 +206,8 @@ static bool leads_somewhere(const struct place *place, const struct cp_value *ob
     return cp_json_get(object, place->path->steps + 1, place->path->n - 1).kind != CP_MISSING;
 }
 
-enum cp_eval_status place_unset(const struct place *place, struct cp_eval *ev, const uint16_t *sel, size_t n)
+enum cp_eval_status place_unset(const struct place *place, struct cp_eval *ev, const uint16_t *sel,
+                                size_t n)
 {
     struct cp_value *object = start_nested(place, ev, sel, n);
 
@@ -207,7 +216,8 @@ enum cp_eval_status place_unset(const struct place *place, struct cp_eval *ev, c
         struct cp_value *key = own_key(place, ev, i);
         if (key)
             *key = (struct cp_value){.kind = CP_MISSING};
-        else if (leads_somewhere(place, &object[i]) && edit(place, ev, i, &object[i], NULL) == CP_EVAL_FULL)
+        else if (leads_somewhere(place, &object[i]) &&
+                 edit(place, ev, i, &object[i], NULL) == CP_EVAL_FULL)
             return CP_EVAL_FULL;
     }
     return CP_EVAL_OK;

@@ -1,7 +1,8 @@
 /* rename: gives fields other names.
  *
- * DESIGN. A name alone changes in the scope, for nothing at run time. Only where the new name may exist already, or where a
- * path leads into an object, values are moved record by record, so that a record without the field stays as it is.
+ * DESIGN. A name alone changes in the scope, for nothing at run time. Only where the new name may
+ * exist already, or where a path leads into an object, values are moved record by record, so that a
+ * record without the field stays as it is.
  */
 #include "place.h"
 
@@ -35,8 +36,8 @@ static void rename_key(struct cp_planner *p, struct rename *self, struct renamin
 
     r->value = read_name(p, r->from.name, &from_exists);
     if (!from_exists) {
-        cp_diag_warning(p->diags, r->from.pos, NULL, "no stage before makes the field %.*s", (int)r->from.name.n,
-                        r->from.name.p);
+        cp_diag_warning(p->diags, r->from.pos, NULL, "no stage before makes the field %.*s",
+                        (int)r->from.name.n, r->from.name.p);
         return;
     }
     r->old_to = read_name(p, r->to.name, &to_exists);
@@ -76,7 +77,8 @@ static int add_renaming(struct cp_planner *p, struct rename *self)
     if (self->n == MOST)
         return cp_diag_error(p->diags, r->from.pos, NULL, "rename takes at most %d fields", MOST);
     if (!cp_lexer_accept_word(p->lexer, "to"))
-        return cp_diag_error(p->diags, cp_lexer_pos(p->lexer), "rename msg to message", "`to` and a new name are missing");
+        return cp_diag_error(p->diags, cp_lexer_pos(p->lexer), "rename msg to message",
+                             "`to` and a new name are missing");
     if (place_parse(p, &r->to) < 0)
         return -1;
     if (r->from.is_nested || r->to.is_nested)
@@ -121,7 +123,8 @@ static void move_key(const struct renaming *r, struct cp_eval *ev, const uint16_
 }
 
 /* Leaves the records sel[0..n) as they are. */
-static void leave(const struct renaming *r, struct cp_eval *ev, const struct cp_value *values, const uint16_t *sel, size_t n)
+static void leave(const struct renaming *r, struct cp_eval *ev, const struct cp_value *values,
+                  const uint16_t *sel, size_t n)
 {
     struct cp_value **col = ev->batch->col;
 
@@ -139,8 +142,8 @@ static void leave(const struct renaming *r, struct cp_eval *ev, const struct cp_
 }
 
 /* Unsets `from` and sets `to` in records sel[0..n), which have a value. */
-static enum cp_eval_status move_values(const struct renaming *r, struct cp_eval *ev, const struct cp_value *values,
-                                       const uint16_t *sel, size_t n)
+static enum cp_eval_status move_values(const struct renaming *r, struct cp_eval *ev,
+                                       const struct cp_value *values, const uint16_t *sel, size_t n)
 {
     struct cp_value **col = ev->batch->col;
 
@@ -201,7 +204,8 @@ const struct cp_stage_type cp_stage_rename = {
     .kind = CP_TRANSFORM,
     .summary = "Gives fields other names",
     .usage = "FIELD to NAME [, FIELD to NAME ...]",
-    .doc = "The field keeps its place; one that had the new name before goes. A record without the field stays as it is. A field "
+    .doc = "The field keeps its place; one that had the new name before goes. A record without the "
+           "field stays as it is. A field "
            "inside an object, on either side of to, is taken out and set anew, after the others.",
     .args = CP_ARGS_EXPR,
     .flags = CP_STAGE_STATELESS,
@@ -211,7 +215,8 @@ const struct cp_stage_type cp_stage_rename = {
     .process = rename_process,
     .examples =
         (const struct cp_example[]){
-            {"parse json | rename msg to message, lvl to level", "{\"lvl\": \"info\", \"msg\": \"up\"}\n{\"message\":\"x\"}\n",
+            {"parse json | rename msg to message, lvl to level",
+             "{\"lvl\": \"info\", \"msg\": \"up\"}\n{\"message\":\"x\"}\n",
              "{\"level\": \"info\", \"message\": \"up\"}\n{\"message\":\"x\"}\n", NULL},
             {"parse json | rename user.id to id", "{\"user\":{\"id\":7,\"n\":\"x\"},\"a\":1}\n",
              "{\"user\":{\"n\":\"x\"},\"a\":1,\"id\":7}\n", "out of an object"},

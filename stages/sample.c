@@ -20,7 +20,8 @@ static const struct cp_option options[] = {
 
 static int bad_amount(struct cp_planner *p, const struct cp_text *t)
 {
-    return cp_diag_error(p->diags, cp_text_pos(t, 0, t->s.n), "sample 100 passes every 100th, sample 1% one in a hundred",
+    return cp_diag_error(p->diags, cp_text_pos(t, 0, t->s.n),
+                         "sample 100 passes every 100th, sample 1% one in a hundred",
                          "%.*s is no number of records and no share", (int)t->s.n, t->s.p);
 }
 
@@ -68,7 +69,8 @@ static int sample_plan(struct cp_planner *p, void *data)
         amount = &w->text;
     }
     if (!amount)
-        return cp_diag_error(p->diags, p->stage->pos, "sample 100, sample 1%", "sample needs a number or a share");
+        return cp_diag_error(p->diags, p->stage->pos, "sample 100, sample 1%",
+                             "sample needs a number or a share");
     return take_amount(p, self, amount);
 }
 
@@ -81,7 +83,8 @@ static uint64_t mix(uint64_t x)
     return x ^ (x >> 31);
 }
 
-/* Record number `seen`, counted from 0. What is chosen depends on the number alone, not on the batches. */
+/* Record number `seen`, counted from 0. What is chosen depends on the number alone, not on the
+ * batches. */
 static bool is_chosen(const struct sample *self)
 {
     if (self->every)
@@ -107,8 +110,10 @@ const struct cp_stage_type cp_stage_sample = {
     .kind = CP_FILTER,
     .summary = "Passes every Nth record, or a share of them",
     .usage = "N | SHARE% [seed=NUMBER]",
-    .doc = "sample 100 passes the 100th, the 200th record and so on. sample 1% passes each record with a chance of one in a "
-           "hundred; which ones depends on the seed and on their place alone, so that the same input gives the same records.",
+    .doc = "sample 100 passes the 100th, the 200th record and so on. sample 1% passes each record "
+           "with a chance of one in a "
+           "hundred; which ones depends on the seed and on their place alone, so that the same "
+           "input gives the same records.",
     .args = CP_ARGS_WORDS,
     .flags = CP_STAGE_COUNTS,
     .size = sizeof(struct sample),

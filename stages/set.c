@@ -22,12 +22,14 @@ static int add_assignment(struct cp_planner *p, struct set *self)
     if (place_parse(p, &a->place) < 0)
         return -1;
     if (self->n == MOST)
-        return cp_diag_error(p->diags, a->place.pos, NULL, "set takes at most %d assignments", MOST);
+        return cp_diag_error(p->diags, a->place.pos, NULL, "set takes at most %d assignments",
+                             MOST);
     if (!cp_lexer_accept(p->lexer, "="))
         return cp_lexer_expect_end(p->lexer, "= and a value") < 0
                    ? -1
-                   : cp_diag_error(p->diags, cp_lexer_pos(p->lexer), "set status = 200", "%.*s gets no value",
-                                   (int)a->place.path->text.n, a->place.path->text.p);
+                   : cp_diag_error(p->diags, cp_lexer_pos(p->lexer), "set status = 200",
+                                   "%.*s gets no value", (int)a->place.path->text.n,
+                                   a->place.path->text.p);
     a->value = cp_plan_expr(p);
     if (!a->value)
         return -1;
@@ -79,12 +81,16 @@ const struct cp_stage_type cp_stage_set = {
     .kind = CP_TRANSFORM,
     .summary = "Gives fields new values",
     .usage = "FIELD = EXPRESSION [, FIELD = EXPRESSION ...]",
-    .doc = "From left to right: each expression sees what those before it have set. A value that is only copied keeps its "
+    .doc = "From left to right: each expression sees what those before it have set. A value that "
+           "is only copied keeps its "
            "spelling; null is stored as null. A new field comes after the others.\n\n"
-           "In JSON records user.id is the key \"user.id\" if the record has one, else id in the object user. Objects "
-           "on the way that are missing or null are made. Where something else is on the way, the record has an error and "
+           "In JSON records user.id is the key \"user.id\" if the record has one, else id in the "
+           "object user. Objects "
+           "on the way that are missing or null are made. Where something else is on the way, the "
+           "record has an error and "
            "this assignment is left out. Every byte that is not changed stays as it is.\n\n"
-           "An expression that fails (a division by zero, a text that is no number) gives null and is counted; on_error "
+           "An expression that fails (a division by zero, a text that is no number) gives null and "
+           "is counted; on_error "
            "says what becomes of the record.",
     .args = CP_ARGS_EXPR,
     .flags = CP_STAGE_STATELESS,
@@ -94,13 +100,18 @@ const struct cp_stage_type cp_stage_set = {
     .process = set_process,
     .examples =
         (const struct cp_example[]){
-            {"parse json | set slow = ms > 500, ms = ms / 1000", "{\"path\":\"/a\",\"ms\":1500}\n{\"path\":\"/b\",\"ms\":20}\n",
-             "{\"path\":\"/a\",\"ms\":1.5,\"slow\":true}\n{\"path\":\"/b\",\"ms\":0.02,\"slow\":false}\n",
+            {"parse json | set slow = ms > 500, ms = ms / 1000",
+             "{\"path\":\"/a\",\"ms\":1500}\n{\"path\":\"/b\",\"ms\":20}\n",
+             "{\"path\":\"/a\",\"ms\":1.5,\"slow\":true}\n{\"path\":\"/"
+             "b\",\"ms\":0.02,\"slow\":false}\n",
              "a new field, and one that is computed anew"},
-            {"parse json | set a = b, c = null", "{\"a\": 1, \"b\": 2.50}\n", "{\"a\": 2.50, \"b\": 2.50,\"c\":null}\n",
+            {"parse json | set a = b, c = null", "{\"a\": 1, \"b\": 2.50}\n",
+             "{\"a\": 2.50, \"b\": 2.50,\"c\":null}\n",
              "copied values keep their spelling, other bytes stay"},
-            {"parse json | set user.id = 7, req.path = \"/\"", "{\"user\": {\"id\": 1, \"n\": \"x\"}}\n{\"user.id\":1}\n",
-             "{\"user\": {\"id\": 7, \"n\": \"x\"},\"req\":{\"path\":\"/\"}}\n{\"user.id\":7,\"req\":{\"path\":\"/\"}}\n",
+            {"parse json | set user.id = 7, req.path = \"/\"",
+             "{\"user\": {\"id\": 1, \"n\": \"x\"}}\n{\"user.id\":1}\n",
+             "{\"user\": {\"id\": 7, \"n\": "
+             "\"x\"},\"req\":{\"path\":\"/\"}}\n{\"user.id\":7,\"req\":{\"path\":\"/\"}}\n",
              "inside objects"},
             {"parse logfmt | set level = upper(level)", "level=warn msg=\"disk full\"\n",
              "{\"level\":\"WARN\",\"msg\":\"disk full\"}\n", NULL},

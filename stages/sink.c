@@ -2,8 +2,8 @@
 #include "sink.h"
 
 #include <errno.h>
-#include <unistd.h>
 #include <stdio.h>
+#include <unistd.h>
 
 /* ---- Planning ---- */
 
@@ -27,7 +27,8 @@ static int unknown_format(struct cp_planner *p, struct cp_slice name)
     const char *near = cp_nearest(name.p, name.n, names, n);
     if (near)
         snprintf(hint, sizeof hint, "did you mean %s?", near);
-    return cp_diag_error(p->diags, p->stage->pos, hint, "unknown output format %.*s", (int)name.n, name.p);
+    return cp_diag_error(p->diags, p->stage->pos, hint, "unknown output format %.*s", (int)name.n,
+                         name.p);
 }
 
 static int choose_format(struct cp_planner *p, struct sink *k, const char *wanted)
@@ -47,7 +48,8 @@ static int choose_format(struct cp_planner *p, struct sink *k, const char *wante
     return 0;
 }
 
-int sink_setting(struct cp_planner *p, struct sink *k, const struct cp_setting *set, const char *wanted)
+int sink_setting(struct cp_planner *p, struct sink *k, const struct cp_setting *set,
+                 const char *wanted)
 {
     if (choose_format(p, k, wanted) < 0)
         return 1;
@@ -59,8 +61,8 @@ int sink_setting(struct cp_planner *p, struct sink *k, const struct cp_setting *
     return 1;
 }
 
-static int sink_word(struct cp_planner *p, struct sink *k, const struct cp_option *table, void *base,
-                     const struct cp_word *w, const char *wanted)
+static int sink_word(struct cp_planner *p, struct sink *k, const struct cp_option *table,
+                     void *base, const struct cp_word *w, const char *wanted)
 {
     const struct cp_option *o = cp_option_find(table, w->key);
     if (!o) {
@@ -70,13 +72,14 @@ static int sink_word(struct cp_planner *p, struct sink *k, const struct cp_optio
         base = k->encoder;
     }
     if (!o)
-        return cp_diag_error(p->diags, cp_text_pos(&w->text, 0, w->text.s.n), NULL, "%s has no option %.*s",
-                             p->stage->type->name, (int)w->key.n, w->key.p);
+        return cp_diag_error(p->diags, cp_text_pos(&w->text, 0, w->text.s.n), NULL,
+                             "%s has no option %.*s", p->stage->type->name, (int)w->key.n,
+                             w->key.p);
     return cp_option_set_text(o, base, &w->text, p->heap, p->diags);
 }
 
-int sink_words(struct cp_planner *p, struct sink *k, const struct cp_option *table, void *base, struct cp_words *rest,
-               const char *wanted)
+int sink_words(struct cp_planner *p, struct sink *k, const struct cp_option *table, void *base,
+               struct cp_words *rest, const char *wanted)
 {
     *rest = (struct cp_words){cp_heap_take(p->heap, (p->words.n + 1) * sizeof *rest->v), 0};
     for (size_t i = 0; i < p->words.n; i++) {
@@ -93,7 +96,8 @@ int sink_plan(struct cp_planner *p, struct sink *k, const char *wanted)
 {
     if (choose_format(p, k, wanted) < 0)
         return -1;
-    bool is_own = strcmp(k->format->name, "raw") == 0 && !p->scope->is_changed && !p->scope->is_made;
+    bool is_own =
+        strcmp(k->format->name, "raw") == 0 && !p->scope->is_changed && !p->scope->is_made;
     k->shape = is_own ? cp_plan_shape_raw(p) : cp_plan_shape(p);
     p->stage->shape = k->shape;
     p->stage->format = k->format;
@@ -129,7 +133,8 @@ int sink_open(struct cp_stage *s, struct sink *k, int fd, const char *path, stru
 {
     k->path = path;
     k->writer = (struct cp_writer){.fd = fd};
-    cp_out_init(&k->out, cp_heap_take(s->heap, CP_OUT_SIZE + CP_PAD), CP_OUT_SIZE, cp_writer_write, &k->writer);
+    cp_out_init(&k->out, cp_heap_take(s->heap, CP_OUT_SIZE + CP_PAD), CP_OUT_SIZE, cp_writer_write,
+                &k->writer);
     return k->format->encode_open ? k->format->encode_open(k->encoder, s->heap, err) : 0;
 }
 
@@ -146,7 +151,8 @@ static enum cp_outcome write_failed(struct cp_stage *s, struct sink *k)
                          (unsigned long long)k->writer.bytes);
 }
 
-static enum cp_outcome record_failed(struct cp_stage *s, struct cp_batch *b, uint32_t i, const char *reason)
+static enum cp_outcome record_failed(struct cp_stage *s, struct cp_batch *b, uint32_t i,
+                                     const char *reason)
 {
     cp_stage_record_error(s, b, i, reason);
     s->account.errored++;

@@ -1,4 +1,5 @@
-/* sink.h: what sinks that write records to a descriptor share: choosing a format, encoding, flushing, failing. */
+/* sink.h: what sinks that write records to a descriptor share: choosing a format, encoding,
+ * flushing, failing. */
 #ifndef CP_STAGES_SINK_H
 #define CP_STAGES_SINK_H
 
@@ -19,8 +20,11 @@ struct sink {
     uint64_t whole;   /* and the bytes written up to the last newline */
 };
 
-#define SINK_OPTIONS(type, member) \
-    {"format", CP_OPT_TEXT, offsetof(type, member.format_name), NULL, NULL, "json, logfmt, csv, tsv, table or raw"}
+#define SINK_OPTIONS(type, member)                                                                 \
+    {                                                                                              \
+        "format", CP_OPT_TEXT, offsetof(type, member.format_name), NULL, NULL,                     \
+            "json, logfmt, csv, tsv, table or raw"                                                 \
+    }
 
 /* The usual end of a sink's descriptor. Its struct begins with the struct sink. */
 enum cp_outcome sink_stage_process(struct cp_stage *s, void *self, struct cp_batch *b);
@@ -28,13 +32,15 @@ int sink_stage_idle(struct cp_stage *s, void *self);
 int sink_stage_finish(struct cp_stage *s, void *self);
 void sink_stage_close(void *self);
 
-/* Chooses the format: the option, else `wanted` (-o, a file's suffix), else the default for these records. */
+/* Chooses the format: the option, else `wanted` (-o, a file's suffix), else the default for these
+ * records. */
 int sink_plan(struct cp_planner *p, struct sink *k, const char *wanted);
 /* For the descriptor's `setting`: options of the output format. */
-int sink_setting(struct cp_planner *p, struct sink *k, const struct cp_setting *set, const char *wanted);
+int sink_setting(struct cp_planner *p, struct sink *k, const struct cp_setting *set,
+                 const char *wanted);
 /* Words key=value; `rest` gets the other words, in the heap, and their number. */
-int sink_words(struct cp_planner *p, struct sink *k, const struct cp_option *table, void *base, struct cp_words *rest,
-               const char *wanted);
+int sink_words(struct cp_planner *p, struct sink *k, const struct cp_option *table, void *base,
+               struct cp_words *rest, const char *wanted);
 
 int sink_open(struct cp_stage *s, struct sink *k, int fd, const char *path, struct cp_err *err);
 /* After sink_open, for a regular file that is ours alone and has `start` bytes. */

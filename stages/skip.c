@@ -10,7 +10,8 @@ static int skip_plan(struct cp_planner *p, void *data)
     struct skip *self = data;
 
     if (cp_lexer_at_end(p->lexer))
-        return cp_diag_error(p->diags, cp_lexer_pos(p->lexer), "skip 1", "skip needs a number of records");
+        return cp_diag_error(p->diags, cp_lexer_pos(p->lexer), "skip 1",
+                             "skip needs a number of records");
     cp_lexer_accept_count(p->lexer, &self->left);
     return cp_lexer_expect_end(p->lexer, "a number of records, as in skip 1");
 }

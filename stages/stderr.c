@@ -27,8 +27,8 @@ static int stderr_plan(struct cp_planner *p, void *data)
     if (sink_words(p, &self->sink, options, self, &rest, p->options->format) < 0)
         return -1;
     if (rest.n > 0)
-        return cp_diag_error(p->diags, cp_text_pos(&rest.v[0].text, 0, rest.v[0].text.s.n), "file PATH writes a file",
-                             "stderr takes no arguments");
+        return cp_diag_error(p->diags, cp_text_pos(&rest.v[0].text, 0, rest.v[0].text.s.n),
+                             "file PATH writes a file", "stderr takes no arguments");
     return sink_plan(p, &self->sink, p->options->format);
 }
 
@@ -47,7 +47,8 @@ const struct cp_stage_type cp_stage_stderr = {
     .kind = CP_SINK,
     .summary = "Writes records to standard error",
     .usage = "[format=FORMAT]",
-    .doc = "As stdout, but to standard error, where messages of the pipeline may stand between the records.",
+    .doc = "As stdout, but to standard error, where messages of the pipeline may stand between the "
+           "records.",
     .args = CP_ARGS_WORDS,
     .size = sizeof(struct std_err),
     .options = options,
@@ -60,7 +61,8 @@ const struct cp_stage_type cp_stage_stderr = {
     .close = sink_stage_close,
     .examples =
         (const struct cp_example[]){
-            {"parse logfmt | stderr format=json", "a=1\n", "", "nothing is left for standard output"},
+            {"parse logfmt | stderr format=json", "a=1\n", "",
+             "nothing is left for standard output"},
             {NULL},
         },
 };

@@ -28,8 +28,8 @@ static int stdout_plan(struct cp_planner *p, void *data)
     if (sink_words(p, &self->sink, options, self, &rest, p->options->format) < 0)
         return -1;
     if (rest.n > 0)
-        return cp_diag_error(p->diags, cp_text_pos(&rest.v[0].text, 0, rest.v[0].text.s.n), "file PATH writes a file",
-                             "stdout takes no arguments");
+        return cp_diag_error(p->diags, cp_text_pos(&rest.v[0].text, 0, rest.v[0].text.s.n),
+                             "file PATH writes a file", "stdout takes no arguments");
     return sink_plan(p, &self->sink, p->options->format);
 }
 
@@ -50,8 +50,10 @@ const struct cp_stage_type cp_stage_stdout = {
     .kind = CP_SINK,
     .summary = "Writes records to standard output",
     .usage = "[format=FORMAT]",
-    .doc = "The sink of a pipeline that names none. The format is that of option -o, else a table for counts and statistics "
-           "on a terminal, the lines themselves when the pipeline never parsed, JSON otherwise. Nothing is held back: what "
+    .doc = "The sink of a pipeline that names none. The format is that of option -o, else a table "
+           "for counts and statistics "
+           "on a terminal, the lines themselves when the pipeline never parsed, JSON otherwise. "
+           "Nothing is held back: what "
            "has come is written before the stage waits for more.",
     .args = CP_ARGS_WORDS,
     .size = sizeof(struct std_out),

@@ -1,8 +1,9 @@
 /* tail: passes the last records.
  *
- * DESIGN. The last N records are kept as copies in one buffer, oldest first: new ones are written behind, old ones are left
- * behind in front. What is left is moved to the front when the buffer is full and at least half of it free, so that each
- * byte is moved once on average; else the buffer grows. Of a batch only its last N records are looked at.
+ * DESIGN. The last N records are kept as copies in one buffer, oldest first: new ones are written
+ * behind, old ones are left behind in front. What is left is moved to the front when the buffer is
+ * full and at least half of it free, so that each byte is moved once on average; else the buffer
+ * grows. Of a batch only its last N records are looked at.
  */
 #include <stdlib.h>
 
@@ -80,7 +81,8 @@ static void grow(struct tail *self, size_t need)
     self->cap = cap;
 }
 
-/* Room for size bytes behind the kept records: NULL when max_memory does not allow it even for this one alone. */
+/* Room for size bytes behind the kept records: NULL when max_memory does not allow it even for this
+ * one alone. */
 static char *make_room(struct cp_stage *s, struct tail *self, size_t size)
 {
     while (self->n > 0 && self->to - self->from + size > self->max_memory)
@@ -129,14 +131,16 @@ static enum cp_outcome tail_process(struct cp_stage *s, void *data, struct cp_ba
     return CP_OUTCOME_OK;
 }
 
-/* Records that would have passed, had there been room. Counted only now: before, newer ones may take their place. */
+/* Records that would have passed, had there been room. Counted only now: before, newer ones may
+ * take their place. */
 static void count_lost(struct cp_stage *s, const struct tail *self)
 {
     uint64_t lost = (self->seen < self->wanted ? self->seen : self->wanted) - self->n;
 
     if (lost == 0)
         return;
-    cp_stage_input_error(s, NULL, 0, "the last records need more than max_memory: the older ones were given up");
+    cp_stage_input_error(
+        s, NULL, 0, "the last records need more than max_memory: the older ones were given up");
     s->account.errored += lost;
     s->account.filtered -= lost;
 }
@@ -171,7 +175,8 @@ const struct cp_stage_type cp_stage_tail = {
     .kind = CP_FILTER,
     .summary = "Passes the last records",
     .usage = "[N] [with max_memory=SIZE]",
-    .doc = "Without N, 10. They leave in their order when the input ends. Over several files it counts over all of them.",
+    .doc = "Without N, 10. They leave in their order when the input ends. Over several files it "
+           "counts over all of them.",
     .args = CP_ARGS_EXPR,
     .flags = CP_STAGE_COUNTS | CP_STAGE_MAKES,
     .size = sizeof(struct tail),
@@ -184,7 +189,8 @@ const struct cp_stage_type cp_stage_tail = {
     .examples =
         (const struct cp_example[]){
             {"tail 2", "a\nb\nc\n", "b\nc\n", NULL},
-            {"parse json | set n = n + 1 | tail 1", "{\"n\": 1}\n{\"n\": 2}\n", "{\"n\": 3}\n", "of changed records"},
+            {"parse json | set n = n + 1 | tail 1", "{\"n\": 1}\n{\"n\": 2}\n", "{\"n\": 3}\n",
+             "of changed records"},
             {"tail 3", "a\n", "a\n", "fewer than that are all"},
             {NULL},
         },

@@ -2,7 +2,8 @@
 #include "place.h"
 
 struct unset {
-    struct place *v; /* the nested ones: the others are gone from the scope, nothing is left to do while running */
+    struct place *v; /* the nested ones: the others are gone from the scope, nothing is left to do
+                        while running */
     size_t n;
 };
 
@@ -19,7 +20,8 @@ static int remove_field(struct cp_planner *p, struct unset *self)
         return 0;
     }
     if (self->n == MOST)
-        return cp_diag_error(p->diags, place.pos, NULL, "unset takes at most %d nested fields", MOST);
+        return cp_diag_error(p->diags, place.pos, NULL, "unset takes at most %d nested fields",
+                             MOST);
     place_plan_unset(p, &place);
     self->v[self->n++] = place;
     return 0;
@@ -61,8 +63,10 @@ const struct cp_stage_type cp_stage_unset = {
     .kind = CP_TRANSFORM,
     .summary = "Removes fields",
     .usage = "FIELD [FIELD ...]",
-    .doc = "Blanks or commas separate the fields. A field that a record does not have is no error. In JSON records user.id "
-           "is the key \"user.id\" if the record has one, else id in the object user; all members of that name go, every other "
+    .doc = "Blanks or commas separate the fields. A field that a record does not have is no error. "
+           "In JSON records user.id "
+           "is the key \"user.id\" if the record has one, else id in the object user; all members "
+           "of that name go, every other "
            "byte stays.",
     .args = CP_ARGS_EXPR,
     .flags = CP_STAGE_STATELESS,
@@ -72,7 +76,8 @@ const struct cp_stage_type cp_stage_unset = {
     .process = unset_process,
     .examples =
         (const struct cp_example[]){
-            {"parse json | unset password, user.email", "{\"user\": {\"id\": 1, \"email\": \"x@y\"}, \"password\": \"p\", \"n\": 1}\n",
+            {"parse json | unset password, user.email",
+             "{\"user\": {\"id\": 1, \"email\": \"x@y\"}, \"password\": \"p\", \"n\": 1}\n",
              "{\"user\": {\"id\": 1}, \"n\": 1}\n", "a field, and one inside an object"},
             {"parse logfmt | unset a b", "a=1 b=2 c=3\n", "{\"c\":3}\n", NULL},
             {NULL},

@@ -67,7 +67,7 @@ load helper
 @test "SIGINT drains: the reader gets what was read, and the signal is raised again" {
     mkfifo in out
     exec 7<>in
-    "$CHANPIPE" 'parse json | set b = 2' in >out 2>err &
+    env --default-signal=INT "$CHANPIPE" 'parse json | set b = 2' in >out 2>err &
     pid=$!
     exec 8<out
     echo '{"a":1}' >in

@@ -254,10 +254,10 @@ static void swap(struct cp_value *a, struct cp_value *b)
     *b = t;
 }
 
-/* The median of the first, the middle and the last goes to the middle. */
+/* The median of the first, the middle and the last goes to the middle, which is not the last. */
 static struct cp_value pivot_of(struct cp_value *v, size_t n)
 {
-    struct cp_value *middle = v + n / 2, *last = v + n - 1;
+    struct cp_value *middle = v + (n - 1) / 2, *last = v + n - 1;
 
     if (value_before(middle, v))
         swap(middle, v);

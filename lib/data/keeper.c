@@ -12,8 +12,8 @@ struct kept {
     uint32_t size; /* of all */
     uint32_t raw;  /* bytes of the record */
     uint32_t texts;
-    uint8_t has_raw; /* it has bytes of its own, be they none */
-    uint8_t line_end; /* bytes behind them: 1, or 2 with a \r */
+    uint8_t has_raw;        /* it has bytes of its own, be they none */
+    uint8_t line_end;       /* bytes behind them: 1, or 2 with a \r */
     struct cp_input *input; /* NULL: made */
     uint64_t line, offset;
     struct cp_time_zone zone;
@@ -114,7 +114,8 @@ static bool lies_in(const char *p, const void *base, size_t n)
 /* Memory of the batch, which somebody else will get: the arena, its blocks. */
 static bool is_of_batch(const struct cp_batch *b, const char *p)
 {
-    return lies_in(p, b->arena.base, b->arena.cap) || (b->block && lies_in(p, b->block->data, b->block->cap)) ||
+    return lies_in(p, b->arena.base, b->arena.cap) ||
+           (b->block && lies_in(p, b->block->data, b->block->cap)) ||
            (b->texts && lies_in(p, b->texts->data, b->texts->cap));
 }
 
@@ -243,8 +244,9 @@ static bool is_peculiar(const struct cp_input *in)
     return in && (in->header || in->choice);
 }
 
-/* Columns named by a header line, a format chosen for one input, and times without a year are read by the batch's input and
- * zone: records for which these differ are not mixed. A day more or less does not change the year of a line, unless it is a year old. */
+/* Columns named by a header line, a format chosen for one input, and times without a year are read
+ * by the batch's input and zone: records for which these differ are not mixed. A day more or less
+ * does not change the year of a line, unless it is a year old. */
 static bool can_share(const struct cp_batch *b, const struct kept *r)
 {
     int64_t apart = b->zone.reference - r->zone.reference;
@@ -306,7 +308,8 @@ bool cp_keeper_read(struct cp_keeper *k, struct cp_batch *b, const char *record)
 
     if (i == 0)
         start_batch(k, b, r);
-    else if (i == cp_pool_records(b->home) || block_need(r) > k->back - k->front || !can_share(b, r))
+    else if (i == cp_pool_records(b->home) || block_need(r) > k->back - k->front ||
+             !can_share(b, r))
         return false;
     read_raw(k, b, r);
     char *texts = read_texts(k, b, r);

@@ -1,7 +1,7 @@
 /* piece.h: copying texts that may overlap: the union of them is copied. Internal to lib/data.
  *
- * Texts of one record often are parts of each other (substr gives a piece of another text). Copied one by one they could
- * take more room than they had.
+ * Texts of one record often are parts of each other (substr gives a piece of another text). Copied
+ * one by one they could take more room than they had.
  */
 #ifndef CP_DATA_PIECE_H
 #define CP_DATA_PIECE_H
@@ -14,8 +14,8 @@ struct cp_piece {
     size_t to; /* where its copy begins: an offset, the caller's business */
 };
 
-/* Adds [p, p + len) to n pieces, sorted by address, and merges it with those it touches. Returns how many there are now: one
- * more at most. */
+/* Adds [p, p + len) to n pieces, sorted by address, and merges it with those it touches. Returns
+ * how many there are now: one more at most. */
 size_t cp_piece_add(struct cp_piece *v, size_t n, const char *p, size_t len);
 
 /* Sets `to` of all pieces, one behind the other from 0 on; returns the bytes they take. */

@@ -32,7 +32,8 @@ static bool is_surrogate(int32_t code, int32_t from)
     return code >= from && code < from + 0x400;
 }
 
-/* Decodes `\uXXXX` or a pair of them at p (on the backslash). Returns the bytes read, 0 when it is none. */
+/* Decodes `\uXXXX` or a pair of them at p (on the backslash). Returns the bytes read, 0 when it is
+ * none. */
 static size_t decode_u(const char *p, const char *end, char out[4], size_t *len)
 {
     int32_t code = hex4(p + 2, end);
@@ -78,9 +79,10 @@ static char tsv_escape(char c)
     return c == 't' ? '\t' : c == 'n' ? '\n' : c == 'r' ? '\r' : c == '\\' ? '\\' : 0;
 }
 
-/* Decodes one escape at p, where the escape's first byte is. Returns the bytes read; what is no escape stands for its
- * first byte. */
-static size_t decode_unit(enum cp_escape esc, const char *p, const char *end, char out[4], size_t *len)
+/* Decodes one escape at p, where the escape's first byte is. Returns the bytes read; what is no
+ * escape stands for its first byte. */
+static size_t decode_unit(enum cp_escape esc, const char *p, const char *end, char out[4],
+                          size_t *len)
 {
     char c;
 
@@ -152,7 +154,8 @@ int cp_slice_compare(struct cp_slice a, struct cp_slice b)
     return c ? c : (a.n > b.n) - (a.n < b.n);
 }
 
-int cp_text_compare(enum cp_escape a_esc, struct cp_slice a, enum cp_escape b_esc, struct cp_slice b)
+int cp_text_compare(enum cp_escape a_esc, struct cp_slice a, enum cp_escape b_esc,
+                    struct cp_slice b)
 {
     struct cp_text_reader ra, rb;
     struct cp_slice pa = {0}, pb = {0};

@@ -1,4 +1,5 @@
-/* value.c: what values mean: as numbers, times, texts and truths, and how they compare (semantics 19-28, 34, 52). */
+/* value.c: what values mean: as numbers, times, texts and truths, and how they compare (semantics
+ * 19-28, 34, 52). */
 #include "value.h"
 
 #include "../base/arena.h"
@@ -14,7 +15,8 @@ static struct cp_slice bytes_of(const struct cp_value *v)
     return (struct cp_slice){v->p, v->len};
 }
 
-/* The text of a CP_TEXT without memory of its own: decoded into buf where it has escapes. False: too long for buf. */
+/* The text of a CP_TEXT without memory of its own: decoded into buf where it has escapes. False:
+ * too long for buf. */
 static bool short_text(const struct cp_value *v, char buf[DECODE_MAX], struct cp_slice *out)
 {
     *out = bytes_of(v);
@@ -173,7 +175,8 @@ static int compare_bytes(const struct cp_value *a, const struct cp_value *b)
     char abuf[CP_TIME_MAX], bbuf[CP_TIME_MAX];
     struct cp_slice as = cp_is_spelled(a) ? bytes_of(a) : computed_text(a, abuf);
     struct cp_slice bs = cp_is_spelled(b) ? bytes_of(b) : computed_text(b, bbuf);
-    int c = cp_text_compare(a->kind == CP_TEXT ? a->esc : CP_PLAIN, as, b->kind == CP_TEXT ? b->esc : CP_PLAIN, bs);
+    int c = cp_text_compare(a->kind == CP_TEXT ? a->esc : CP_PLAIN, as,
+                            b->kind == CP_TEXT ? b->esc : CP_PLAIN, bs);
 
     return (c > 0) - (c < 0);
 }
@@ -217,7 +220,8 @@ static int compare_number_text(const struct cp_value *num, const struct cp_value
     struct cp_num an, bn;
 
     if (cp_value_number(num, &an)) {
-        if (cp_value_number(text, &bn) || ((num->flags & CP_SECONDS) && num->kind != CP_NUMBER && text_duration(text, &bn)))
+        if (cp_value_number(text, &bn) ||
+            ((num->flags & CP_SECONDS) && num->kind != CP_NUMBER && text_duration(text, &bn)))
             return compare_num(&an, &bn);
     }
     return compare_bytes(num, text);
@@ -232,7 +236,8 @@ static int compare_numbers(const struct cp_value *a, const struct cp_value *b)
     return compare_bytes(a, b);
 }
 
-static int compare_time_number(const struct cp_value *time, const struct cp_value *num, const struct cp_time_zone *zone)
+static int compare_time_number(const struct cp_value *time, const struct cp_value *num,
+                               const struct cp_time_zone *zone)
 {
     struct cp_num an, bn;
     int64_t ns;
@@ -243,7 +248,8 @@ static int compare_time_number(const struct cp_value *time, const struct cp_valu
     return compare_num(&an, &bn);
 }
 
-static int compare_times(const struct cp_value *a, const struct cp_value *b, const struct cp_time_zone *zone)
+static int compare_times(const struct cp_value *a, const struct cp_value *b,
+                         const struct cp_time_zone *zone)
 {
     int64_t an, bn;
 
@@ -258,8 +264,8 @@ static int mirrored(int c)
 }
 
 /* a's class is not above b's, and neither is null. */
-static int compare_classes(const struct cp_value *a, const struct cp_value *b, enum class ac, enum class bc,
-                           const struct cp_time_zone *zone)
+static int compare_classes(const struct cp_value *a, const struct cp_value *b, enum class ac,
+                           enum class bc, const struct cp_time_zone *zone)
 {
     if (ac == bc) {
         switch (ac) {
@@ -286,8 +292,8 @@ static int compare_classes(const struct cp_value *a, const struct cp_value *b, e
     return CP_UNORDERED;
 }
 
-int cp_value_compare(const struct cp_value *a, const struct cp_value *b, const struct cp_time_zone *zone,
-                     struct cp_arena *scratch)
+int cp_value_compare(const struct cp_value *a, const struct cp_value *b,
+                     const struct cp_time_zone *zone, struct cp_arena *scratch)
 {
     (void)scratch;
     enum class ac = class_of[a->kind], bc = class_of[b->kind];
@@ -300,16 +306,15 @@ int cp_value_compare(const struct cp_value *a, const struct cp_value *b, const s
 }
 
 /* Where a value stands among others when sorting; what is a number is given as one. */
-static enum class sort_class(const struct cp_value *v, struct cp_num *num)
-{
+static enum class sort_class(const struct cp_value *v, struct cp_num *num) {
     enum class c = class_of[v->kind];
 
-    if ((c == CLASS_TEXT || c == CLASS_NUMBER) && cp_value_number(v, num))
-        return CLASS_NUMBER;
+    if ((c == CLASS_TEXT || c == CLASS_NUMBER) && cp_value_number(v, num)) return CLASS_NUMBER;
     return c == CLASS_NUMBER ? CLASS_TEXT : c;
 }
 
-int cp_value_sort_compare(const struct cp_value *a, const struct cp_value *b, const struct cp_time_zone *zone)
+int cp_value_sort_compare(const struct cp_value *a, const struct cp_value *b,
+                          const struct cp_time_zone *zone)
 {
     struct cp_num an, bn;
     enum class ac = sort_class(a, &an), bc = sort_class(b, &bn);

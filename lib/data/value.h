@@ -1,11 +1,12 @@
 /* value.h: one value of one field of one record, in 16 bytes.
  *
- * A value is plain data: it is copied by assignment and owns nothing. Text, spelled numbers and raw JSON point into
- * memory that lives at least as long as the batch that holds the value (the block, the batch's arena, the plan or the
- * state of the stage that made it).
+ * A value is plain data: it is copied by assignment and owns nothing. Text, spelled numbers and raw
+ * JSON point into memory that lives at least as long as the batch that holds the value (the block,
+ * the batch's arena, the plan or the state of the stage that made it).
  *
- * PADDING: at least CP_PAD bytes behind every text that a value points at can be read (not: written; their content is
- * undefined). Whoever makes memory for texts keeps this promise; whoever reads may use wide loads because of it.
+ * PADDING: at least CP_PAD bytes behind every text that a value points at can be read (not:
+ * written; their content is undefined). Whoever makes memory for texts keeps this promise; whoever
+ * reads may use wide loads because of it.
  */
 #ifndef CP_DATA_VALUE_H
 #define CP_DATA_VALUE_H
@@ -26,7 +27,8 @@ enum cp_kind {
     CP_TRUE,
     CP_INT,    /* .i: a computed integer */
     CP_DOUBLE, /* .d: a computed number, always finite */
-    CP_NUMBER, /* .p, .len: a number as it was spelled (typed by its format); converted when first computed with */
+    CP_NUMBER, /* .p, .len: a number as it was spelled (typed by its format); converted when first
+                  computed with */
     CP_TIME,   /* .i: a computed time, nanoseconds since 1970 UTC */
     CP_STAMP,  /* .p, .len: a time as it was spelled, of a format that defines it as a time */
     CP_TEXT,   /* .p, .len: bytes; see .esc and CP_UNTYPED */
@@ -35,11 +37,13 @@ enum cp_kind {
 };
 
 enum cp_value_flags {
-    CP_UNTYPED = 1, /* CP_TEXT of a format without types (csv, logfmt, regex …): may look like a number (semantics 20) */
+    CP_UNTYPED = 1, /* CP_TEXT of a format without types (csv, logfmt, regex …): may look like a
+                       number (semantics 20) */
     CP_SECONDS = 2, /* CP_INT, CP_DOUBLE: a duration in seconds; compares with text such as 300ms */
 };
 
-/* How the bytes of a CP_TEXT stand for the text. Decoded only to compare, compute or re-encode: cp_value_text(). */
+/* How the bytes of a CP_TEXT stand for the text. Decoded only to compare, compute or re-encode:
+ * cp_value_text(). */
 enum cp_escape {
     CP_PLAIN = 0,  /* as they are */
     CP_ESC_JSON,   /* RFC 8259 escapes, validated; the bytes between the quotes */
@@ -111,29 +115,35 @@ struct cp_num;       /* number.h */
 struct cp_time_zone; /* moment.h */
 struct cp_arena;     /* arena.h */
 
-/* The number that a value stands for in arithmetic and numeric comparison: computed and spelled numbers, text that looks
- * like one (of any flag: the caller decides by semantics 20 whether text may count). False: it is none. */
+/* The number that a value stands for in arithmetic and numeric comparison: computed and spelled
+ * numbers, text that looks like one (of any flag: the caller decides by semantics 20 whether text
+ * may count). False: it is none. */
 bool cp_value_number(const struct cp_value *v, struct cp_num *out);
 
-/* The time that a value stands for: CP_TIME, CP_STAMP and text that is a time. zone: for times without zone or year. */
+/* The time that a value stands for: CP_TIME, CP_STAMP and text that is a time. zone: for times
+ * without zone or year. */
 bool cp_value_time(const struct cp_value *v, const struct cp_time_zone *zone, int64_t *ns);
 
-/* The text of a value as expressions see it: spelled values as they are, escapes decoded, computed numbers and times
- * printed, booleans as true and false, null and missing as empty. Borrowed where possible, else made in the arena.
- * False: the arena is full; nothing is lost, see cp_arena. */
+/* The text of a value as expressions see it: spelled values as they are, escapes decoded, computed
+ * numbers and times printed, booleans as true and false, null and missing as empty. Borrowed where
+ * possible, else made in the arena. False: the arena is full; nothing is lost, see cp_arena. */
 bool cp_value_text(const struct cp_value *v, struct cp_arena *a, struct cp_slice *out);
 
-/* False by semantics 22: null, false, zero (also text that looks like it), empty text, the text "false". */
+/* False by semantics 22: null, false, zero (also text that looks like it), empty text, the text
+ * "false". */
 bool cp_value_truth(const struct cp_value *v);
 
-/* Equality and order of expressions (semantics 19-23, 26, 52). Null equals null; an order with null is the caller's
- * business. cp_value_compare returns -1, 0, 1 or CP_UNORDERED: null against something else, or two that cannot be ordered
- * (a list against a number …). Escaped texts are compared as they are decoded: scratch is not used and may be NULL. */
+/* Equality and order of expressions (semantics 19-23, 26, 52). Null equals null; an order with null
+ * is the caller's business. cp_value_compare returns -1, 0, 1 or CP_UNORDERED: null against
+ * something else, or two that cannot be ordered (a list against a number …). Escaped texts are
+ * compared as they are decoded: scratch is not used and may be NULL. */
 enum { CP_UNORDERED = 2 };
-int cp_value_compare(const struct cp_value *a, const struct cp_value *b, const struct cp_time_zone *zone,
-                     struct cp_arena *scratch);
+int cp_value_compare(const struct cp_value *a, const struct cp_value *b,
+                     const struct cp_time_zone *zone, struct cp_arena *scratch);
 
-/* Order of sort, min and max (semantics 34): false, true, numbers, times, text by bytes, lists and objects; null last. */
-int cp_value_sort_compare(const struct cp_value *a, const struct cp_value *b, const struct cp_time_zone *zone);
+/* Order of sort, min and max (semantics 34): false, true, numbers, times, text by bytes, lists and
+ * objects; null last. */
+int cp_value_sort_compare(const struct cp_value *a, const struct cp_value *b,
+                          const struct cp_time_zone *zone);
 
 #endif

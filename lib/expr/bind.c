@@ -9,7 +9,8 @@ enum { FOLD_ROOM = 64 * 1024, FOLD_TEXT = 16 * 1024 };
 
 static int bind(struct cp_binder *b, struct cp_expr *x);
 
-int cp_bind_error(struct cp_binder *b, const struct cp_expr *x, const char *hint, const char *message)
+int cp_bind_error(struct cp_binder *b, const struct cp_expr *x, const char *hint,
+                  const char *message)
 {
     return cp_diag_error(b->diags, x->pos, hint, "%s", message);
 }
@@ -31,23 +32,27 @@ static void make_const(struct cp_expr *x, struct cp_value v)
 /* env.X and var.X, texts that are not typed: constants. */
 static bool is_ours(const struct cp_path *path, const char *name)
 {
-    return !path->is_own && path->n >= 2 && path->steps[0].name.p && cp_slice_is(path->steps[0].name, name);
+    return !path->is_own && path->n >= 2 && path->steps[0].name.p &&
+           cp_slice_is(path->steps[0].name, name);
 }
 
 static int bind_variable(struct cp_binder *b, struct cp_expr *x)
 {
     bool is_env = is_ours(x->path, "env");
     struct cp_slice name = x->path->steps[1].name;
-    const char *(*find)(void *, struct cp_slice) = !b->names ? NULL : is_env ? b->names->env : b->names->var;
+    const char *(*find)(void *, struct cp_slice) = !b->names ? NULL
+                                                   : is_env  ? b->names->env
+                                                             : b->names->var;
     const char *v;
 
     if (x->path->n != 2 || !name.p)
         return cp_bind_error(b, x, "a field of the record is written with a leading point: .env.x",
-                             is_env ? "env takes one name, as in env.HOME" : "var takes one name, as in var.limit");
+                             is_env ? "env takes one name, as in env.HOME"
+                                    : "var takes one name, as in var.limit");
     v = find ? find(b->names->ctx, name) : NULL;
     if (!v && !is_env)
-        return cp_diag_error(b->diags, x->pos, "set it with -D name=value or under vars:", "the variable %.*s is not set",
-                             (int)name.n, name.p);
+        return cp_diag_error(b->diags, x->pos, "set it with -D name=value or under vars:",
+                             "the variable %.*s is not set", (int)name.n, name.p);
     make_const(x, v ? cp_untyped(cp_heap_copy(b->heap, v, strlen(v)), strlen(v)) : cp_null());
     return 0;
 }
@@ -61,8 +66,8 @@ static int bind_field(struct cp_binder *b, struct cp_expr *x)
         return bind_variable(b, x);
     x->ref = cp_scope_read(b->scope, x->path, &exists);
     if (!exists)
-        cp_diag_warning(b->diags, x->pos, NULL, "no stage before makes the field %.*s", (int)x->path->text.n,
-                        x->path->text.p);
+        cp_diag_warning(b->diags, x->pos, NULL, "no stage before makes the field %.*s",
+                        (int)x->path->text.n, x->path->text.p);
     want = x->ref.slot >= 0 ? cp_wants_find(b->scope->wants, x->ref.slot) : NULL;
     x->raw_path = want ? want->path : NULL;
     x->is_infallible = x->ref.meta != CP_META_TIME;
@@ -102,7 +107,8 @@ static void bind_groups(struct cp_binder *b, struct cp_expr *x)
     x->targets = cp_heap_take(b->heap, (re->n_names + 1) * sizeof *x->targets);
     x->n_targets = re->n_names;
     for (size_t i = 0; i < re->n_names; i++)
-        x->targets[i] = (struct cp_group_target){re->names[i].number, group_of(b, re->names[i].name)->slot};
+        x->targets[i] =
+            (struct cp_group_target){re->names[i].number, group_of(b, re->names[i].name)->slot};
 }
 
 int cp_bind_regex(struct cp_binder *b, struct cp_expr *x, const struct cp_expr *pattern)
@@ -118,12 +124,14 @@ int cp_bind_regex(struct cp_binder *b, struct cp_expr *x, const struct cp_expr *
     } else if (pattern->op == CP_OP_CONST && pattern->value.kind == CP_TEXT) {
         text = (struct cp_slice){pattern->value.p, pattern->value.len};
     } else {
-        return cp_bind_error(b, pattern, "as in /^GET/ or \"^GET\"", "the pattern is neither a regex nor a constant text");
+        return cp_bind_error(b, pattern, "as in /^GET/ or \"^GET\"",
+                             "the pattern is neither a regex nor a constant text");
     }
     x->regex = cp_regex_new(text, flags, b->heap, &why, &at);
     if (x->regex)
         return 0;
-    if (pattern->op == CP_OP_REGEX && pos.len == text.n + flags.n + 2) { /* as it was written: point at the place */
+    if (pattern->op == CP_OP_REGEX &&
+        pos.len == text.n + flags.n + 2) { /* as it was written: point at the place */
         pos.off += 1 + at;
         pos.len = 1;
     }
@@ -147,7 +155,8 @@ static int bind_glob(struct cp_binder *b, struct cp_expr *x)
     const struct cp_expr *pattern = x->args[1];
 
     if (pattern->op == CP_OP_REGEX)
-        return cp_bind_error(b, pattern, "write =~ for regular expressions", "~ takes a shell pattern");
+        return cp_bind_error(b, pattern, "write =~ for regular expressions",
+                             "~ takes a shell pattern");
     if (bind(b, x->args[0]) < 0 || bind(b, x->args[1]) < 0)
         return -1;
     if (pattern->op == CP_OP_CONST && pattern->value.kind == CP_TEXT)
@@ -209,7 +218,8 @@ static int bind_list(struct cp_binder *b, struct cp_expr *x)
         return 0;
     }
     if (x->n > CP_FUNCTION_ARGS)
-        return cp_diag_error(b->diags, x->pos, NULL, "a list with members that are no constants has at most %d",
+        return cp_diag_error(b->diags, x->pos, NULL,
+                             "a list with members that are no constants has at most %d",
                              CP_FUNCTION_ARGS);
     x->makes_text = true;
     x->is_infallible = false; /* it may become too long */
@@ -239,8 +249,10 @@ static int bind_in(struct cp_binder *b, struct cp_expr *x)
     } else if (right->op == CP_OP_CONST && right->value.kind == CP_TEXT) {
         x->in = cp_in_prepare(right, b->heap);
         if (!cp_in_has_nets(x->in) && !right->value.flags)
-            return cp_bind_error(b, right, "as in [\"a\", \"b\"] or \"10.0.0.0/8\"; a part of a text: contains(text, part)",
-                                 "in takes a list or a block of addresses");
+            return cp_bind_error(
+                b, right,
+                "as in [\"a\", \"b\"] or \"10.0.0.0/8\"; a part of a text: contains(text, part)",
+                "in takes a list or a block of addresses");
     } else if (right->op == CP_OP_CONST && right->value.kind != CP_LIST) {
         return cp_bind_error(b, right, "as in [1, 2]", "in takes a list or a block of addresses");
     }
@@ -251,8 +263,8 @@ static int bind_in(struct cp_binder *b, struct cp_expr *x)
 
 /* ---- Calls ---- */
 
-static const char *const aggregates[] = {"avg", "count", "first", "last", "list",  "pct",
-                                         "rate", "stdev", "sum",  "topk", "uniq", "~uniq"};
+static const char *const aggregates[] = {"avg",  "count", "first", "last", "list", "pct",
+                                         "rate", "stdev", "sum",   "topk", "uniq", "~uniq"};
 
 static bool is_percentile(struct cp_slice name)
 {
@@ -273,11 +285,13 @@ static int no_function(struct cp_binder *b, const struct cp_expr *x)
     for (size_t i = 0; i < sizeof aggregates / sizeof *aggregates; i++)
         if (cp_slice_is(x->name, aggregates[i]) || is_percentile(x->name))
             return cp_diag_error(b->diags, pos, "aggregates stand in stats, count and top",
-                                 "%.*s is an aggregate: it has no value for one record", (int)x->name.n, x->name.p);
+                                 "%.*s is an aggregate: it has no value for one record",
+                                 (int)x->name.n, x->name.p);
     near = cp_function_nearest(x->name);
     if (near)
         hint = cp_heap_printf(b->heap, "did you mean %s?", near);
-    return cp_diag_error(b->diags, pos, hint, "there is no function %.*s", (int)x->name.n, x->name.p);
+    return cp_diag_error(b->diags, pos, hint, "there is no function %.*s", (int)x->name.n,
+                         x->name.p);
 }
 
 static int check_count(struct cp_binder *b, const struct cp_expr *x, const struct cp_function *f)
@@ -288,10 +302,14 @@ static int check_count(struct cp_binder *b, const struct cp_expr *x, const struc
     if (!is_few && x->n <= f->max)
         return 0;
     if (f->min < f->max && f->max < CP_FUNCTION_ARGS)
-        return cp_diag_error(b->diags, x->pos, f->signature, "%s takes %d to %d arguments, not %zu", f->name, f->min,
-                             f->max, x->n);
-    return cp_diag_error(b->diags, x->pos, f->signature, "%s takes %s%d argument%s, not %zu", f->name,
-                         f->min == f->max ? "" : is_few ? "at least " : "at most ", bound, bound == 1 ? "" : "s", x->n);
+        return cp_diag_error(b->diags, x->pos, f->signature, "%s takes %d to %d arguments, not %zu",
+                             f->name, f->min, f->max, x->n);
+    return cp_diag_error(b->diags, x->pos, f->signature, "%s takes %s%d argument%s, not %zu",
+                         f->name,
+                         f->min == f->max ? ""
+                         : is_few         ? "at least "
+                                          : "at most ",
+                         bound, bound == 1 ? "" : "s", x->n);
 }
 
 /* Binds all arguments but a regex where the function takes one. */
@@ -423,7 +441,8 @@ static int bind(struct cp_binder *b, struct cp_expr *x)
     return 0;
 }
 
-int cp_expr_bind(struct cp_expr *x, struct cp_scope *scope, const struct cp_expr_names *names, struct cp_diags *diags)
+int cp_expr_bind(struct cp_expr *x, struct cp_scope *scope, const struct cp_expr_names *names,
+                 struct cp_diags *diags)
 {
     struct cp_groups *groups = cp_heap_take(scope->heap, sizeof *groups);
     struct cp_binder b = {

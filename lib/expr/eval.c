@@ -55,7 +55,8 @@ static void room_for_columns(struct cp_eval *ev, size_t n)
         return;
     more = cp_heap_take(ev->heap, n * sizeof *more);
     for (size_t i = 0; i < n; i++)
-        more[i] = i < ev->n_scratch ? ev->scratch[i] : cp_heap_take(ev->heap, ev->records * sizeof **more);
+        more[i] = i < ev->n_scratch ? ev->scratch[i]
+                                    : cp_heap_take(ev->heap, ev->records * sizeof **more);
     ev->scratch = more;
     ev->n_scratch = n;
 }
@@ -68,7 +69,8 @@ static void room_for_selections(struct cp_eval *ev, size_t n)
         return;
     more = cp_heap_take(ev->heap, n * sizeof *more);
     for (size_t i = 0; i < n; i++)
-        more[i] = i < ev->n_selections ? ev->selections[i] : cp_heap_take(ev->heap, ev->records * sizeof **more);
+        more[i] = i < ev->n_selections ? ev->selections[i]
+                                       : cp_heap_take(ev->heap, ev->records * sizeof **more);
     ev->selections = more;
     ev->n_selections = n;
 }
@@ -96,7 +98,8 @@ void cp_eval_begin(struct cp_eval *ev, struct cp_batch *b)
     ev->zone = &b->zone;
 }
 
-size_t cp_selection_without(const uint16_t *sel, size_t n, const uint16_t *less, size_t m, uint16_t *out)
+size_t cp_selection_without(const uint16_t *sel, size_t n, const uint16_t *less, size_t m,
+                            uint16_t *out)
 {
     size_t left = 0, j = 0;
 
@@ -118,8 +121,8 @@ static void fill_value(const uint16_t *sel, size_t n, struct cp_value v, struct 
         out[sel[k]] = v;
 }
 
-static void fill_nested(const struct cp_ref *ref, const struct cp_batch *b, const uint16_t *sel, size_t n,
-                        struct cp_value *out)
+static void fill_nested(const struct cp_ref *ref, const struct cp_batch *b, const uint16_t *sel,
+                        size_t n, struct cp_value *out)
 {
     const struct cp_value *root = b->col[ref->root];
     const struct cp_value *literal = ref->literal >= 0 ? b->col[ref->literal] : NULL;
@@ -181,18 +184,21 @@ static void fill_origin(const struct cp_batch *b, enum cp_meta meta, const uint1
 {
     for (size_t k = 0; k < n; k++) {
         const struct cp_origin *o = &b->origin[sel[k]];
-        out[sel[k]] = !o->input ? cp_null() : cp_int((int64_t)(meta == CP_META_LINE ? o->line : o->offset));
+        out[sel[k]] =
+            !o->input ? cp_null() : cp_int((int64_t)(meta == CP_META_LINE ? o->line : o->offset));
     }
 }
 
-static void fill_offset(const struct cp_batch *b, const uint16_t *sel, size_t n, struct cp_value *out)
+static void fill_offset(const struct cp_batch *b, const uint16_t *sel, size_t n,
+                        struct cp_value *out)
 {
     for (size_t k = 0; k < n; k++)
         out[sel[k]] = cp_int((int64_t)cp_batch_offset(b, sel[k]));
 }
 
 /* The first of the columns that has a value, as a time. */
-static void fill_time(const struct cp_ref *ref, struct cp_eval *ev, const uint16_t *sel, size_t n, struct cp_value *out)
+static void fill_time(const struct cp_ref *ref, struct cp_eval *ev, const uint16_t *sel, size_t n,
+                      struct cp_value *out)
 {
     for (size_t k = 0; k < n; k++) {
         const struct cp_value *v = NULL;
@@ -205,14 +211,16 @@ static void fill_time(const struct cp_ref *ref, struct cp_eval *ev, const uint16
         out[i] = cp_null();
         if (!v || cp_is_null(v))
             continue;
-        if (cp_value_time(v, ev->zone, &ns) || (cp_value_number(v, &num) && cp_time_from_number(&num, &ns)))
+        if (cp_value_time(v, ev->zone, &ns) ||
+            (cp_value_number(v, &num) && cp_time_from_number(&num, &ns)))
             out[i] = cp_time(ns);
         else
             cp_eval_fail(ev, i, "_time: the field is no time");
     }
 }
 
-static void fill_meta(const struct cp_ref *ref, struct cp_eval *ev, const uint16_t *sel, size_t n, struct cp_value *out)
+static void fill_meta(const struct cp_ref *ref, struct cp_eval *ev, const uint16_t *sel, size_t n,
+                      struct cp_value *out)
 {
     const struct cp_batch *b = ev->batch;
 
@@ -232,8 +240,8 @@ static void fill_meta(const struct cp_ref *ref, struct cp_eval *ev, const uint16
         fill_offset(b, sel, n, out);
 }
 
-const struct cp_value *cp_ref_eval(const struct cp_ref *ref, struct cp_eval *ev, const uint16_t *sel, size_t n,
-                                   struct cp_value *out)
+const struct cp_value *cp_ref_eval(const struct cp_ref *ref, struct cp_eval *ev,
+                                   const uint16_t *sel, size_t n, struct cp_value *out)
 {
     if (ref->slot >= 0)
         return ev->batch->col[ref->slot];
@@ -265,8 +273,8 @@ void cp_expr_init_groups(const struct cp_expr *x, struct cp_eval *ev, const uint
 
 /* ---- Walking ---- */
 
-enum cp_eval_status cp_operand_eval(const struct cp_expr *x, struct cp_eval *ev, const uint16_t *sel, size_t n,
-                                    struct cp_operand *out)
+enum cp_eval_status cp_operand_eval(const struct cp_expr *x, struct cp_eval *ev,
+                                    const uint16_t *sel, size_t n, struct cp_operand *out)
 {
     struct cp_value *column;
 
@@ -286,8 +294,8 @@ enum cp_eval_status cp_operand_eval(const struct cp_expr *x, struct cp_eval *ev,
 }
 
 /* The booleans of an operator that selects. */
-static enum cp_eval_status eval_selected(const struct cp_expr *x, struct cp_eval *ev, const uint16_t *sel, size_t n,
-                                         struct cp_value *out)
+static enum cp_eval_status eval_selected(const struct cp_expr *x, struct cp_eval *ev,
+                                         const uint16_t *sel, size_t n, struct cp_value *out)
 {
     uint16_t *keep = cp_eval_selection(ev);
     size_t kept;
@@ -301,8 +309,8 @@ static enum cp_eval_status eval_selected(const struct cp_expr *x, struct cp_eval
     return CP_EVAL_OK;
 }
 
-static enum cp_eval_status eval_field(const struct cp_expr *x, struct cp_eval *ev, const uint16_t *sel, size_t n,
-                                      struct cp_value *out)
+static enum cp_eval_status eval_field(const struct cp_expr *x, struct cp_eval *ev,
+                                      const uint16_t *sel, size_t n, struct cp_value *out)
 {
     const struct cp_value *v = cp_ref_eval(&x->ref, ev, sel, n, out);
 
@@ -311,8 +319,8 @@ static enum cp_eval_status eval_field(const struct cp_expr *x, struct cp_eval *e
     return CP_EVAL_OK;
 }
 
-static enum cp_eval_status eval_node(const struct cp_expr *x, struct cp_eval *ev, const uint16_t *sel, size_t n,
-                                     struct cp_value *out)
+static enum cp_eval_status eval_node(const struct cp_expr *x, struct cp_eval *ev,
+                                     const uint16_t *sel, size_t n, struct cp_value *out)
 {
     switch (x->op) {
     case CP_OP_CONST:
@@ -344,8 +352,8 @@ static enum cp_eval_status eval_node(const struct cp_expr *x, struct cp_eval *ev
     }
 }
 
-enum cp_eval_status cp_expr_eval(const struct cp_expr *x, struct cp_eval *ev, const uint16_t *sel, size_t n,
-                                 struct cp_value *out)
+enum cp_eval_status cp_expr_eval(const struct cp_expr *x, struct cp_eval *ev, const uint16_t *sel,
+                                 size_t n, struct cp_value *out)
 {
     size_t columns = ev->scratch_top, selections = ev->selections_top;
     enum cp_eval_status status;
@@ -360,8 +368,8 @@ enum cp_eval_status cp_expr_eval(const struct cp_expr *x, struct cp_eval *ev, co
 }
 
 /* Those for which the value is true. */
-static enum cp_eval_status select_true(const struct cp_expr *x, struct cp_eval *ev, const uint16_t *sel, size_t n,
-                                       uint16_t *keep, size_t *kept)
+static enum cp_eval_status select_true(const struct cp_expr *x, struct cp_eval *ev,
+                                       const uint16_t *sel, size_t n, uint16_t *keep, size_t *kept)
 {
     struct cp_operand v;
     size_t left = 0;
@@ -377,8 +385,8 @@ static enum cp_eval_status select_true(const struct cp_expr *x, struct cp_eval *
     return CP_EVAL_OK;
 }
 
-static enum cp_eval_status select_node(const struct cp_expr *x, struct cp_eval *ev, const uint16_t *sel, size_t n,
-                                       uint16_t *keep, size_t *kept)
+static enum cp_eval_status select_node(const struct cp_expr *x, struct cp_eval *ev,
+                                       const uint16_t *sel, size_t n, uint16_t *keep, size_t *kept)
 {
     switch (x->op) {
     case CP_OP_AND:
@@ -403,8 +411,8 @@ static enum cp_eval_status select_node(const struct cp_expr *x, struct cp_eval *
     }
 }
 
-enum cp_eval_status cp_expr_select(const struct cp_expr *x, struct cp_eval *ev, const uint16_t *sel, size_t n,
-                                   uint16_t *keep, size_t *kept)
+enum cp_eval_status cp_expr_select(const struct cp_expr *x, struct cp_eval *ev, const uint16_t *sel,
+                                   size_t n, uint16_t *keep, size_t *kept)
 {
     size_t columns = ev->scratch_top, selections = ev->selections_top;
     enum cp_eval_status status;

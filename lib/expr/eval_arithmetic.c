@@ -23,7 +23,8 @@ static const char *divide(const struct cp_num *a, const struct cp_num *b, struct
 {
     if (cp_num_to_double(b) == 0)
         return "division by zero";
-    if (a->kind == CP_NUM_INT && b->kind == CP_NUM_INT && !(a->i == INT64_MIN && b->i == -1) && a->i % b->i == 0)
+    if (a->kind == CP_NUM_INT && b->kind == CP_NUM_INT && !(a->i == INT64_MIN && b->i == -1) &&
+        a->i % b->i == 0)
         return give_int(out, a->i / b->i);
     return give_double(out, cp_num_to_double(a) / cp_num_to_double(b));
 }
@@ -37,7 +38,8 @@ static const char *modulo(const struct cp_num *a, const struct cp_num *b, struct
     return give_double(out, fmod(cp_num_to_double(a), cp_num_to_double(b)));
 }
 
-static const char *number_op(enum cp_op op, const struct cp_num *a, const struct cp_num *b, struct cp_value *out)
+static const char *number_op(enum cp_op op, const struct cp_num *a, const struct cp_num *b,
+                             struct cp_value *out)
 {
     bool is_int = a->kind == CP_NUM_INT && b->kind == CP_NUM_INT;
     int64_t i;
@@ -118,7 +120,8 @@ static const char *time_op(enum cp_op op, const struct cp_value *a, const struct
         return "not a duration";
     if (!duration_of(&num, &add))
         return no_such_time;
-    if (op == CP_OP_ADD ? __builtin_add_overflow(ns, add, &ns) : __builtin_sub_overflow(ns, add, &ns))
+    if (op == CP_OP_ADD ? __builtin_add_overflow(ns, add, &ns)
+                        : __builtin_sub_overflow(ns, add, &ns))
         return no_such_time;
     *out = cp_time(ns);
     return NULL;
@@ -167,13 +170,13 @@ static const char *negate(const struct cp_value *a, struct cp_value *out)
     if (!cp_value_number(a, &num))
         return "not a number";
     why = num.kind == CP_NUM_INT && num.i != INT64_MIN ? give_int(out, -num.i)
-                                                        : give_double(out, -cp_num_to_double(&num));
+                                                       : give_double(out, -cp_num_to_double(&num));
     out->flags = is_seconds(a) ? CP_SECONDS : 0;
     return why;
 }
 
-enum cp_eval_status cp_arithmetic_eval(const struct cp_expr *x, struct cp_eval *ev, const uint16_t *sel, size_t n,
-                                       struct cp_value *out)
+enum cp_eval_status cp_arithmetic_eval(const struct cp_expr *x, struct cp_eval *ev,
+                                       const uint16_t *sel, size_t n, struct cp_value *out)
 {
     struct cp_operand a, b = {0};
 
@@ -183,8 +186,9 @@ enum cp_eval_status cp_arithmetic_eval(const struct cp_expr *x, struct cp_eval *
     for (size_t k = 0; k < n; k++) {
         uint16_t i = sel[k];
         struct cp_value v;
-        const char *why = x->n == 1 ? negate(cp_operand_at(&a, i), &v)
-                                    : apply(x->op, cp_operand_at(&a, i), cp_operand_at(&b, i), ev->zone, &v);
+        const char *why =
+            x->n == 1 ? negate(cp_operand_at(&a, i), &v)
+                      : apply(x->op, cp_operand_at(&a, i), cp_operand_at(&b, i), ev->zone, &v);
         if (why) {
             cp_eval_fail(ev, i, why);
             v = cp_null();

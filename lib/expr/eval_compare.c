@@ -26,7 +26,8 @@ static unsigned accepted_by(enum cp_op op)
     }
 }
 
-static enum standing standing_of(const struct cp_value *a, const struct cp_value *b, const struct cp_time_zone *zone)
+static enum standing standing_of(const struct cp_value *a, const struct cp_value *b,
+                                 const struct cp_time_zone *zone)
 {
     int c;
 
@@ -49,7 +50,7 @@ static size_t select_any(const struct cp_operand *a, const struct cp_operand *b,
     return left;
 }
 
-/* ---- A field against a constant integer ---- */
+/* ---- A field against a constant number ---- */
 
 /* Reads 1 to 8 digits at once (the bytes behind them can be read: PADDING). */
 static inline bool short_digits(const char *p, size_t n, int64_t *v)
@@ -78,24 +79,47 @@ static inline bool is_bare(const struct cp_value *v)
     return v->kind == CP_NUMBER || (v->kind == CP_TEXT && v->esc == CP_PLAIN);
 }
 
-/* Short digits are compared here, the rest in general. */
-static size_t select_int(const struct cp_value *column, const struct cp_value *bound, unsigned accepted,
-                         const struct cp_eval *ev, const uint16_t *sel, size_t n, uint16_t *keep)
+static inline bool is_number(const struct cp_value *v)
 {
-    int64_t b = bound->i, a;
+    return v->kind == CP_INT || v->kind == CP_DOUBLE || v->kind == CP_NUMBER;
+}
+
+/* The number of a value without a look at escapes. */
+static inline bool quick_number(const struct cp_value *v, struct cp_num *out)
+{
+    if (is_bare(v))
+        return cp_num_parse(v->p, v->len, out) != CP_NUM_NONE;
+    return (v->kind == CP_INT || v->kind == CP_DOUBLE) && cp_value_number(v, out);
+}
+
+static unsigned num_standing(const struct cp_num *a, const struct cp_num *b)
+{
+    int c = cp_num_compare(a, b);
+
+    return EQUAL + (unsigned)(c > 0) - (unsigned)(c < 0);
+}
+
+/* Short digits against an integer are compared right here; what is no number, in general. */
+static size_t select_number(const struct cp_value *column, const struct cp_expr *bound,
+                            unsigned accepted, const struct cp_eval *ev, const uint16_t *sel,
+                            size_t n, uint16_t *keep)
+{
+    bool is_int = bound->number.kind == CP_NUM_INT;
+    int64_t b = bound->number.i, a;
     size_t left = 0;
 
     for (size_t k = 0; k < n; k++) {
         uint16_t i = sel[k];
         const struct cp_value *v = &column[i];
+        struct cp_num num;
         unsigned standing;
 
-        if (is_bare(v) && v->len - 1 < 8 && short_digits(v->p, v->len, &a))
+        if (is_int && is_bare(v) && v->len - 1 < 8 && short_digits(v->p, v->len, &a))
             standing = EQUAL + (unsigned)(a > b) - (unsigned)(a < b);
-        else if (v->kind == CP_INT)
-            standing = EQUAL + (unsigned)(v->i > b) - (unsigned)(v->i < b);
+        else if (quick_number(v, &num))
+            standing = num_standing(&num, &bound->number);
         else
-            standing = standing_of(v, bound, ev->zone);
+            standing = standing_of(v, &bound->value, ev->zone);
         keep[left] = i;
         left += accepted >> standing & 1;
     }
@@ -126,7 +150,8 @@ static size_t select_text(const struct cp_value *column, const struct cp_value *
             if (is_same && len > 0) {
                 uint64_t x;
                 memcpy(&x, v->p, 8);
-                is_same = (x & mask) == first && (len <= 8 || memcmp(v->p + 8, text->p + 8, len - 8) == 0);
+                is_same = (x & mask) == first &&
+                          (len <= 8 || memcmp(v->p + 8, text->p + 8, len - 8) == 0);
             }
         } else {
             is_same = standing_of(v, text, ev->zone) == EQUAL;
@@ -153,12 +178,12 @@ static enum cp_op mirrored(enum cp_op op)
     }
 }
 
-enum cp_eval_status cp_compare_select(const struct cp_expr *x, struct cp_eval *ev, const uint16_t *sel, size_t n,
-                                      uint16_t *keep, size_t *kept)
+enum cp_eval_status cp_compare_select(const struct cp_expr *x, struct cp_eval *ev,
+                                      const uint16_t *sel, size_t n, uint16_t *keep, size_t *kept)
 {
+    const struct cp_expr *bound = x->args[1];
     struct cp_operand a, b;
     enum cp_op op = x->op;
-    const struct cp_value *c;
 
     if (cp_operand_eval(x->args[0], ev, sel, n, &a) == CP_EVAL_FULL ||
         cp_operand_eval(x->args[1], ev, sel, n, &b) == CP_EVAL_FULL)
@@ -168,12 +193,13 @@ enum cp_eval_status cp_compare_select(const struct cp_expr *x, struct cp_eval *e
         a = b;
         b = swap;
         op = mirrored(op);
+        bound = x->args[0];
     }
-    c = b.v;
-    if (!b.mask && a.mask && c->kind == CP_INT && !c->flags)
-        *kept = select_int(a.v, c, accepted_by(op), ev, sel, n, keep);
-    else if (!b.mask && a.mask && c->kind == CP_TEXT && !c->flags && (op == CP_OP_EQ || op == CP_OP_NE))
-        *kept = select_text(a.v, c, op == CP_OP_EQ, ev, sel, n, keep);
+    if (!b.mask && a.mask && is_number(b.v))
+        *kept = select_number(a.v, bound, accepted_by(op), ev, sel, n, keep);
+    else if (!b.mask && a.mask && b.v->kind == CP_TEXT && !b.v->flags &&
+             (op == CP_OP_EQ || op == CP_OP_NE))
+        *kept = select_text(a.v, b.v, op == CP_OP_EQ, ev, sel, n, keep);
     else
         *kept = select_any(&a, &b, accepted_by(op), ev, sel, n, keep);
     return CP_EVAL_OK;
@@ -185,6 +211,7 @@ enum cp_eval_status cp_compare_select(const struct cp_expr *x, struct cp_eval *e
 struct cp_in_list {
     struct cp_value *members;
     size_t n;
+    struct cp_num *numbers; /* of the members, where all are numbers; else NULL */
     struct cp_net *nets;
     size_t n_nets;
     bool has_only_texts;
@@ -210,6 +237,16 @@ static void in_add(struct cp_in_list *l, const struct cp_value *v)
         l->n_nets++;
 }
 
+static void in_numbers(struct cp_in_list *l, struct cp_heap *heap)
+{
+    struct cp_num *numbers = cp_heap_take(heap, (l->n + 1) * sizeof *numbers);
+
+    for (size_t k = 0; k < l->n; k++)
+        if (!is_number(&l->members[k]) || !cp_value_number(&l->members[k], &numbers[k]))
+            return;
+    l->numbers = numbers;
+}
+
 const struct cp_in_list *cp_in_prepare(const struct cp_expr *list, struct cp_heap *heap)
 {
     struct cp_in_list *l = cp_heap_take(heap, sizeof *l);
@@ -223,6 +260,7 @@ const struct cp_in_list *cp_in_prepare(const struct cp_expr *list, struct cp_hea
         in_add(l, is_list ? &list->args[k]->value : &list->value);
     if (!is_list) /* against a text: a block only */
         l->n = 0;
+    in_numbers(l, heap);
     return l;
 }
 
@@ -234,7 +272,8 @@ bool cp_in_has_nets(const struct cp_in_list *l)
 /* The text of a value when it may be an address; escapes never are. */
 static bool address_of(const struct cp_value *v, struct cp_net *out)
 {
-    return v->kind == CP_TEXT && v->esc == CP_PLAIN && cp_address_parse((struct cp_slice){v->p, v->len}, out);
+    return v->kind == CP_TEXT && v->esc == CP_PLAIN &&
+           cp_address_parse((struct cp_slice){v->p, v->len}, out);
 }
 
 static bool in_nets(const struct cp_in_list *l, const struct cp_value *v)
@@ -249,20 +288,30 @@ static bool in_nets(const struct cp_in_list *l, const struct cp_value *v)
     return false;
 }
 
-static bool is_equal(const struct cp_value *a, const struct cp_value *b, const struct cp_time_zone *zone)
+static bool is_equal(const struct cp_value *a, const struct cp_value *b,
+                     const struct cp_time_zone *zone)
 {
     enum standing s = standing_of(a, b, zone);
 
     return s == EQUAL || s == BOTH_NULL;
 }
 
-static bool in_members(const struct cp_in_list *l, const struct cp_value *v, const struct cp_time_zone *zone)
+static bool in_members(const struct cp_in_list *l, const struct cp_value *v,
+                       const struct cp_time_zone *zone)
 {
+    struct cp_num num;
+
     if (l->has_only_texts && v->kind == CP_TEXT && v->esc == CP_PLAIN) {
         if (!(l->lengths & length_bit(v->len)))
             return false;
         for (size_t k = 0; k < l->n; k++)
             if (l->members[k].len == v->len && memcmp(l->members[k].p, v->p, v->len) == 0)
+                return true;
+        return false;
+    }
+    if (l->numbers && quick_number(v, &num)) {
+        for (size_t k = 0; k < l->n; k++)
+            if (cp_num_compare(&num, &l->numbers[k]) == 0)
                 return true;
         return false;
     }
@@ -273,7 +322,8 @@ static bool in_members(const struct cp_in_list *l, const struct cp_value *v, con
 }
 
 /* A member of a list that a record has: equal, or a block with the address. */
-static bool in_json(const struct cp_value *list, const struct cp_value *v, const struct cp_time_zone *zone)
+static bool in_json(const struct cp_value *list, const struct cp_value *v,
+                    const struct cp_time_zone *zone)
 {
     struct cp_json_iter it;
     struct cp_net address, net;
@@ -284,24 +334,27 @@ static bool in_json(const struct cp_value *list, const struct cp_value *v, const
         if (is_equal(v, &it.value, zone))
             return true;
         if (is_address && it.value.kind == CP_TEXT && it.value.esc == CP_PLAIN &&
-            cp_net_parse((struct cp_slice){it.value.p, it.value.len}, &net) && cp_net_contains(&net, &address))
+            cp_net_parse((struct cp_slice){it.value.p, it.value.len}, &net) &&
+            cp_net_contains(&net, &address))
             return true;
     }
     return false;
 }
 
-static bool in_value(const struct cp_value *right, const struct cp_value *v, const struct cp_time_zone *zone)
+static bool in_value(const struct cp_value *right, const struct cp_value *v,
+                     const struct cp_time_zone *zone)
 {
     struct cp_net address, net;
 
     if (right->kind == CP_LIST)
         return in_json(right, v, zone);
     return right->kind == CP_TEXT && right->esc == CP_PLAIN && address_of(v, &address) &&
-           cp_net_parse((struct cp_slice){right->p, right->len}, &net) && cp_net_contains(&net, &address);
+           cp_net_parse((struct cp_slice){right->p, right->len}, &net) &&
+           cp_net_contains(&net, &address);
 }
 
-enum cp_eval_status cp_in_select(const struct cp_expr *x, struct cp_eval *ev, const uint16_t *sel, size_t n,
-                                 uint16_t *keep, size_t *kept)
+enum cp_eval_status cp_in_select(const struct cp_expr *x, struct cp_eval *ev, const uint16_t *sel,
+                                 size_t n, uint16_t *keep, size_t *kept)
 {
     struct cp_operand a, b = {0};
     size_t left = 0;

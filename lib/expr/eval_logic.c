@@ -1,9 +1,10 @@
-/* eval_logic.c: and, or, not, if, ??, coalesce: a side is evaluated only for the records that need it. */
+/* eval_logic.c: and, or, not, if, ??, coalesce: a side is evaluated only for the records that need
+ * it. */
 #include "eval.h"
 
 /* Each side sees what the sides before have left. */
-static enum cp_eval_status select_and(const struct cp_expr *x, struct cp_eval *ev, const uint16_t *sel, size_t n,
-                                      uint16_t *keep, size_t *kept)
+static enum cp_eval_status select_and(const struct cp_expr *x, struct cp_eval *ev,
+                                      const uint16_t *sel, size_t n, uint16_t *keep, size_t *kept)
 {
     for (size_t a = 0; a < x->n; a++) {
         if (cp_expr_select(x->args[a], ev, sel, n, keep, kept) == CP_EVAL_FULL)
@@ -14,9 +15,10 @@ static enum cp_eval_status select_and(const struct cp_expr *x, struct cp_eval *e
     return CP_EVAL_OK;
 }
 
-/* Each side sees what no side before was true for; the result is all but what is left in the end. */
-static enum cp_eval_status select_or(const struct cp_expr *x, struct cp_eval *ev, const uint16_t *sel, size_t n,
-                                     uint16_t *keep, size_t *kept)
+/* Each side sees what no side before was true for; the result is all but what is left in the end.
+ */
+static enum cp_eval_status select_or(const struct cp_expr *x, struct cp_eval *ev,
+                                     const uint16_t *sel, size_t n, uint16_t *keep, size_t *kept)
 {
     uint16_t *rest = cp_eval_selection(ev), *hits = cp_eval_selection(ev);
     size_t left = n, hit;
@@ -31,8 +33,8 @@ static enum cp_eval_status select_or(const struct cp_expr *x, struct cp_eval *ev
     return CP_EVAL_OK;
 }
 
-static enum cp_eval_status select_not(const struct cp_expr *x, struct cp_eval *ev, const uint16_t *sel, size_t n,
-                                      uint16_t *keep, size_t *kept)
+static enum cp_eval_status select_not(const struct cp_expr *x, struct cp_eval *ev,
+                                      const uint16_t *sel, size_t n, uint16_t *keep, size_t *kept)
 {
     uint16_t *hits = cp_eval_selection(ev);
     size_t hit;
@@ -43,16 +45,16 @@ static enum cp_eval_status select_not(const struct cp_expr *x, struct cp_eval *e
     return CP_EVAL_OK;
 }
 
-enum cp_eval_status cp_logic_select(const struct cp_expr *x, struct cp_eval *ev, const uint16_t *sel, size_t n,
-                                    uint16_t *keep, size_t *kept)
+enum cp_eval_status cp_logic_select(const struct cp_expr *x, struct cp_eval *ev,
+                                    const uint16_t *sel, size_t n, uint16_t *keep, size_t *kept)
 {
     return x->op == CP_OP_AND  ? select_and(x, ev, sel, n, keep, kept)
            : x->op == CP_OP_OR ? select_or(x, ev, sel, n, keep, kept)
                                : select_not(x, ev, sel, n, keep, kept);
 }
 
-static enum cp_eval_status eval_if(const struct cp_expr *x, struct cp_eval *ev, const uint16_t *sel, size_t n,
-                                   struct cp_value *out)
+static enum cp_eval_status eval_if(const struct cp_expr *x, struct cp_eval *ev, const uint16_t *sel,
+                                   size_t n, struct cp_value *out)
 {
     uint16_t *yes = cp_eval_selection(ev), *no = cp_eval_selection(ev);
     size_t n_yes, n_no;
@@ -69,8 +71,8 @@ static enum cp_eval_status eval_if(const struct cp_expr *x, struct cp_eval *ev, 
     return CP_EVAL_OK;
 }
 
-static enum cp_eval_status eval_coalesce(const struct cp_expr *x, struct cp_eval *ev, const uint16_t *sel, size_t n,
-                                         struct cp_value *out)
+static enum cp_eval_status eval_coalesce(const struct cp_expr *x, struct cp_eval *ev,
+                                         const uint16_t *sel, size_t n, struct cp_value *out)
 {
     uint16_t *nulls = cp_eval_selection(ev);
 
@@ -89,8 +91,8 @@ static enum cp_eval_status eval_coalesce(const struct cp_expr *x, struct cp_eval
     return CP_EVAL_OK;
 }
 
-enum cp_eval_status cp_logic_eval(const struct cp_expr *x, struct cp_eval *ev, const uint16_t *sel, size_t n,
-                                  struct cp_value *out)
+enum cp_eval_status cp_logic_eval(const struct cp_expr *x, struct cp_eval *ev, const uint16_t *sel,
+                                  size_t n, struct cp_value *out)
 {
     return x->op == CP_OP_IF ? eval_if(x, ev, sel, n, out) : eval_coalesce(x, ev, sel, n, out);
 }

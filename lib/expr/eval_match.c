@@ -5,7 +5,8 @@
 enum outcome { NO, YES, LIMIT, FULL };
 
 /* A group is a piece of the text that was searched; one that took no part is null. */
-static void set_groups(const struct cp_expr *x, struct cp_eval *ev, uint16_t i, struct cp_slice text)
+static void set_groups(const struct cp_expr *x, struct cp_eval *ev, uint16_t i,
+                       struct cp_slice text)
 {
     const size_t *found = ev->regex->found;
 
@@ -17,7 +18,8 @@ static void set_groups(const struct cp_expr *x, struct cp_eval *ev, uint16_t i, 
 }
 
 /* A text that was decoded only to be searched is given back. */
-static enum outcome match_regex(const struct cp_expr *x, struct cp_eval *ev, uint16_t i, const struct cp_value *v)
+static enum outcome match_regex(const struct cp_expr *x, struct cp_eval *ev, uint16_t i,
+                                const struct cp_value *v)
 {
     struct cp_arena *arena = &ev->batch->arena;
     size_t mark = arena->used;
@@ -34,8 +36,8 @@ static enum outcome match_regex(const struct cp_expr *x, struct cp_eval *ev, uin
     return rc > 0 ? YES : rc == 0 ? NO : LIMIT;
 }
 
-static enum outcome match_glob(const struct cp_expr *x, struct cp_eval *ev, const struct cp_value *v,
-                               const struct cp_value *pattern)
+static enum outcome match_glob(const struct cp_expr *x, struct cp_eval *ev,
+                               const struct cp_value *v, const struct cp_value *pattern)
 {
     struct cp_arena *arena = &ev->batch->arena;
     size_t mark = arena->used;
@@ -57,13 +59,14 @@ static enum outcome match_glob(const struct cp_expr *x, struct cp_eval *ev, cons
     return matches ? YES : NO;
 }
 
-static enum outcome match(const struct cp_expr *x, struct cp_eval *ev, uint16_t i, const struct cp_operand *a,
-                          const struct cp_operand *b)
+static enum outcome match(const struct cp_expr *x, struct cp_eval *ev, uint16_t i,
+                          const struct cp_operand *a, const struct cp_operand *b)
 {
     const struct cp_value *v = cp_operand_at(a, i);
-    enum outcome o = cp_is_null(v)              ? NO
-                     : x->op == CP_OP_GLOB ? match_glob(x, ev, v, x->glob ? NULL : cp_operand_at(b, i))
-                                           : match_regex(x, ev, i, v);
+    enum outcome o = cp_is_null(v) ? NO
+                     : x->op == CP_OP_GLOB
+                         ? match_glob(x, ev, v, x->glob ? NULL : cp_operand_at(b, i))
+                         : match_regex(x, ev, i, v);
 
     if (o == LIMIT)
         cp_eval_fail(ev, i, "regex limit");
@@ -72,8 +75,9 @@ static enum outcome match(const struct cp_expr *x, struct cp_eval *ev, uint16_t 
     return o;
 }
 
-static enum cp_eval_status operands(const struct cp_expr *x, struct cp_eval *ev, const uint16_t *sel, size_t n,
-                                    struct cp_operand *a, struct cp_operand *b)
+static enum cp_eval_status operands(const struct cp_expr *x, struct cp_eval *ev,
+                                    const uint16_t *sel, size_t n, struct cp_operand *a,
+                                    struct cp_operand *b)
 {
     *b = (struct cp_operand){0};
     if (cp_operand_eval(x->args[0], ev, sel, n, a) == CP_EVAL_FULL)
@@ -81,8 +85,8 @@ static enum cp_eval_status operands(const struct cp_expr *x, struct cp_eval *ev,
     return x->regex || x->glob ? CP_EVAL_OK : cp_operand_eval(x->args[1], ev, sel, n, b);
 }
 
-enum cp_eval_status cp_match_select(const struct cp_expr *x, struct cp_eval *ev, const uint16_t *sel, size_t n,
-                                    uint16_t *keep, size_t *kept)
+enum cp_eval_status cp_match_select(const struct cp_expr *x, struct cp_eval *ev,
+                                    const uint16_t *sel, size_t n, uint16_t *keep, size_t *kept)
 {
     struct cp_operand a, b;
     size_t left = 0;
@@ -101,8 +105,8 @@ enum cp_eval_status cp_match_select(const struct cp_expr *x, struct cp_eval *ev,
     return CP_EVAL_OK;
 }
 
-enum cp_eval_status cp_match_eval(const struct cp_expr *x, struct cp_eval *ev, const uint16_t *sel, size_t n,
-                                  struct cp_value *out)
+enum cp_eval_status cp_match_eval(const struct cp_expr *x, struct cp_eval *ev, const uint16_t *sel,
+                                  size_t n, struct cp_value *out)
 {
     struct cp_operand a, b;
 

@@ -2,8 +2,8 @@
 #include "../format/json.h"
 #include "eval.h"
 
-static enum cp_eval_status operands_of(const struct cp_expr *x, struct cp_eval *ev, const uint16_t *sel, size_t n,
-                                       struct cp_operand *out)
+static enum cp_eval_status operands_of(const struct cp_expr *x, struct cp_eval *ev,
+                                       const uint16_t *sel, size_t n, struct cp_operand *out)
 {
     for (size_t a = 0; a < x->n; a++)
         if (cp_operand_eval(x->args[a], ev, sel, n, &out[a]) == CP_EVAL_FULL)
@@ -12,7 +12,8 @@ static enum cp_eval_status operands_of(const struct cp_expr *x, struct cp_eval *
 }
 
 /* n bytes in the arena; or out is null: too long. */
-static enum cp_eval_status take_room(struct cp_eval *ev, uint16_t i, size_t n, char **p, struct cp_value *out)
+static enum cp_eval_status take_room(struct cp_eval *ev, uint16_t i, size_t n, char **p,
+                                     struct cp_value *out)
 {
     *p = NULL;
     if (n > ev->max_text) {
@@ -96,8 +97,8 @@ static enum cp_eval_status index_record(struct cp_eval *ev, uint16_t i, const st
     return CP_EVAL_OK;
 }
 
-enum cp_eval_status cp_text_eval(const struct cp_expr *x, struct cp_eval *ev, const uint16_t *sel, size_t n,
-                                 struct cp_value *out)
+enum cp_eval_status cp_text_eval(const struct cp_expr *x, struct cp_eval *ev, const uint16_t *sel,
+                                 size_t n, struct cp_value *out)
 {
     struct cp_operand args[CP_FUNCTION_ARGS];
     enum cp_eval_status status = operands_of(x, ev, sel, n, args);
@@ -107,7 +108,8 @@ enum cp_eval_status cp_text_eval(const struct cp_expr *x, struct cp_eval *ev, co
         struct cp_value v;
         status = x->op == CP_OP_JOIN   ? join_record(x, ev, i, args, &v)
                  : x->op == CP_OP_LIST ? list_record(x, ev, i, args, &v)
-                                       : index_record(ev, i, cp_operand_at(&args[0], i), cp_operand_at(&args[1], i), &v);
+                                       : index_record(ev, i, cp_operand_at(&args[0], i),
+                                                      cp_operand_at(&args[1], i), &v);
         out[i] = v;
     }
     return status;

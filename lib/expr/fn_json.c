@@ -2,7 +2,8 @@
 #include "../format/json.h"
 #include "node.h"
 
-static const char *fn_json(const struct cp_call *c, const struct cp_value *args, struct cp_value *out)
+static const char *fn_json(const struct cp_call *c, const struct cp_value *args,
+                           struct cp_value *out)
 {
     struct cp_slice text;
     size_t at;
@@ -16,7 +17,8 @@ static const char *fn_json(const struct cp_call *c, const struct cp_value *args,
     return cp_json_value(text.p, text.n, out, &at) ? "not JSON" : NULL;
 }
 
-static const char *fn_tojson(const struct cp_call *c, const struct cp_value *args, struct cp_value *out)
+static const char *fn_tojson(const struct cp_call *c, const struct cp_value *args,
+                             struct cp_value *out)
 {
     struct cp_builder t;
 
@@ -26,7 +28,8 @@ static const char *fn_tojson(const struct cp_call *c, const struct cp_value *arg
 }
 
 /* Keys are JSON already: they are copied as they stand. */
-static const char *fn_keys(const struct cp_call *c, const struct cp_value *args, struct cp_value *out)
+static const char *fn_keys(const struct cp_call *c, const struct cp_value *args,
+                           struct cp_value *out)
 {
     struct cp_json_iter it;
     struct cp_builder t;
@@ -62,7 +65,8 @@ const struct cp_function cp_functions_json[] = {
      .max = 1,
      .flags = CP_FN_MAKES_TEXT,
      .eval = fn_tojson,
-     .examples = {{"tojson(\"a\\\"b\")", "\"\\\"a\\\\\\\"b\\\"\""}, {"tojson([1, null])", "\"[1,null]\""}}},
+     .examples = {{"tojson(\"a\\\"b\")", "\"\\\"a\\\\\\\"b\\\"\""},
+                  {"tojson([1, null])", "\"[1,null]\""}}},
     {.name = "keys",
      .signature = "keys(object)",
      .doc = "the list of an object's keys, in their order",
@@ -70,6 +74,7 @@ const struct cp_function cp_functions_json[] = {
      .max = 1,
      .flags = CP_FN_MAKES_TEXT,
      .eval = fn_keys,
-     .examples = {{"keys(json('{\"b\":1,\"a\":2}'))", "[\"b\",\"a\"]"}, {"keys([])", "error: not an object"}}},
+     .examples = {{"keys(json('{\"b\":1,\"a\":2}'))", "[\"b\",\"a\"]"},
+                  {"keys([])", "error: not an object"}}},
     {.name = NULL},
 };

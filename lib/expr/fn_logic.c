@@ -1,7 +1,8 @@
 /* fn_logic.c: functions of the group logic. */
 #include "node.h"
 
-static const char *fn_exists(const struct cp_call *c, const struct cp_value *args, struct cp_value *out)
+static const char *fn_exists(const struct cp_call *c, const struct cp_value *args,
+                             struct cp_value *out)
 {
     (void)c;
     *out = cp_bool(!cp_is_null(&args[0]));
@@ -11,7 +12,8 @@ static const char *fn_exists(const struct cp_call *c, const struct cp_value *arg
 static const char *type_name(const struct cp_value *v)
 {
     /* Behind each there are CP_PAD readable bytes (PADDING in value.h). */
-    static const char names[][CP_PAD + 8] = {"null", "bool", "number", "time", "text", "list", "object"};
+    static const char names[][CP_PAD + 8] = {"null", "bool", "number", "time",
+                                             "text", "list", "object"};
     struct cp_num num;
 
     switch (v->kind) {
@@ -35,7 +37,8 @@ static const char *type_name(const struct cp_value *v)
     }
 }
 
-static const char *fn_type(const struct cp_call *c, const struct cp_value *args, struct cp_value *out)
+static const char *fn_type(const struct cp_call *c, const struct cp_value *args,
+                           struct cp_value *out)
 {
     const char *name = type_name(&args[0]);
 
@@ -47,11 +50,14 @@ static const char *fn_type(const struct cp_call *c, const struct cp_value *args,
 const struct cp_function cp_functions_logic[] = {
     {.name = "if",
      .signature = "if(condition, a, b?)",
-     .doc = "a where the condition is true, else b, or null without b; only the one that is needed is computed",
+     .doc = "a where the condition is true, else b, or null without b; only the one that is needed "
+            "is computed",
      .min = 2,
      .max = 3,
      .op = CP_OP_IF,
-     .examples = {{"if(5 > 3, \"more\", \"less\")", "\"more\""}, {"if(0, 1)", "null"}, {"if(true, 1, 1/0)", "1"}}},
+     .examples = {{"if(5 > 3, \"more\", \"less\")", "\"more\""},
+                  {"if(0, 1)", "null"},
+                  {"if(true, 1, 1/0)", "1"}}},
     {.name = "coalesce",
      .signature = "coalesce(a, b, ...)",
      .doc = "the first of the values that is not null, as a ?\? b",

@@ -11,8 +11,10 @@ static int prepare_cidr(struct cp_binder *b, struct cp_expr *x, void **prepared)
 
     if (!cp_expr_is_const(block) || cp_is_null(&block->value))
         return 0;
-    if (block->value.kind != CP_TEXT || !cp_net_parse((struct cp_slice){block->value.p, block->value.len}, &net))
-        return cp_bind_error(b, block, "as in \"10.0.0.0/8\" or \"fe80::/10\"", "not a block of addresses");
+    if (block->value.kind != CP_TEXT ||
+        !cp_net_parse((struct cp_slice){block->value.p, block->value.len}, &net))
+        return cp_bind_error(b, block, "as in \"10.0.0.0/8\" or \"fe80::/10\"",
+                             "not a block of addresses");
     struct cp_net *keep = cp_heap_take(b->heap, sizeof *keep);
     *keep = net;
     *prepared = keep;
@@ -20,7 +22,8 @@ static int prepare_cidr(struct cp_binder *b, struct cp_expr *x, void **prepared)
     return 0;
 }
 
-static const char *fn_cidr(const struct cp_call *c, const struct cp_value *args, struct cp_value *out)
+static const char *fn_cidr(const struct cp_call *c, const struct cp_value *args,
+                           struct cp_value *out)
 {
     struct cp_slice text;
     struct cp_net address, block;
@@ -36,7 +39,8 @@ static const char *fn_cidr(const struct cp_call *c, const struct cp_value *args,
         return NULL;
     if (cp_call_text(c, &args[0], &text))
         return cp_call_full;
-    *out = cp_bool(cp_address_parse(text, &address) && cp_net_contains(c->prepared ? c->prepared : &block, &address));
+    *out = cp_bool(cp_address_parse(text, &address) &&
+                   cp_net_contains(c->prepared ? c->prepared : &block, &address));
     return NULL;
 }
 
@@ -85,7 +89,8 @@ static bool is_scheme(const char *p, size_t n)
     for (size_t i = 0; i < n; i++) {
         char c = p[i] | 0x20;
         bool is_letter = c >= 'a' && c <= 'z';
-        if (!is_letter && (i == 0 || !((p[i] >= '0' && p[i] <= '9') || p[i] == '+' || p[i] == '-' || p[i] == '.')))
+        if (!is_letter && (i == 0 || !((p[i] >= '0' && p[i] <= '9') || p[i] == '+' || p[i] == '-' ||
+                                       p[i] == '.')))
             return false;
     }
     return n > 0;
@@ -145,14 +150,16 @@ static const char *give_slice(struct cp_slice s, struct cp_value *out)
     return NULL;
 }
 
-static const char *fn_host(const struct cp_call *c, const struct cp_value *args, struct cp_value *out)
+static const char *fn_host(const struct cp_call *c, const struct cp_value *args,
+                           struct cp_value *out)
 {
     struct cp_slice text;
 
     return cp_call_text(c, &args[0], &text) ? cp_call_full : give_slice(url_split(text).host, out);
 }
 
-static const char *fn_path(const struct cp_call *c, const struct cp_value *args, struct cp_value *out)
+static const char *fn_path(const struct cp_call *c, const struct cp_value *args,
+                           struct cp_value *out)
 {
     struct cp_slice text;
 
@@ -199,7 +206,8 @@ static const char *decode_part(const struct cp_call *c, struct cp_slice s, struc
 }
 
 /* The first part of the query whose key, decoded, is this one. */
-static const char *find_key(const struct cp_call *c, struct cp_slice query, struct cp_slice key, struct cp_value *out)
+static const char *find_key(const struct cp_call *c, struct cp_slice query, struct cp_slice key,
+                            struct cp_value *out)
 {
     const char *p = query.p, *end = query.p + query.n;
     struct cp_arena *arena = &c->ev->batch->arena;
@@ -225,7 +233,8 @@ static const char *find_key(const struct cp_call *c, struct cp_slice query, stru
     return NULL;
 }
 
-static const char *fn_query(const struct cp_call *c, const struct cp_value *args, struct cp_value *out)
+static const char *fn_query(const struct cp_call *c, const struct cp_value *args,
+                            struct cp_value *out)
 {
     struct cp_slice text, key;
     struct url u;
@@ -269,7 +278,8 @@ const struct cp_function cp_functions_net[] = {
      .max = 1,
      .flags = CP_FN_INFALLIBLE | CP_FN_MAKES_TEXT,
      .eval = fn_host,
-     .examples = {{"host(\"https://u:p@example.org:8443/a?b=1\")", "\"example.org\""}, {"host(\"/a/b\")", "null"}}},
+     .examples = {{"host(\"https://u:p@example.org:8443/a?b=1\")", "\"example.org\""},
+                  {"host(\"/a/b\")", "null"}}},
     {.name = "path",
      .signature = "path(url)",
      .doc = "the path of a URL, without query and fragment",
@@ -277,7 +287,8 @@ const struct cp_function cp_functions_net[] = {
      .max = 1,
      .flags = CP_FN_INFALLIBLE | CP_FN_MAKES_TEXT,
      .eval = fn_path,
-     .examples = {{"path(\"https://example.org/a/b?c=1\")", "\"/a/b\""}, {"path(\"/a?b\")", "\"/a\""}}},
+     .examples = {{"path(\"https://example.org/a/b?c=1\")", "\"/a/b\""},
+                  {"path(\"/a?b\")", "\"/a\""}}},
     {.name = "query",
      .signature = "query(url, key?)",
      .doc = "the query of a URL, or the decoded value of one of its keys; null where there is none",

@@ -26,7 +26,8 @@ static const char *give_whole(struct cp_value *out, double d)
     return cp_call_give_double(out, d);
 }
 
-static const char *fn_int(const struct cp_call *c, const struct cp_value *args, struct cp_value *out)
+static const char *fn_int(const struct cp_call *c, const struct cp_value *args,
+                          struct cp_value *out)
 {
     struct cp_num num;
     const char *why = number_of(c, &args[0], &num);
@@ -36,7 +37,8 @@ static const char *fn_int(const struct cp_call *c, const struct cp_value *args, 
     return num.kind == CP_NUM_INT ? cp_call_give(out, &num) : give_whole(out, trunc(num.d));
 }
 
-static const char *fn_float(const struct cp_call *c, const struct cp_value *args, struct cp_value *out)
+static const char *fn_float(const struct cp_call *c, const struct cp_value *args,
+                            struct cp_value *out)
 {
     struct cp_num num;
     const char *why = number_of(c, &args[0], &num);
@@ -58,12 +60,14 @@ static const char *round_digits(const struct cp_num *num, int64_t digits, struct
         return give_whole(out, round(d / scale) * scale);
     }
     scale = pow(10, (double)digits);
-    if (!isfinite(d * scale) || fabs(d * scale) >= 4503599627370496.0) /* no digits are left behind it */
+    if (!isfinite(d * scale) ||
+        fabs(d * scale) >= 4503599627370496.0) /* no digits are left behind it */
         return cp_call_give_double(out, d);
     return cp_call_give_double(out, round(d * scale) / scale);
 }
 
-static const char *fn_round(const struct cp_call *c, const struct cp_value *args, struct cp_value *out)
+static const char *fn_round(const struct cp_call *c, const struct cp_value *args,
+                            struct cp_value *out)
 {
     struct cp_num num;
     int64_t digits = 0;
@@ -84,19 +88,22 @@ static const char *whole(const struct cp_value *v, double (*fn)(double), struct 
     return num.kind == CP_NUM_INT ? cp_call_give(out, &num) : give_whole(out, fn(num.d));
 }
 
-static const char *fn_floor(const struct cp_call *c, const struct cp_value *args, struct cp_value *out)
+static const char *fn_floor(const struct cp_call *c, const struct cp_value *args,
+                            struct cp_value *out)
 {
     (void)c;
     return whole(&args[0], floor, out);
 }
 
-static const char *fn_ceil(const struct cp_call *c, const struct cp_value *args, struct cp_value *out)
+static const char *fn_ceil(const struct cp_call *c, const struct cp_value *args,
+                           struct cp_value *out)
 {
     (void)c;
     return whole(&args[0], ceil, out);
 }
 
-static const char *fn_abs(const struct cp_call *c, const struct cp_value *args, struct cp_value *out)
+static const char *fn_abs(const struct cp_call *c, const struct cp_value *args,
+                          struct cp_value *out)
 {
     struct cp_num num;
     const char *why = cp_call_number(&args[0], &num);
@@ -110,7 +117,8 @@ static const char *fn_abs(const struct cp_call *c, const struct cp_value *args, 
     return NULL;
 }
 
-static const char *fn_log(const struct cp_call *c, const struct cp_value *args, struct cp_value *out)
+static const char *fn_log(const struct cp_call *c, const struct cp_value *args,
+                          struct cp_value *out)
 {
     struct cp_num num;
     const char *why = cp_call_number(&args[0], &num);
@@ -120,7 +128,8 @@ static const char *fn_log(const struct cp_call *c, const struct cp_value *args, 
 }
 
 /* The smallest or largest of those that are not null, in the order of sort, as it is spelled. */
-static const char *extreme(const struct cp_call *c, const struct cp_value *args, int sign, struct cp_value *out)
+static const char *extreme(const struct cp_call *c, const struct cp_value *args, int sign,
+                           struct cp_value *out)
 {
     *out = cp_null();
     for (size_t a = 0; a < c->n; a++) {
@@ -132,17 +141,20 @@ static const char *extreme(const struct cp_call *c, const struct cp_value *args,
     return NULL;
 }
 
-static const char *fn_min(const struct cp_call *c, const struct cp_value *args, struct cp_value *out)
+static const char *fn_min(const struct cp_call *c, const struct cp_value *args,
+                          struct cp_value *out)
 {
     return extreme(c, args, -1, out);
 }
 
-static const char *fn_max(const struct cp_call *c, const struct cp_value *args, struct cp_value *out)
+static const char *fn_max(const struct cp_call *c, const struct cp_value *args,
+                          struct cp_value *out)
 {
     return extreme(c, args, 1, out);
 }
 
-static const char *fn_bytes(const struct cp_call *c, const struct cp_value *args, struct cp_value *out)
+static const char *fn_bytes(const struct cp_call *c, const struct cp_value *args,
+                            struct cp_value *out)
 {
     struct cp_slice text;
     struct cp_num num;
@@ -167,7 +179,9 @@ const struct cp_function cp_functions_number[] = {
      .min = 1,
      .max = 1,
      .eval = fn_int,
-     .examples = {{"int(\"12\")", "12"}, {"int(-2.9)", "-2"}, {"int(\"abc\")", "error: not a number"}}},
+     .examples = {{"int(\"12\")", "12"},
+                  {"int(-2.9)", "-2"},
+                  {"int(\"abc\")", "error: not a number"}}},
     {.name = "float",
      .signature = "float(x)",
      .doc = "x as a number; a time gives seconds since 1970",
@@ -181,7 +195,10 @@ const struct cp_function cp_functions_number[] = {
      .min = 1,
      .max = 2,
      .eval = fn_round,
-     .examples = {{"round(2.5)", "3"}, {"round(-2.5)", "-3"}, {"round(3.14159, 2)", "3.14"}, {"round(1250, -2)", "1300"}}},
+     .examples = {{"round(2.5)", "3"},
+                  {"round(-2.5)", "-3"},
+                  {"round(3.14159, 2)", "3.14"},
+                  {"round(1250, -2)", "1300"}}},
     {.name = "floor",
      .signature = "floor(x)",
      .doc = "the largest whole number that is not above x",

@@ -21,7 +21,8 @@ static const char *give_text(struct cp_slice s, struct cp_value *out)
     return NULL;
 }
 
-static const char *fn_len(const struct cp_call *c, const struct cp_value *args, struct cp_value *out)
+static const char *fn_len(const struct cp_call *c, const struct cp_value *args,
+                          struct cp_value *out)
 {
     struct cp_json_iter it;
     struct cp_slice text;
@@ -42,7 +43,8 @@ static const char *fn_len(const struct cp_call *c, const struct cp_value *args, 
 /* ---- Letters ---- */
 
 /* The text with letters from..from+25 in the other case; itself when it has none. */
-static const char *change_case(const struct cp_call *c, const struct cp_value *v, char from, struct cp_value *out)
+static const char *change_case(const struct cp_call *c, const struct cp_value *v, char from,
+                               struct cp_value *out)
 {
     struct cp_slice text;
     size_t i = 0;
@@ -61,19 +63,22 @@ static const char *change_case(const struct cp_call *c, const struct cp_value *v
     return give_text((struct cp_slice){p, text.n}, out);
 }
 
-static const char *fn_lower(const struct cp_call *c, const struct cp_value *args, struct cp_value *out)
+static const char *fn_lower(const struct cp_call *c, const struct cp_value *args,
+                            struct cp_value *out)
 {
     return change_case(c, &args[0], 'A', out);
 }
 
-static const char *fn_upper(const struct cp_call *c, const struct cp_value *args, struct cp_value *out)
+static const char *fn_upper(const struct cp_call *c, const struct cp_value *args,
+                            struct cp_value *out)
 {
     return change_case(c, &args[0], 'a', out);
 }
 
 /* ---- Parts ---- */
 
-static const char *fn_trim(const struct cp_call *c, const struct cp_value *args, struct cp_value *out)
+static const char *fn_trim(const struct cp_call *c, const struct cp_value *args,
+                           struct cp_value *out)
 {
     struct cp_slice s, any = CP_SLICE(" \t\r\n");
 
@@ -89,7 +94,8 @@ static const char *fn_trim(const struct cp_call *c, const struct cp_value *args,
     return give_text(s, out);
 }
 
-static const char *fn_substr(const struct cp_call *c, const struct cp_value *args, struct cp_value *out)
+static const char *fn_substr(const struct cp_call *c, const struct cp_value *args,
+                             struct cp_value *out)
 {
     struct cp_slice s;
     int64_t from, count = INT64_MAX;
@@ -123,7 +129,8 @@ static size_t next_piece(struct cp_slice s, struct cp_slice separator, size_t *s
     return (size_t)(hit - s.p);
 }
 
-static const char *fn_split(const struct cp_call *c, const struct cp_value *args, struct cp_value *out)
+static const char *fn_split(const struct cp_call *c, const struct cp_value *args,
+                            struct cp_value *out)
 {
     struct cp_slice s, separator;
     struct cp_builder t;
@@ -133,7 +140,8 @@ static const char *fn_split(const struct cp_call *c, const struct cp_value *args
     TEXT_OR_RETURN(c, &args[1], &separator);
     cp_builder_init(&t, c);
     cp_builder_put(&t, "[", 1);
-    for (bool is_first = true, goes_on = separator.n > 0 || s.n > 0; goes_on && !t.why; is_first = false) {
+    for (bool is_first = true, goes_on = separator.n > 0 || s.n > 0; goes_on && !t.why;
+         is_first = false) {
         size_t n = next_piece(s, separator, &skip);
         struct cp_value piece = cp_text(s.p, n);
         cp_builder_put(&t, ",", !is_first);
@@ -163,7 +171,8 @@ static void put_value(struct cp_builder *t, const struct cp_value *v)
         t->why = cp_call_too_long;
 }
 
-static const char *fn_join(const struct cp_call *c, const struct cp_value *args, struct cp_value *out)
+static const char *fn_join(const struct cp_call *c, const struct cp_value *args,
+                           struct cp_value *out)
 {
     struct cp_slice separator;
     struct cp_json_iter it;
@@ -226,7 +235,8 @@ static int prepare_contains(struct cp_binder *b, struct cp_expr *x, void **prepa
     return 0;
 }
 
-static const char *fn_contains(const struct cp_call *c, const struct cp_value *args, struct cp_value *out)
+static const char *fn_contains(const struct cp_call *c, const struct cp_value *args,
+                               struct cp_value *out)
 {
     struct cp_arena *arena = &c->ev->batch->arena;
     size_t mark = arena->used, resume;
@@ -241,12 +251,14 @@ static const char *fn_contains(const struct cp_call *c, const struct cp_value *a
     return NULL;
 }
 
-static const char *fn_starts(const struct cp_call *c, const struct cp_value *args, struct cp_value *out)
+static const char *fn_starts(const struct cp_call *c, const struct cp_value *args,
+                             struct cp_value *out)
 {
     return search(c, args, is_start, out);
 }
 
-static const char *fn_ends(const struct cp_call *c, const struct cp_value *args, struct cp_value *out)
+static const char *fn_ends(const struct cp_call *c, const struct cp_value *args,
+                           struct cp_value *out)
 {
     return search(c, args, is_end, out);
 }
@@ -263,13 +275,15 @@ static int prepare_match(struct cp_binder *b, struct cp_expr *x, void **prepared
         return -1;
     if (!group)
         return 0;
-    if (!cp_expr_is_const(group) || !cp_value_number(&group->value, &num) || num.kind != CP_NUM_INT || num.i < 0 ||
-        num.i > (int64_t)x->regex->groups)
-        return cp_bind_error(b, group, "0 is the whole match", "the regex has no group of this number");
+    if (!cp_expr_is_const(group) || !cp_value_number(&group->value, &num) ||
+        num.kind != CP_NUM_INT || num.i < 0 || num.i > (int64_t)x->regex->groups)
+        return cp_bind_error(b, group, "0 is the whole match",
+                             "the regex has no group of this number");
     return 0;
 }
 
-static const char *fn_match(const struct cp_call *c, const struct cp_value *args, struct cp_value *out)
+static const char *fn_match(const struct cp_call *c, const struct cp_value *args,
+                            struct cp_value *out)
 {
     struct cp_slice s;
     struct cp_regex_scratch *scratch = c->ev->regex;
@@ -285,7 +299,8 @@ static const char *fn_match(const struct cp_call *c, const struct cp_value *args
         return "regex limit";
     *out = cp_null();
     if (rc > 0 && scratch->found[2 * group] != PCRE2_UNSET)
-        *out = cp_text(s.p + scratch->found[2 * group], scratch->found[2 * group + 1] - scratch->found[2 * group]);
+        *out = cp_text(s.p + scratch->found[2 * group],
+                       scratch->found[2 * group + 1] - scratch->found[2 * group]);
     return NULL;
 }
 
@@ -303,7 +318,8 @@ static size_t group_at(const struct cp_regex *re, const char *p, const char *end
         return 0;
     *n = (size_t)(to - p) + is_braced;
     for (size_t i = 0; i < re->n_names; i++)
-        if (is_braced && cp_slice_equal(re->names[i].name, (struct cp_slice){from, (size_t)(to - from)}))
+        if (is_braced &&
+            cp_slice_equal(re->names[i].name, (struct cp_slice){from, (size_t)(to - from)}))
             return re->names[i].number;
     for (const char *q = from; q < to && number <= re->groups; q++)
         number = *q >= '0' && *q <= '9' ? number * 10 + (size_t)(*q - '0') : SIZE_MAX;
@@ -313,8 +329,8 @@ static size_t group_at(const struct cp_regex *re, const char *p, const char *end
 }
 
 /* Appends the replacement of one match. `$$` is a dollar; what means no group stays. */
-static void put_replacement(struct cp_builder *t, const struct cp_regex *re, const size_t *found, struct cp_slice s,
-                            struct cp_slice with)
+static void put_replacement(struct cp_builder *t, const struct cp_regex *re, const size_t *found,
+                            struct cp_slice s, struct cp_slice with)
 {
     const char *p = with.p, *end = with.p + with.n;
 
@@ -363,8 +379,8 @@ static const char *replace_regex(const struct cp_call *c, struct cp_slice s, str
     return cp_builder_give(&t, CP_TEXT, out);
 }
 
-static const char *replace_text(const struct cp_call *c, struct cp_slice s, struct cp_slice what, struct cp_slice with,
-                                struct cp_value *out)
+static const char *replace_text(const struct cp_call *c, struct cp_slice s, struct cp_slice what,
+                                struct cp_slice with, struct cp_value *out)
 {
     const char *p = s.p, *end = s.p + s.n, *hit;
     struct cp_builder t;
@@ -382,7 +398,8 @@ static const char *replace_text(const struct cp_call *c, struct cp_slice s, stru
     return cp_builder_give(&t, CP_TEXT, out);
 }
 
-static const char *fn_replace(const struct cp_call *c, const struct cp_value *args, struct cp_value *out)
+static const char *fn_replace(const struct cp_call *c, const struct cp_value *args,
+                              struct cp_value *out)
 {
     struct cp_slice s, what, with;
 
@@ -404,7 +421,8 @@ static void put_fill(struct cp_builder *t, struct cp_slice fill, size_t n)
         cp_builder_put(t, fill.p, fill.n);
 }
 
-static const char *fn_pad(const struct cp_call *c, const struct cp_value *args, struct cp_value *out)
+static const char *fn_pad(const struct cp_call *c, const struct cp_value *args,
+                          struct cp_value *out)
 {
     struct cp_slice s, fill = CP_SLICE(" ");
     struct cp_builder t;
@@ -432,7 +450,8 @@ static const char *fn_pad(const struct cp_call *c, const struct cp_value *args, 
     return cp_builder_give(&t, CP_TEXT, out);
 }
 
-static const char *fn_hash(const struct cp_call *c, const struct cp_value *args, struct cp_value *out)
+static const char *fn_hash(const struct cp_call *c, const struct cp_value *args,
+                           struct cp_value *out)
 {
     static const char digits[] = "0123456789abcdef";
     struct cp_slice s;
@@ -448,7 +467,8 @@ static const char *fn_hash(const struct cp_call *c, const struct cp_value *args,
     return give_text((struct cp_slice){p, 16}, out);
 }
 
-static const char *fn_urldecode(const struct cp_call *c, const struct cp_value *args, struct cp_value *out)
+static const char *fn_urldecode(const struct cp_call *c, const struct cp_value *args,
+                                struct cp_value *out)
 {
     struct cp_slice s;
     char *p;
@@ -521,7 +541,8 @@ static const char *b64_decode(const struct cp_call *c, struct cp_slice s, struct
     return NULL;
 }
 
-static const char *fn_b64(const struct cp_call *c, const struct cp_value *args, struct cp_value *out)
+static const char *fn_b64(const struct cp_call *c, const struct cp_value *args,
+                          struct cp_value *out)
 {
     struct cp_slice s, mode = CP_SLICE("encode");
 
@@ -571,7 +592,8 @@ static struct verb verb_parse(const char *p, const char *end)
         v.has_precision = true;
         v.precision = digits_at(&p, end, WIDTH_MAX);
     }
-    if (p < end && *p && strchr("sdxXfeg%", *p) && v.width <= WIDTH_MAX && (v.precision <= PRECISION_MAX || *p == 's'))
+    if (p < end && *p && strchr("sdxXfeg%", *p) && v.width <= WIDTH_MAX &&
+        (v.precision <= PRECISION_MAX || *p == 's'))
         v.conversion = *p++;
     v.len = (size_t)(p - from);
     return v;
@@ -582,7 +604,10 @@ static size_t number_text(const struct verb *v, const struct cp_num *num, char *
 {
     int precision = v->has_precision ? v->precision : 6;
     double d = cp_num_to_double(num);
-    int64_t i = num->kind == CP_NUM_INT ? num->i : (int64_t)(d > 9.2e18 ? 9.2e18 : d < -9.2e18 ? -9.2e18 : d);
+    int64_t i = num->kind == CP_NUM_INT ? num->i
+                                        : (int64_t)(d > 9.2e18    ? 9.2e18
+                                                    : d < -9.2e18 ? -9.2e18
+                                                                  : d);
     bool plus = v->has_plus;
 
     switch (v->conversion) {
@@ -602,7 +627,8 @@ static size_t number_text(const struct verb *v, const struct cp_num *num, char *
 }
 
 /* Text of `chars` characters, filled up to the verb's width; zeros go behind the sign. */
-static void put_padded(struct cp_builder *t, const struct verb *v, struct cp_slice s, size_t chars, bool is_number)
+static void put_padded(struct cp_builder *t, const struct verb *v, struct cp_slice s, size_t chars,
+                       bool is_number)
 {
     size_t fill = (size_t)v->width > chars ? (size_t)v->width - chars : 0;
     bool zeros = v->has_zero && is_number && !v->is_left;
@@ -616,7 +642,8 @@ static void put_padded(struct cp_builder *t, const struct verb *v, struct cp_sli
         put_fill(t, CP_SLICE(" "), fill);
 }
 
-static void put_verb(struct cp_builder *t, const struct verb *v, const struct cp_value *arg, struct cp_slice text)
+static void put_verb(struct cp_builder *t, const struct verb *v, const struct cp_value *arg,
+                     struct cp_slice text)
 {
     char buf[NUMBER_TEXT_MAX];
     struct cp_num num;
@@ -634,7 +661,8 @@ static void put_verb(struct cp_builder *t, const struct verb *v, const struct cp
     }
 }
 
-static const char *fn_printf(const struct cp_call *c, const struct cp_value *args, struct cp_value *out)
+static const char *fn_printf(const struct cp_call *c, const struct cp_value *args,
+                             struct cp_value *out)
 {
     struct cp_slice text[CP_FUNCTION_ARGS];
     struct cp_builder t;
@@ -677,12 +705,14 @@ static int prepare_printf(struct cp_binder *b, struct cp_expr *x, void **prepare
     while ((p = memchr(p, '%', (size_t)(end - p)))) {
         struct verb v = verb_parse(p + 1, end);
         if (!v.conversion)
-            return cp_bind_error(b, x->args[0], "as in %s %d %x %f %5d %-10s %.2f %%", "printf has no such conversion");
+            return cp_bind_error(b, x->args[0], "as in %s %d %x %f %5d %-10s %.2f %%",
+                                 "printf has no such conversion");
         n += v.conversion != '%';
         p += 1 + v.len;
     }
     if (n != x->n)
-        return cp_diag_error(b->diags, x->pos, NULL, "the format takes %zu values, but %zu are given", n - 1, x->n - 1);
+        return cp_diag_error(b->diags, x->pos, NULL,
+                             "the format takes %zu values, but %zu are given", n - 1, x->n - 1);
     return 0;
 }
 
@@ -748,10 +778,12 @@ const struct cp_function cp_functions_text[] = {
      .max = 2,
      .flags = CP_FN_MAKES_TEXT,
      .eval = fn_join,
-     .examples = {{"join([\"a\", 1, true], \"-\")", "\"a-1-true\""}, {"join(\"a\", \"-\")", "error: not a list"}}},
+     .examples = {{"join([\"a\", 1, true], \"-\")", "\"a-1-true\""},
+                  {"join(\"a\", \"-\")", "error: not a list"}}},
     {.name = "replace",
      .signature = "replace(text, what, with)",
-     .doc = "the text with all occurrences of a text or regex replaced; with a regex $1, ${name} and $0 are its groups",
+     .doc = "the text with all occurrences of a text or regex replaced; with a regex $1, ${name} "
+            "and $0 are its groups",
      .min = 3,
      .max = 3,
      .flags = CP_FN_MAKES_TEXT | CP_FN_REGEX,
@@ -762,7 +794,8 @@ const struct cp_function cp_functions_text[] = {
                   {"replace(\"abc\", /x*/, \"-\")", "\"-a-b-c-\""}}},
     {.name = "match",
      .signature = "match(text, regex, group?)",
-     .doc = "what the regex finds in the text: the numbered group, else its first group, else the whole match; null where "
+     .doc = "what the regex finds in the text: the numbered group, else its first group, else the "
+            "whole match; null where "
             "it finds nothing",
      .min = 2,
      .max = 3,
@@ -800,7 +833,8 @@ const struct cp_function cp_functions_text[] = {
      .examples = {{"ends(\"a.log\", \".log\")", "true"}, {"ends(\"log\", \"a.log\")", "false"}}},
     {.name = "pad",
      .signature = "pad(text, width, fill?)",
-     .doc = "the text filled up with blanks, or with the fill, to so many characters; a negative width fills on the left",
+     .doc = "the text filled up with blanks, or with the fill, to so many characters; a negative "
+            "width fills on the left",
      .min = 2,
      .max = 3,
      .flags = CP_FN_MAKES_TEXT,
@@ -834,13 +868,15 @@ const struct cp_function cp_functions_text[] = {
                   {"b64(\"!\", \"decode\")", "error: not base64"}}},
     {.name = "printf",
      .signature = "printf(format, x, ...)",
-     .doc = "the values in a format with %s %d %x %X %f %e %g %%, with flags - 0 +, width and precision as in %-10s %05d %.2f",
+     .doc = "the values in a format with %s %d %x %X %f %e %g %%, with flags - 0 +, width and "
+            "precision as in %-10s %05d %.2f",
      .min = 1,
      .max = CP_FUNCTION_ARGS,
      .flags = CP_FN_MAKES_TEXT,
      .eval = fn_printf,
      .prepare = prepare_printf,
-     .examples = {{"printf(\"%5d|%-4s|%.2f|%x|%%\", 42, \"ab\", 3.14159, 255)", "\"   42|ab  |3.14|ff|%\""},
+     .examples = {{"printf(\"%5d|%-4s|%.2f|%x|%%\", 42, \"ab\", 3.14159, 255)",
+                   "\"   42|ab  |3.14|ff|%\""},
                   {"printf(\"%05d\", -42)", "\"-0042\""}}},
     {.name = NULL},
 };

@@ -1,4 +1,5 @@
-/* fn_time.c: functions of the group time. Hours and days are those of the input's clock: option tz, default UTC. */
+/* fn_time.c: functions of the group time. Hours and days are those of the input's clock: option tz,
+ * default UTC. */
 #include <math.h>
 
 #include "../base/moment.h"
@@ -21,14 +22,16 @@ static int32_t offset_of(const struct cp_call *c)
     return c->ev->zone->offset;
 }
 
-static const char *fn_now(const struct cp_call *c, const struct cp_value *args, struct cp_value *out)
+static const char *fn_now(const struct cp_call *c, const struct cp_value *args,
+                          struct cp_value *out)
 {
     (void)args;
     *out = cp_time(c->now);
     return NULL;
 }
 
-static const char *fn_time(const struct cp_call *c, const struct cp_value *args, struct cp_value *out)
+static const char *fn_time(const struct cp_call *c, const struct cp_value *args,
+                           struct cp_value *out)
 {
     struct cp_slice text, format;
     int64_t ns;
@@ -46,7 +49,8 @@ static const char *fn_time(const struct cp_call *c, const struct cp_value *args,
     return NULL;
 }
 
-static const char *give_format(const struct cp_call *c, int64_t ns, struct cp_slice format, struct cp_value *out)
+static const char *give_format(const struct cp_call *c, int64_t ns, struct cp_slice format,
+                               struct cp_value *out)
 {
     struct cp_builder t;
     size_t len = cp_time_strftime(NULL, 0, format.p, format.n, ns, offset_of(c));
@@ -59,7 +63,8 @@ static const char *give_format(const struct cp_call *c, int64_t ns, struct cp_sl
     return cp_builder_give(&t, CP_TEXT, out);
 }
 
-static const char *fn_strftime(const struct cp_call *c, const struct cp_value *args, struct cp_value *out)
+static const char *fn_strftime(const struct cp_call *c, const struct cp_value *args,
+                               struct cp_value *out)
 {
     struct cp_slice format;
     int64_t ns;
@@ -71,14 +76,16 @@ static const char *fn_strftime(const struct cp_call *c, const struct cp_value *a
     return give_format(c, ns, format, out);
 }
 
-static const char *fn_day(const struct cp_call *c, const struct cp_value *args, struct cp_value *out)
+static const char *fn_day(const struct cp_call *c, const struct cp_value *args,
+                          struct cp_value *out)
 {
     int64_t ns;
 
     return time_of(c, &args[0], &ns) ? give_format(c, ns, CP_SLICE("%F"), out) : no_time;
 }
 
-static const char *fn_hour(const struct cp_call *c, const struct cp_value *args, struct cp_value *out)
+static const char *fn_hour(const struct cp_call *c, const struct cp_value *args,
+                           struct cp_value *out)
 {
     struct cp_time_parts parts;
     int64_t ns;
@@ -90,7 +97,8 @@ static const char *fn_hour(const struct cp_call *c, const struct cp_value *args,
     return NULL;
 }
 
-static const char *fn_minute(const struct cp_call *c, const struct cp_value *args, struct cp_value *out)
+static const char *fn_minute(const struct cp_call *c, const struct cp_value *args,
+                             struct cp_value *out)
 {
     struct cp_time_parts parts;
     int64_t ns;
@@ -137,7 +145,8 @@ static int32_t months_of(const struct cp_value *unit)
     return 0;
 }
 
-static const char *trunc_time(const struct cp_call *c, int64_t ns, const struct cp_value *unit, struct cp_value *out)
+static const char *trunc_time(const struct cp_call *c, int64_t ns, const struct cp_value *unit,
+                              struct cp_value *out)
 {
     int32_t months = months_of(unit);
     int64_t step;
@@ -155,7 +164,8 @@ static const char *trunc_time(const struct cp_call *c, int64_t ns, const struct 
     return NULL;
 }
 
-static const char *trunc_number(const struct cp_num *num, const struct cp_value *unit, struct cp_value *out)
+static const char *trunc_number(const struct cp_num *num, const struct cp_value *unit,
+                                struct cp_value *out)
 {
     struct cp_num step = {.kind = CP_NUM_INT, .i = 1};
     double d;
@@ -182,7 +192,8 @@ static const char *trunc_number(const struct cp_num *num, const struct cp_value 
 }
 
 /* Text that looks like a number is one here; with a unit of months a number is a time. */
-static const char *fn_trunc(const struct cp_call *c, const struct cp_value *args, struct cp_value *out)
+static const char *fn_trunc(const struct cp_call *c, const struct cp_value *args,
+                            struct cp_value *out)
 {
     const struct cp_value *unit = c->n > 1 ? &args[1] : NULL;
     struct cp_num num;
@@ -195,7 +206,8 @@ static const char *fn_trunc(const struct cp_call *c, const struct cp_value *args
     return unit ? trunc_time(c, ns, unit, out) : "trunc of a time needs a duration";
 }
 
-static const char *fn_ago(const struct cp_call *c, const struct cp_value *args, struct cp_value *out)
+static const char *fn_ago(const struct cp_call *c, const struct cp_value *args,
+                          struct cp_value *out)
 {
     int64_t ns;
     const char *why = duration_of(c, &args[0], &ns);
@@ -219,7 +231,8 @@ const struct cp_function cp_functions_time[] = {
      .examples = {{"type(now())", "\"time\""}}},
     {.name = "time",
      .signature = "time(x, format?)",
-     .doc = "x as a time: text of any known form or of the given format of strptime, or seconds (also ms, us, ns) since 1970",
+     .doc = "x as a time: text of any known form or of the given format of strptime, or seconds "
+            "(also ms, us, ns) since 1970",
      .min = 1,
      .max = 2,
      .flags = CP_FN_ZONE | CP_FN_MAKES_TEXT,
@@ -262,7 +275,8 @@ const struct cp_function cp_functions_time[] = {
      .examples = {{"minute(2026-11-20T18:30:00Z)", "30"}}},
     {.name = "trunc",
      .signature = "trunc(x, unit?)",
-     .doc = "the last multiple of a duration (or month, quarter, year) not after a time, or of a step not above a number; "
+     .doc = "the last multiple of a duration (or month, quarter, year) not after a time, or of a "
+            "step not above a number; "
             "without unit a number is cut toward zero",
      .min = 1,
      .max = 2,

@@ -7,8 +7,12 @@
 #include "eval.h"
 
 const struct cp_function_group cp_function_groups[] = {
-    {"text", cp_functions_text},   {"number", cp_functions_number}, {"time", cp_functions_time},
-    {"logic", cp_functions_logic}, {"net", cp_functions_net},       {"json", cp_functions_json},
+    {"text", cp_functions_text},
+    {"number", cp_functions_number},
+    {"time", cp_functions_time},
+    {"logic", cp_functions_logic},
+    {"net", cp_functions_net},
+    {"json", cp_functions_json},
     {NULL, NULL},
 };
 
@@ -30,7 +34,8 @@ const char *cp_function_nearest(struct cp_slice name)
     size_t n = 0;
 
     for (const struct cp_function_group *g = cp_function_groups; g->name; g++)
-        for (const struct cp_function *f = g->functions; f->name && n < sizeof names / sizeof *names; f++)
+        for (const struct cp_function *f = g->functions;
+             f->name && n < sizeof names / sizeof *names; f++)
             names[n++] = f->name;
     return cp_nearest(name.p, name.n, names, n);
 }
@@ -140,8 +145,8 @@ static bool has_null(const struct cp_value *args, size_t n)
     return false;
 }
 
-static const char *call(const struct cp_function *f, const struct cp_call *c, const struct cp_value *args,
-                        struct cp_value *out)
+static const char *call(const struct cp_function *f, const struct cp_call *c,
+                        const struct cp_value *args, struct cp_value *out)
 {
     if (!(f->flags & CP_FN_TAKES_NULL) && has_null(args, c->n)) {
         *out = f->flags & CP_FN_NULL_FALSE ? cp_bool(false) : cp_null();
@@ -151,8 +156,8 @@ static const char *call(const struct cp_function *f, const struct cp_call *c, co
 }
 
 /* The columns of the arguments; a regex is none. */
-static enum cp_eval_status arguments(const struct cp_expr *x, struct cp_eval *ev, const uint16_t *sel, size_t n,
-                                     struct cp_operand *args)
+static enum cp_eval_status arguments(const struct cp_expr *x, struct cp_eval *ev,
+                                     const uint16_t *sel, size_t n, struct cp_operand *args)
 {
     static const struct cp_value regex = {.kind = CP_TRUE};
 
@@ -165,8 +170,8 @@ static enum cp_eval_status arguments(const struct cp_expr *x, struct cp_eval *ev
     return CP_EVAL_OK;
 }
 
-enum cp_eval_status cp_call_eval(const struct cp_expr *x, struct cp_eval *ev, const uint16_t *sel, size_t n,
-                                 struct cp_value *out)
+enum cp_eval_status cp_call_eval(const struct cp_expr *x, struct cp_eval *ev, const uint16_t *sel,
+                                 size_t n, struct cp_value *out)
 {
     struct cp_operand operands[CP_FUNCTION_ARGS];
     struct cp_value args[CP_FUNCTION_ARGS], v;

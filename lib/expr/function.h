@@ -1,7 +1,7 @@
 /* function.h: the functions of expressions: one const table entry each.
  *
- * From the entries come binding, `list functions`, `help`, the manual page and one test per example. A new function is
- * one entry in the table of its group (fn_GROUP.c).
+ * From the entries come binding, `list functions`, `help`, the manual page and one test per
+ * example. A new function is one entry in the table of its group (fn_GROUP.c).
  */
 #ifndef CP_EXPR_FUNCTION_H
 #define CP_EXPR_FUNCTION_H
@@ -13,13 +13,14 @@ struct cp_function;
 struct cp_binder;
 
 enum cp_function_flags {
-    CP_FN_INFALLIBLE = 1,  /* no error, whatever the arguments */
-    CP_FN_MAKES_TEXT = 2,  /* takes memory of the arena */
-    CP_FN_TAKES_NULL = 4,  /* is called with nulls too; others give null then (semantics 51) */
-    CP_FN_NULL_FALSE = 8,  /* gives false for a null argument */
-    CP_FN_ZONE = 16,       /* depends on the input's clock: not folded */
-    CP_FN_REGEX = 32,      /* the second argument may be /regex/ */
-    CP_FN_CONTAINS = 64,   /* true only where the first argument's text contains the second's: for prefilters */
+    CP_FN_INFALLIBLE = 1, /* no error, whatever the arguments */
+    CP_FN_MAKES_TEXT = 2, /* takes memory of the arena */
+    CP_FN_TAKES_NULL = 4, /* is called with nulls too; others give null then (semantics 51) */
+    CP_FN_NULL_FALSE = 8, /* gives false for a null argument */
+    CP_FN_ZONE = 16,      /* depends on the input's clock: not folded */
+    CP_FN_REGEX = 32,     /* the second argument may be /regex/ */
+    CP_FN_CONTAINS =
+        64, /* true only where the first argument's text contains the second's: for prefilters */
 };
 
 /* One call for one record. */
@@ -45,10 +46,11 @@ struct cp_function {
     uint8_t min, max;      /* arguments; max at most CP_FUNCTION_ARGS */
     uint8_t op;            /* an operator in disguise (enum cp_op) that has no eval; else 0 */
     unsigned flags;
-    /* The value for args[0..n). Returns NULL, or why there is none (a static text), or cp_call_full. */
+    /* The value for args[0..n). Returns NULL, or why there is none (a static text), or
+     * cp_call_full. */
     const char *(*eval)(const struct cp_call *c, const struct cp_value *args, struct cp_value *out);
-    /* While binding: looks at constant arguments, reports their mistakes, makes *prepared; may set x->is_infallible. NULL:
-     * nothing to do. */
+    /* While binding: looks at constant arguments, reports their mistakes, makes *prepared; may set
+     * x->is_infallible. NULL: nothing to do. */
     int (*prepare)(struct cp_binder *b, struct cp_expr *x, void **prepared);
     struct cp_function_example examples[CP_FUNCTION_EXAMPLES];
 };
@@ -77,8 +79,8 @@ extern const char cp_call_too_long[];
 const char *cp_call_text(const struct cp_call *c, const struct cp_value *v, struct cp_slice *out);
 /* n bytes in the arena. NULL, cp_call_full or cp_call_too_long. */
 const char *cp_call_room(const struct cp_call *c, size_t n, char **p);
-/* A text that is made piece by piece in the arena, from where it is empty now. Nothing else may be taken from the arena
- * until it is finished. */
+/* A text that is made piece by piece in the arena, from where it is empty now. Nothing else may be
+ * taken from the arena until it is finished. */
 struct cp_builder {
     const struct cp_call *call;
     char *start;

@@ -22,7 +22,8 @@ struct cp_glob *cp_glob_new(struct cp_slice pattern, struct cp_heap *heap)
     struct cp_glob *g = cp_heap_take(heap, sizeof *g);
     const char *at, *end, *star;
 
-    g->pattern = (struct cp_slice){cp_heap_copy(heap, pattern.p ? pattern.p : "", pattern.n), pattern.n};
+    g->pattern =
+        (struct cp_slice){cp_heap_copy(heap, pattern.p ? pattern.p : "", pattern.n), pattern.n};
     g->is_plain = !has_special(g->pattern);
     if (!g->is_plain)
         return g;
@@ -40,7 +41,8 @@ struct cp_glob *cp_glob_new(struct cp_slice pattern, struct cp_heap *heap)
     }
 }
 
-/* Pieces between stars: the first at the start, the last at the end, the others leftmost, one behind the other. */
+/* Pieces between stars: the first at the start, the last at the end, the others leftmost, one
+ * behind the other. */
 static bool plain_matches(const struct cp_glob *g, struct cp_slice text)
 {
     const struct cp_slice *first = &g->pieces[0], *last = &g->pieces[g->n - 1];
@@ -69,7 +71,8 @@ bool cp_glob_matches(const struct cp_glob *g, struct cp_slice text)
     return g->is_plain ? plain_matches(g, text) : cp_glob_match(g->pattern, text);
 }
 
-/* Whether c is in the class whose bracket opens at p[0]; *n is the length of the class, 0: it has no closing bracket. */
+/* Whether c is in the class whose bracket opens at p[0]; *n is the length of the class, 0: it has
+ * no closing bracket. */
 static bool class_matches(const char *p, const char *end, unsigned char c, size_t *n)
 {
     const char *q = p + 1;
@@ -87,7 +90,8 @@ static bool class_matches(const char *p, const char *end, unsigned char c, size_
     return is_in != is_negated;
 }
 
-/* Whether the pattern at p, which is no star, matches byte c; *n is how much of the pattern that took. */
+/* Whether the pattern at p, which is no star, matches byte c; *n is how much of the pattern that
+ * took. */
 static bool one_matches(const char *p, const char *end, char c, size_t *n)
 {
     bool is_in;

@@ -1,5 +1,5 @@
-/* glob.h: shell patterns over a whole text (semantics 25, 58): `*` any bytes, `?` one, `[a-c]` one of them, `[!a-c]` none
- * of them, `\` takes the next byte as it is. */
+/* glob.h: shell patterns over a whole text (semantics 25, 58): `*` any bytes, `?` one, `[a-c]` one
+ * of them, `[!a-c]` none of them, `\` takes the next byte as it is. */
 #ifndef CP_EXPR_GLOB_H
 #define CP_EXPR_GLOB_H
 

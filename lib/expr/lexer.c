@@ -7,7 +7,8 @@
 
 static const struct cp_token bad_token = {.kind = CP_TOKEN_BAD};
 
-struct cp_lexer *cp_lexer_new(const struct cp_text *text, struct cp_heap *heap, struct cp_diags *diags)
+struct cp_lexer *cp_lexer_new(const struct cp_text *text, struct cp_heap *heap,
+                              struct cp_diags *diags)
 {
     struct cp_lexer *lx = cp_heap_take(heap, sizeof *lx);
 
@@ -74,8 +75,9 @@ static size_t skip_digits(const struct cp_lexer *lx, size_t i)
 /* The end of 4-2-2 digits at i; 0 when there is no date. */
 static size_t date_end(const struct cp_lexer *lx, size_t i)
 {
-    if (skip_digits(lx, i) != i + 4 || char_at(lx, i + 4) != '-' || skip_digits(lx, i + 5) != i + 7 ||
-        char_at(lx, i + 7) != '-' || skip_digits(lx, i + 8) != i + 10)
+    if (skip_digits(lx, i) != i + 4 || char_at(lx, i + 4) != '-' ||
+        skip_digits(lx, i + 5) != i + 7 || char_at(lx, i + 7) != '-' ||
+        skip_digits(lx, i + 8) != i + 10)
         return 0;
     return i + 10;
 }
@@ -100,13 +102,14 @@ static struct cp_token lex_time(struct cp_lexer *lx, size_t from, size_t date)
 {
     size_t end = clock_end(lx, date);
     struct cp_token t = token_at(from, end, CP_TOKEN_VALUE);
-    int64_t ns;
+    int64_t ns = 0;
 
     while (is_in_name(char_at(lx, end)))
         end++;
     if (end != from + t.len || !cp_time_parse_iso(lx->text->s.p + from, t.len, NULL, &ns)) {
-        cp_diag_error(lx->diags, cp_lexer_span(lx, from, end), "as in 2026-11-20 or 2026-11-20T10:00:00Z",
-                      "%.*s is no date or time", (int)(end - from), lx->text->s.p + from);
+        cp_diag_error(lx->diags, cp_lexer_span(lx, from, end),
+                      "as in 2026-11-20 or 2026-11-20T10:00:00Z", "%.*s is no date or time",
+                      (int)(end - from), lx->text->s.p + from);
         t.kind = CP_TOKEN_BAD;
     }
     t.value = cp_time(ns);
@@ -120,15 +123,18 @@ static struct cp_token lex_hex(struct cp_lexer *lx, size_t from)
 
     for (; is_in_name(char_at(lx, i)); i++) {
         char c = char_at(lx, i);
-        int digit = is_digit(c) ? c - '0' : (c | 0x20) >= 'a' && (c | 0x20) <= 'f' ? (c | 0x20) - 'a' + 10 : 16;
+        int digit = is_digit(c)                              ? c - '0'
+                    : (c | 0x20) >= 'a' && (c | 0x20) <= 'f' ? (c | 0x20) - 'a' + 10
+                                                             : 16;
         digits = digit < 16 && digits < 17 ? digits + 1 : 17;
         v = v * 16 + (uint64_t)digit;
     }
     struct cp_token t = token_at(from, i, CP_TOKEN_VALUE);
     t.value = cp_int((int64_t)v);
     if (digits == 0 || digits > 16 || v > INT64_MAX) {
-        cp_diag_error(lx->diags, cp_lexer_span(lx, from, i), "0x and hexadecimal digits, at most 0x7fffffffffffffff",
-                      "%.*s is no number", (int)t.len, lx->text->s.p + from);
+        cp_diag_error(lx->diags, cp_lexer_span(lx, from, i),
+                      "0x and hexadecimal digits, at most 0x7fffffffffffffff", "%.*s is no number",
+                      (int)t.len, lx->text->s.p + from);
         t.kind = CP_TOKEN_BAD;
     }
     return t;
@@ -179,7 +185,8 @@ static struct cp_token lex_unit(struct cp_lexer *lx, size_t from, size_t unit)
     int64_t ns;
     uint64_t bytes;
 
-    while (is_in_name(char_at(lx, end)) || (char_at(lx, end) == '.' && is_digit(char_at(lx, end + 1))))
+    while (is_in_name(char_at(lx, end)) ||
+           (char_at(lx, end) == '.' && is_digit(char_at(lx, end + 1))))
         end++;
     struct cp_token t = token_at(from, end, CP_TOKEN_VALUE);
     if (cp_duration_parse(lx->text->s.p + from, t.len, &ns)) {
@@ -192,7 +199,8 @@ static struct cp_token lex_unit(struct cp_lexer *lx, size_t from, size_t unit)
     }
     bool is_lone_k = end - unit == 1 && char_at(lx, unit) == 'k';
     cp_diag_error(lx->diags, cp_lexer_span(lx, from, end),
-                  is_lone_k ? "K is 1024, kB is 1000" : "durations are as in 5s 250ms 1h30m, sizes as in 10K 10MiB 10MB",
+                  is_lone_k ? "K is 1024, kB is 1000"
+                            : "durations are as in 5s 250ms 1h30m, sizes as in 10K 10MiB 10MB",
                   "%.*s is no number, duration or size", (int)t.len, lx->text->s.p + from);
     t.kind = CP_TOKEN_BAD;
     return t;
@@ -230,7 +238,8 @@ static int hex_value(const struct cp_lexer *lx, size_t at, size_t n, uint32_t *c
     return 0;
 }
 
-/* `\uXXXX` at `at`, with its second half where it is the first of a pair. Returns the bytes read, or 0. */
+/* `\uXXXX` at `at`, with its second half where it is the first of a pair. Returns the bytes read,
+ * or 0. */
 static size_t unicode_escape(const struct cp_lexer *lx, size_t at, char *out, size_t *n)
 {
     uint32_t code, low;
@@ -238,8 +247,9 @@ static size_t unicode_escape(const struct cp_lexer *lx, size_t at, char *out, si
 
     if (hex_value(lx, at + 2, 4, &code) < 0)
         return 0;
-    if (code >= 0xD800 && code < 0xDC00 && char_at(lx, at + 6) == '\\' && char_at(lx, at + 7) == 'u' &&
-        hex_value(lx, at + 8, 4, &low) == 0 && low >= 0xDC00 && low < 0xE000) {
+    if (code >= 0xD800 && code < 0xDC00 && char_at(lx, at + 6) == '\\' &&
+        char_at(lx, at + 7) == 'u' && hex_value(lx, at + 8, 4, &low) == 0 && low >= 0xDC00 &&
+        low < 0xE000) {
         code = 0x10000 + ((code - 0xD800) << 10) + (low - 0xDC00);
         read = 12;
     }
@@ -247,7 +257,8 @@ static size_t unicode_escape(const struct cp_lexer *lx, size_t at, char *out, si
     return read;
 }
 
-/* One escape of "…": appends what it stands for. Returns the bytes read, or 0: there is no such escape. */
+/* One escape of "…": appends what it stands for. Returns the bytes read, or 0: there is no such
+ * escape. */
 static size_t text_escape(const struct cp_lexer *lx, size_t at, char *out, size_t *n)
 {
     static const char from[] = "\"\\/bfnrt'0", to[] = "\"\\/\b\f\n\r\t'\0";
@@ -282,8 +293,8 @@ static struct cp_token lex_text(struct cp_lexer *lx, size_t from)
         size_t read = text_escape(lx, i, out, &n);
         if (!read) {
             cp_diag_error(lx->diags, cp_lexer_span(lx, i, i + 2 <= lx->text->s.n ? i + 2 : i + 1),
-                          "a backslash is \\\\, or quote with '…', which has no escapes", "unknown escape \\%c",
-                          char_at(lx, i + 1) ? char_at(lx, i + 1) : ' ');
+                          "a backslash is \\\\, or quote with '…', which has no escapes",
+                          "unknown escape \\%c", char_at(lx, i + 1) ? char_at(lx, i + 1) : ' ');
             return token_at(from, lx->text->s.n, CP_TOKEN_BAD);
         }
         i += read;
@@ -299,7 +310,8 @@ static struct cp_token lex_text(struct cp_lexer *lx, size_t from)
 
 /* ---- Names ---- */
 
-struct cp_path *cp_path_append(struct cp_heap *heap, const struct cp_path *path, struct cp_step step)
+struct cp_path *cp_path_append(struct cp_heap *heap, const struct cp_path *path,
+                               struct cp_step step)
 {
     struct cp_path *more = cp_heap_take(heap, sizeof *more);
 
@@ -308,9 +320,11 @@ struct cp_path *cp_path_append(struct cp_heap *heap, const struct cp_path *path,
     memcpy(more->steps, path->steps, path->n * sizeof *more->steps);
     more->steps[more->n++] = step;
     if (step.name.p)
-        more->text.p = cp_heap_printf(heap, "%.*s.%.*s", (int)path->text.n, path->text.p, (int)step.name.n, step.name.p);
+        more->text.p = cp_heap_printf(heap, "%.*s.%.*s", (int)path->text.n, path->text.p,
+                                      (int)step.name.n, step.name.p);
     else
-        more->text.p = cp_heap_printf(heap, "%.*s[%lld]", (int)path->text.n, path->text.p, (long long)step.index);
+        more->text.p = cp_heap_printf(heap, "%.*s[%lld]", (int)path->text.n, path->text.p,
+                                      (long long)step.index);
     more->text.n = strlen(more->text.p);
     return more;
 }
@@ -320,7 +334,8 @@ static size_t percentile_end(const struct cp_lexer *lx, size_t from)
 {
     size_t i = skip_digits(lx, from + 1);
 
-    if (char_at(lx, from) != 'p' || i == from + 1 || char_at(lx, i) != '.' || !is_digit(char_at(lx, i + 1)))
+    if (char_at(lx, from) != 'p' || i == from + 1 || char_at(lx, i) != '.' ||
+        !is_digit(char_at(lx, i + 1)))
         return 0;
     i = skip_digits(lx, i + 1);
     return char_at(lx, i) == '(' ? i : 0;
@@ -336,7 +351,8 @@ static bool lex_name(struct cp_lexer *lx, size_t *i, struct cp_slice *name)
         *i = from + t.len;
         *name = (struct cp_slice){t.value.p, t.value.len};
         if (t.kind == CP_TOKEN_TEXT && memchr(t.value.p, 0, t.value.len))
-            return cp_diag_error(lx->diags, cp_lexer_span(lx, from, *i), NULL, "a name has no NUL byte") == 0;
+            return cp_diag_error(lx->diags, cp_lexer_span(lx, from, *i), NULL,
+                                 "a name has no NUL byte") == 0;
         return t.kind == CP_TOKEN_TEXT;
     }
     *i = percentile_end(lx, from);
@@ -381,13 +397,16 @@ static struct cp_token lex_path(struct cp_lexer *lx, size_t from)
     t.is_word = !is_own && path->n == 1;
     t.text = path->text;
     if (continues_path(lx, i)) {
-        cp_diag_error(lx->diags, cp_lexer_span(lx, from, i), NULL, "a name has at most %d parts", CP_PATH_STEPS);
+        cp_diag_error(lx->diags, cp_lexer_span(lx, from, i), NULL, "a name has at most %d parts",
+                      CP_PATH_STEPS);
         t.kind = CP_TOKEN_BAD;
     } else if (char_at(lx, i) == '.' && is_digit(char_at(lx, i + 1))) {
         size_t end = skip_digits(lx, i + 1);
-        char *hint = cp_heap_printf(lx->heap, "write %.*s[%.*s]", (int)(i - from), lx->text->s.p + from,
-                                    (int)(end - i - 1), lx->text->s.p + i + 1);
-        cp_diag_error(lx->diags, cp_lexer_span(lx, i, end), hint, "a name cannot begin with a digit");
+        char *hint =
+            cp_heap_printf(lx->heap, "write %.*s[%.*s]", (int)(i - from), lx->text->s.p + from,
+                           (int)(end - i - 1), lx->text->s.p + i + 1);
+        cp_diag_error(lx->diags, cp_lexer_span(lx, i, end), hint,
+                      "a name cannot begin with a digit");
         t.kind = CP_TOKEN_BAD;
     }
     return t;
@@ -415,7 +434,8 @@ static struct cp_token lex_sign(struct cp_lexer *lx, size_t from)
         if (c > ' ' && c < 0x7f)
             cp_diag_error(lx->diags, cp_lexer_span(lx, from, from + 1), NULL, "unexpected %c", c);
         else
-            cp_diag_error(lx->diags, cp_lexer_span(lx, from, from + 1), NULL, "unexpected byte 0x%02x", (unsigned char)c);
+            cp_diag_error(lx->diags, cp_lexer_span(lx, from, from + 1), NULL,
+                          "unexpected byte 0x%02x", (unsigned char)c);
         t.kind = CP_TOKEN_BAD;
     }
     return t;
@@ -457,7 +477,8 @@ struct cp_token cp_lexer_take(struct cp_lexer *lx)
 {
     struct cp_token t = *cp_lexer_peek(lx);
 
-    /* What is wrong stays where it is, so that it is reported once and nothing reads on behind it. */
+    /* What is wrong stays where it is, so that it is reported once and nothing reads on behind it.
+     */
     if (t.kind == CP_TOKEN_BAD)
         return bad_token;
     lx->has_token = false;
@@ -572,19 +593,25 @@ struct cp_pos cp_lexer_pos(struct cp_lexer *lx)
 static const char *foreign_hint(const struct cp_token *t)
 {
     static const char *const words[][2] = {
-        {"AND", "write and"},         {"OR", "write or"},
-        {"NOT", "write not"},         {"IN", "write in"},
+        {"AND", "write and"},
+        {"OR", "write or"},
+        {"NOT", "write not"},
+        {"IN", "write in"},
         {"LIKE", "write ~ for shell patterns or =~ for regular expressions"},
         {"like", "write ~ for shell patterns or =~ for regular expressions"},
-        {"eq", "write =="},           {"ne", "write !="},
-        {"is", "write =="},           {"=", "write == to compare"},
+        {"eq", "write =="},
+        {"ne", "write !="},
+        {"is", "write =="},
+        {"=", "write == to compare"},
         {"?", "write if(condition, a, b)"},
-        {"&", "write and"},           {"not", "write not (x in list)"},
+        {"&", "write and"},
+        {"not", "write not (x in list)"},
         {"|", "a | begins the next stage"},
     };
 
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-        if ((t->kind == CP_TOKEN_PATH || t->kind == CP_TOKEN_SIGN) && cp_slice_is(t->text, words[i][0]))
+        if ((t->kind == CP_TOKEN_PATH || t->kind == CP_TOKEN_SIGN) &&
+            cp_slice_is(t->text, words[i][0]))
             return words[i][1];
     return NULL;
 }
@@ -597,6 +624,7 @@ int cp_lexer_expect_end(struct cp_lexer *lx, const char *expected)
         return 0;
     if (t->kind == CP_TOKEN_BAD)
         return -1;
-    return cp_diag_error(lx->diags, cp_lexer_pos(lx), foreign_hint(t), "unexpected %.*s; expected %s", (int)t->len,
-                         lx->text->s.p + t->off, expected);
+    return cp_diag_error(lx->diags, cp_lexer_pos(lx), foreign_hint(t),
+                         "unexpected %.*s; expected %s", (int)t->len, lx->text->s.p + t->off,
+                         expected);
 }

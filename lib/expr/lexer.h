@@ -1,7 +1,7 @@
 /* lexer.h: the words of expressions. Internal to lib/expr; stages use the functions of expr.h.
  *
- * One token is looked at ahead. A `/` is a sign until the parser, where it expects a value, asks to read it again as the
- * beginning of a regex (awk's rule).
+ * One token is looked at ahead. A `/` is a sign until the parser, where it expects a value, asks to
+ * read it again as the beginning of a regex (awk's rule).
  */
 #ifndef CP_EXPR_LEXER_H
 #define CP_EXPR_LEXER_H
@@ -54,6 +54,7 @@ bool cp_lexer_is_adjacent(struct cp_lexer *lx);
 struct cp_pos cp_lexer_span(const struct cp_lexer *lx, size_t off, size_t end);
 
 /* A path of the first n steps of `path` and one more step. */
-struct cp_path *cp_path_append(struct cp_heap *heap, const struct cp_path *path, struct cp_step step);
+struct cp_path *cp_path_append(struct cp_heap *heap, const struct cp_path *path,
+                               struct cp_step step);
 
 #endif

@@ -1,6 +1,8 @@
-/* needs.c: what an expression needs of the raw bytes of a record to be true (architecture.md, decision 5).
+/* needs.c: what an expression needs of the raw bytes of a record to be true (architecture.md,
+ * decision 5).
  *
- * Every function here errs on one side: what it gives must hold for every record for which the expression can be true.
+ * Every function here errs on one side: what it gives must hold for every record for which the
+ * expression can be true.
  */
 #include "../base/moment.h"
 #include "node.h"
@@ -31,7 +33,8 @@ static struct cp_slice longest_piece(struct cp_slice s)
     return best;
 }
 
-static size_t need_literal(const struct cp_expr *field, struct cp_slice text, struct cp_need *out, size_t max)
+static size_t need_literal(const struct cp_expr *field, struct cp_slice text, struct cp_need *out,
+                           size_t max)
 {
     struct cp_slice piece = longest_piece(text);
 
@@ -41,10 +44,11 @@ static size_t need_literal(const struct cp_expr *field, struct cp_slice text, st
     return 1;
 }
 
-static size_t need_number(const struct cp_expr *field, const char *op, const struct cp_value *bound, struct cp_need *out,
-                          size_t max)
+static size_t need_number(const struct cp_expr *field, const char *op, const struct cp_value *bound,
+                          struct cp_need *out, size_t max)
 {
-    if (max == 0 || field->op != CP_OP_FIELD || !field->raw_path || bound->kind != CP_INT || bound->flags)
+    if (max == 0 || field->op != CP_OP_FIELD || !field->raw_path || bound->kind != CP_INT ||
+        bound->flags)
         return 0;
     *out = (struct cp_need){.kind = CP_NEED_NUMBER, .path = field->raw_path, .bound = bound->i};
     memcpy(out->op, op, strlen(op) + 1);
@@ -57,7 +61,8 @@ static bool has_one_spelling(struct cp_slice s)
     struct cp_num num;
     int64_t ns;
 
-    return !cp_num_parse(s.p, s.n, &num) && !cp_time_parse(s.p, s.n, NULL, &ns) && !cp_duration_parse(s.p, s.n, &ns);
+    return !cp_num_parse(s.p, s.n, &num) && !cp_time_parse(s.p, s.n, NULL, &ns) &&
+           !cp_duration_parse(s.p, s.n, &ns);
 }
 
 static bool is_literal_text(const struct cp_value *v)
@@ -65,7 +70,8 @@ static bool is_literal_text(const struct cp_value *v)
     return v->kind == CP_TEXT && !(v->flags & CP_UNTYPED);
 }
 
-static size_t need_equal(const struct cp_expr *field, const struct cp_value *v, struct cp_need *out, size_t max)
+static size_t need_equal(const struct cp_expr *field, const struct cp_value *v, struct cp_need *out,
+                         size_t max)
 {
     struct cp_slice s = {v->p, v->len};
 
@@ -97,8 +103,9 @@ static size_t needs_of_comparison(const struct cp_expr *x, struct cp_need *out, 
 
     if (!cp_expr_is_const(bound))
         return 0;
-    return x->op == CP_OP_EQ ? need_equal(field, &bound->value, out, max)
-                             : need_number(field, sign_of(x->op, is_mirrored), &bound->value, out, max);
+    return x->op == CP_OP_EQ
+               ? need_equal(field, &bound->value, out, max)
+               : need_number(field, sign_of(x->op, is_mirrored), &bound->value, out, max);
 }
 
 /* Addresses have other spellings too when they are of version 6; blocks have no text in common. */
@@ -145,7 +152,8 @@ static size_t weight_of(const struct cp_need *v, size_t n)
     size_t shortest = 64;
 
     for (size_t k = 0; k < n; k++) {
-        size_t len = v[k].kind == CP_NEED_LITERAL ? v[k].literal.n : 6; /* a probe of a number is as good as that */
+        size_t len = v[k].kind == CP_NEED_LITERAL ? v[k].literal.n
+                                                  : 6; /* a probe of a number is as good as that */
         if (len < shortest)
             shortest = len;
     }
@@ -174,7 +182,8 @@ static size_t needs_of_call(const struct cp_expr *x, struct cp_need *out, size_t
 {
     const struct cp_expr *part = x->n > 1 ? x->args[1] : NULL;
 
-    if (!(x->function->flags & CP_FN_CONTAINS) || !cp_expr_is_const(part) || !is_literal_text(&part->value))
+    if (!(x->function->flags & CP_FN_CONTAINS) || !cp_expr_is_const(part) ||
+        !is_literal_text(&part->value))
         return 0;
     return need_literal(x->args[0], (struct cp_slice){part->value.p, part->value.len}, out, max);
 }

@@ -1,4 +1,5 @@
-/* net.h: addresses and blocks of addresses. Internal to lib/expr. Pure, thread safe, no allocation. */
+/* net.h: addresses and blocks of addresses. Internal to lib/expr. Pure, thread safe, no allocation.
+ */
 #ifndef CP_EXPR_NET_H
 #define CP_EXPR_NET_H
 
@@ -23,8 +24,8 @@ bool cp_net_contains(const struct cp_net *net, const struct cp_net *address);
 /* The usual spelling of an address; returns its length. */
 size_t cp_address_format(const struct cp_net *address, char buf[CP_ADDRESS_MAX]);
 
-
-/* Decodes %XX into out, which has room for s.n bytes; what is no escape stays. Returns the length. */
+/* Decodes %XX into out, which has room for s.n bytes; what is no escape stays. Returns the length.
+ */
 size_t cp_url_decode(struct cp_slice s, bool plus_is_blank, char *out);
 
 #endif

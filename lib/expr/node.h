@@ -11,12 +11,12 @@
 enum { CP_EXPR_DEPTH = 256 };
 
 enum cp_op {
-    CP_OP_CONST,  /* value */
-    CP_OP_FIELD,  /* path; ref when bound */
-    CP_OP_REGEX,  /* regex_text, regex_flags: only as an operand of =~ !~ and as an argument */
-    CP_OP_LIST,   /* [a, b] */
-    CP_OP_INDEX,  /* args[0] inside, at args[1] */
-    CP_OP_CALL,   /* name; function when bound */
+    CP_OP_CONST, /* value */
+    CP_OP_FIELD, /* path; ref when bound */
+    CP_OP_REGEX, /* regex_text, regex_flags: only as an operand of =~ !~ and as an argument */
+    CP_OP_LIST,  /* [a, b] */
+    CP_OP_INDEX, /* args[0] inside, at args[1] */
+    CP_OP_CALL,  /* name; function when bound */
     CP_OP_NEG,
     CP_OP_MUL,
     CP_OP_DIV,
@@ -75,7 +75,8 @@ struct cp_expr {
 
     /* Bound. */
     struct cp_ref ref;
-    const struct cp_path *raw_path; /* FIELD: what the parser was asked for, when the value comes straight from it */
+    const struct cp_path
+        *raw_path; /* FIELD: what the parser was asked for, when the value comes straight from it */
     const struct cp_function *function;
     void *prepared; /* CALL: what function->prepare made */
     const struct cp_regex *regex;

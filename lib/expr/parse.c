@@ -3,9 +3,19 @@
 #include "node.h"
 
 /* How tightly operators bind; each level's operands are of the next. */
-enum level { LEVEL_OR = 1, LEVEL_AND, LEVEL_NOT, LEVEL_COMPARE, LEVEL_COALESCE, LEVEL_ADD, LEVEL_MULTIPLY, LEVEL_UNARY };
+enum level {
+    LEVEL_OR = 1,
+    LEVEL_AND,
+    LEVEL_NOT,
+    LEVEL_COMPARE,
+    LEVEL_COALESCE,
+    LEVEL_ADD,
+    LEVEL_MULTIPLY,
+    LEVEL_UNARY
+};
 
-struct operator {
+struct operator
+{
     const char *sign;
     bool is_word;
     enum level level;
@@ -13,20 +23,31 @@ struct operator {
 };
 
 static const struct operator operators[] = {
-    {"or", true, LEVEL_OR, CP_OP_OR},           {"||", false, LEVEL_OR, CP_OP_OR},
-    {"and", true, LEVEL_AND, CP_OP_AND},        {"&&", false, LEVEL_AND, CP_OP_AND},
-    {"<", false, LEVEL_COMPARE, CP_OP_LT},      {"<=", false, LEVEL_COMPARE, CP_OP_LE},
-    {">", false, LEVEL_COMPARE, CP_OP_GT},      {">=", false, LEVEL_COMPARE, CP_OP_GE},
-    {"==", false, LEVEL_COMPARE, CP_OP_EQ},     {"!=", false, LEVEL_COMPARE, CP_OP_NE},
-    {"=~", false, LEVEL_COMPARE, CP_OP_MATCH},  {"!~", false, LEVEL_COMPARE, CP_OP_NOMATCH},
-    {"~", false, LEVEL_COMPARE, CP_OP_GLOB},    {"in", true, LEVEL_COMPARE, CP_OP_IN},
+    {"or", true, LEVEL_OR, CP_OP_OR},
+    {"||", false, LEVEL_OR, CP_OP_OR},
+    {"and", true, LEVEL_AND, CP_OP_AND},
+    {"&&", false, LEVEL_AND, CP_OP_AND},
+    {"<", false, LEVEL_COMPARE, CP_OP_LT},
+    {"<=", false, LEVEL_COMPARE, CP_OP_LE},
+    {">", false, LEVEL_COMPARE, CP_OP_GT},
+    {">=", false, LEVEL_COMPARE, CP_OP_GE},
+    {"==", false, LEVEL_COMPARE, CP_OP_EQ},
+    {"!=", false, LEVEL_COMPARE, CP_OP_NE},
+    {"=~", false, LEVEL_COMPARE, CP_OP_MATCH},
+    {"!~", false, LEVEL_COMPARE, CP_OP_NOMATCH},
+    {"~", false, LEVEL_COMPARE, CP_OP_GLOB},
+    {"in", true, LEVEL_COMPARE, CP_OP_IN},
     {"?\?", false, LEVEL_COALESCE, CP_OP_COALESCE},
-    {"+", false, LEVEL_ADD, CP_OP_ADD},         {"-", false, LEVEL_ADD, CP_OP_SUB},
-    {"..", false, LEVEL_ADD, CP_OP_JOIN},       {"*", false, LEVEL_MULTIPLY, CP_OP_MUL},
-    {"/", false, LEVEL_MULTIPLY, CP_OP_DIV},    {"%", false, LEVEL_MULTIPLY, CP_OP_MOD},
+    {"+", false, LEVEL_ADD, CP_OP_ADD},
+    {"-", false, LEVEL_ADD, CP_OP_SUB},
+    {"..", false, LEVEL_ADD, CP_OP_JOIN},
+    {"*", false, LEVEL_MULTIPLY, CP_OP_MUL},
+    {"/", false, LEVEL_MULTIPLY, CP_OP_DIV},
+    {"%", false, LEVEL_MULTIPLY, CP_OP_MOD},
 };
 
-static const char *const reserved[] = {"and", "as", "by", "false", "in", "not", "null", "or", "true", NULL};
+static const char *const reserved[] = {"and", "as",   "by", "false", "in",
+                                       "not", "null", "or", "true",  NULL};
 
 static bool is_reserved(struct cp_slice word)
 {
@@ -50,7 +71,8 @@ static struct cp_expr *node_new(struct cp_lexer *lx, enum cp_op op, size_t from)
 
 static struct cp_expr *too_deep(struct cp_lexer *lx, struct cp_pos pos)
 {
-    cp_diag_error(lx->diags, pos, NULL, "the expression is nested more than %d levels deep", CP_EXPR_DEPTH);
+    cp_diag_error(lx->diags, pos, NULL, "the expression is nested more than %d levels deep",
+                  CP_EXPR_DEPTH);
     return NULL;
 }
 
@@ -122,10 +144,12 @@ static struct cp_expr *expected_value(struct cp_lexer *lx)
     if (cp_lexer_peek_sign(lx, "$"))
         return refuse_dollar(lx);
     if (cp_lexer_peek_word(lx, "not"))
-        return refuse(lx, "put it in brackets: (not …)", "not binds less tightly than what is before it");
+        return refuse(lx, "put it in brackets: (not …)",
+                      "not binds less tightly than what is before it");
     const char *hint = NULL;
     if (t->kind == CP_TOKEN_PATH)
-        hint = cp_heap_printf(lx->heap, "a field of this name is written .\"%.*s\"", (int)t->len, lx->text->s.p + t->off);
+        hint = cp_heap_printf(lx->heap, "a field of this name is written .\"%.*s\"", (int)t->len,
+                              lx->text->s.p + t->off);
     cp_diag_error(lx->diags, cp_lexer_pos(lx), hint, "expected a value, not %.*s", (int)t->len,
                   lx->text->s.p + t->off);
     return NULL;
@@ -150,8 +174,8 @@ static bool expect_sign(struct cp_lexer *lx, const char *sign, struct cp_pos ope
 static struct cp_expr *parse_level(struct cp_lexer *lx, enum level level);
 
 /* The rest of `( a , b )` or `[ a , b ]`, the opening sign consumed. */
-static struct cp_expr *parse_items(struct cp_lexer *lx, struct cp_expr *x, const char *close, struct cp_pos open,
-                                   size_t from)
+static struct cp_expr *parse_items(struct cp_lexer *lx, struct cp_expr *x, const char *close,
+                                   struct cp_pos open, size_t from)
 {
     if (!cp_lexer_accept(lx, close)) {
         do {
@@ -218,7 +242,8 @@ static struct cp_expr *parse_estimate(struct cp_lexer *lx, size_t from)
     if (t->kind == CP_TOKEN_PATH && t->is_word && cp_lexer_is_adjacent(lx)) {
         struct cp_token name = cp_lexer_take(lx);
         if (cp_lexer_peek_sign(lx, "("))
-            return parse_call(lx, (struct cp_slice){lx->text->s.p + from, name.off + name.len - from}, from);
+            return parse_call(
+                lx, (struct cp_slice){lx->text->s.p + from, name.off + name.len - from}, from);
     }
     cp_diag_error(lx->diags, pos, NULL, "expected a value, not ~");
     return NULL;
@@ -242,8 +267,8 @@ static struct cp_expr *parse_word(struct cp_lexer *lx)
         return node_field(lx, name.off, name.path);
     if (name.is_word)
         return parse_call(lx, name.text, name.off);
-    cp_diag_error(lx->diags, cp_lexer_span(lx, name.off, name.off + name.len), NULL, "there is no function %.*s",
-                  (int)name.len, lx->text->s.p + name.off);
+    cp_diag_error(lx->diags, cp_lexer_span(lx, name.off, name.off + name.len), NULL,
+                  "there is no function %.*s", (int)name.len, lx->text->s.p + name.off);
     return NULL;
 }
 
@@ -289,7 +314,8 @@ static bool step_of(const struct cp_expr *index, struct cp_step *step)
     return true;
 }
 
-static struct cp_expr *add_index(struct cp_lexer *lx, struct cp_expr *x, struct cp_expr *index, size_t from)
+static struct cp_expr *add_index(struct cp_lexer *lx, struct cp_expr *x, struct cp_expr *index,
+                                 size_t from)
 {
     struct cp_step step;
     struct cp_expr *more;
@@ -378,7 +404,7 @@ static struct cp_expr *parse_unary(struct cp_lexer *lx)
     return arg && node_add(lx, x, arg) ? x : NULL;
 }
 
-static const struct operator *peek_operator(struct cp_lexer *lx, enum level level)
+static const struct operator* peek_operator(struct cp_lexer *lx, enum level level)
 {
     const struct cp_token *t = cp_lexer_peek(lx);
     bool is_word = t->kind == CP_TOKEN_PATH && t->is_word;
@@ -386,7 +412,7 @@ static const struct operator *peek_operator(struct cp_lexer *lx, enum level leve
     if (!is_word && t->kind != CP_TOKEN_SIGN)
         return NULL;
     for (size_t i = 0; i < sizeof operators / sizeof *operators; i++) {
-        const struct operator *o = &operators[i];
+        const struct operator* o = & operators[i];
         if (o->level == level && o->is_word == is_word && cp_slice_is(t->text, o->sign))
             return o;
     }
@@ -399,13 +425,14 @@ static bool is_n_ary(enum cp_op op)
 }
 
 /* left OP right; chains of and, or, .. and ?? become one node. */
-static struct cp_expr *combine(struct cp_lexer *lx, enum cp_op op, struct cp_expr *left, struct cp_expr *right,
-                               size_t from, bool is_chain)
+static struct cp_expr *combine(struct cp_lexer *lx, enum cp_op op, struct cp_expr *left,
+                               struct cp_expr *right, size_t from, bool is_chain)
 {
     struct cp_expr *x = left;
 
     /* All operands of .. are at hand at once: at most as many as a call has arguments. */
-    if (!is_chain || left->op != op || !is_n_ary(op) || (op == CP_OP_JOIN && left->n == CP_FUNCTION_ARGS)) {
+    if (!is_chain || left->op != op || !is_n_ary(op) ||
+        (op == CP_OP_JOIN && left->n == CP_FUNCTION_ARGS)) {
         x = node_new(lx, op, from);
         if (!node_add(lx, x, left))
             return NULL;
@@ -427,7 +454,7 @@ static struct cp_expr *parse_binary(struct cp_lexer *lx, enum level level)
     bool is_chain = false;
 
     while (x) {
-        const struct operator *o = peek_operator(lx, level);
+        const struct operator* o = peek_operator(lx, level);
         if (!o)
             break;
         if (level == LEVEL_COMPARE && is_chain)
@@ -504,9 +531,11 @@ struct cp_expr *cp_expr_parse(struct cp_lexer *lx)
 /* The reserved word that was written as a name. */
 static struct cp_path *refuse_reserved(struct cp_lexer *lx, const struct cp_token *t)
 {
-    char *hint = cp_heap_printf(lx->heap, "a field of this name is written .\"%.*s\"", (int)t->text.n, t->text.p);
+    char *hint = cp_heap_printf(lx->heap, "a field of this name is written .\"%.*s\"",
+                                (int)t->text.n, t->text.p);
 
-    cp_diag_error(lx->diags, cp_lexer_pos(lx), hint, "expected a field, not %.*s", (int)t->text.n, t->text.p);
+    cp_diag_error(lx->diags, cp_lexer_pos(lx), hint, "expected a field, not %.*s", (int)t->text.n,
+                  t->text.p);
     return NULL;
 }
 
@@ -521,7 +550,9 @@ struct cp_path *cp_path_parse(struct cp_lexer *lx)
         if (cp_lexer_peek_sign(lx, "$"))
             refuse_dollar(lx);
         else
-            refuse(lx, NULL, t->kind == CP_TOKEN_END ? "expected a field, but here the text ends" : "expected a field");
+            refuse(lx, NULL,
+                   t->kind == CP_TOKEN_END ? "expected a field, but here the text ends"
+                                           : "expected a field");
         return NULL;
     }
     if (t->is_word && is_reserved(t->text))
@@ -530,7 +561,8 @@ struct cp_path *cp_path_parse(struct cp_lexer *lx)
     struct cp_pos pos = cp_lexer_pos(lx);
     x = parse_postfix(lx);
     if (x && x->op != CP_OP_FIELD) {
-        cp_diag_error(lx->diags, pos, "as in status, user.id, items[0]", "expected a field, not an expression");
+        cp_diag_error(lx->diags, pos, "as in status, user.id, items[0]",
+                      "expected a field, not an expression");
         return NULL;
     }
     return x ? x->path : NULL;
@@ -543,7 +575,8 @@ struct cp_pos cp_expr_pos(const struct cp_expr *x)
     return x->pos;
 }
 
-bool cp_expr_call(const struct cp_expr *x, struct cp_slice *name, struct cp_expr *const **args, size_t *n)
+bool cp_expr_call(const struct cp_expr *x, struct cp_slice *name, struct cp_expr *const **args,
+                  size_t *n)
 {
     bool is_word = x->op == CP_OP_FIELD && x->path->n == 1 && !x->path->is_own;
 

@@ -1,8 +1,9 @@
 /* regex.c: regular expressions.
  *
- * DESIGN. Calling pcre2 costs about as much as scanning a kilobyte for a literal. So the pattern is looked through once
- * for text that every match must contain: a plain pattern is searched without pcre2, others only where that text stands.
- * The look is shallow: it gives up on whatever it does not know, which costs speed and nothing else.
+ * DESIGN. Calling pcre2 costs about as much as scanning a kilobyte for a literal. So the pattern is
+ * looked through once for text that every match must contain: a plain pattern is searched without
+ * pcre2, others only where that text stands. The look is shallow: it gives up on whatever it does
+ * not know, which costs speed and nothing else.
  */
 #include "regex.h"
 
@@ -76,7 +77,8 @@ static size_t braces_length(const char *p, const char *end)
 
 static bool is_quantifier(const struct look *l, const char *p)
 {
-    return p < l->end && (*p == '*' || *p == '+' || *p == '?' || (*p == '{' && braces_length(p, l->end) > 0));
+    return p < l->end &&
+           (*p == '*' || *p == '+' || *p == '?' || (*p == '{' && braces_length(p, l->end) > 0));
 }
 
 static void count_quantifier(struct look *l, const char *p)
@@ -90,7 +92,8 @@ static void count_quantifier(struct look *l, const char *p)
 static void look_quantifier(struct look *l)
 {
     size_t n = *l->p == '{' ? braces_length(l->p, l->end) : 1;
-    bool may_be_none = *l->p == '*' || *l->p == '?' || (*l->p == '{' && (l->p[1] == '0' || l->p[1] == ','));
+    bool may_be_none =
+        *l->p == '*' || *l->p == '?' || (*l->p == '{' && (l->p[1] == '0' || l->p[1] == ','));
 
     count_quantifier(l, l->p);
     if (may_be_none)
@@ -257,7 +260,8 @@ static bool options_of(struct cp_slice flags, uint32_t *options, size_t *bad)
             return false;
         }
     }
-    *options |= is_utf ? PCRE2_UTF | PCRE2_UCP | PCRE2_MATCH_INVALID_UTF : PCRE2_NEVER_UTF | PCRE2_NEVER_UCP;
+    *options |= is_utf ? PCRE2_UTF | PCRE2_UCP | PCRE2_MATCH_INVALID_UTF
+                       : PCRE2_NEVER_UTF | PCRE2_NEVER_UCP;
     return true;
 }
 
@@ -278,19 +282,21 @@ static void take_names(struct cp_regex *re, struct cp_heap *heap)
         for (; k > 0 && re->names[k - 1].number > number; k--)
             re->names[k] = re->names[k - 1];
         const char *name = (const char *)table + 2;
-        re->names[k] = (struct cp_regex_name){{cp_heap_copy(heap, name, strlen(name)), strlen(name)}, number};
+        re->names[k] =
+            (struct cp_regex_name){{cp_heap_copy(heap, name, strlen(name)), strlen(name)}, number};
     }
 }
 
-static bool compile(struct cp_regex *re, struct cp_slice pattern, uint32_t options, struct cp_heap *heap,
-                    const char **why, size_t *at)
+static bool compile(struct cp_regex *re, struct cp_slice pattern, uint32_t options,
+                    struct cp_heap *heap, const char **why, size_t *at)
 {
     pcre2_general_context *memory = pcre2_general_context_create(regex_malloc, regex_free, heap);
     pcre2_compile_context *context = pcre2_compile_context_create(memory);
     int code;
     PCRE2_UCHAR text[160];
 
-    re->code = pcre2_compile((PCRE2_SPTR)(pattern.p ? pattern.p : ""), pattern.n, options, &code, at, context);
+    re->code = pcre2_compile((PCRE2_SPTR)(pattern.p ? pattern.p : ""), pattern.n, options, &code,
+                             at, context);
     if (!re->code) {
         pcre2_get_error_message(code, text, sizeof text);
         *why = cp_heap_printf(heap, "%s", (const char *)text);
@@ -301,8 +307,8 @@ static bool compile(struct cp_regex *re, struct cp_slice pattern, uint32_t optio
     return true;
 }
 
-struct cp_regex *cp_regex_new(struct cp_slice pattern, struct cp_slice flags, struct cp_heap *heap, const char **why,
-                              size_t *at)
+struct cp_regex *cp_regex_new(struct cp_slice pattern, struct cp_slice flags, struct cp_heap *heap,
+                              const char **why, size_t *at)
 {
     struct cp_regex *re = cp_heap_take(heap, sizeof *re);
     struct look l = {.p = pattern.p, .end = pattern.p + pattern.n, .is_plain = true};
@@ -319,7 +325,8 @@ struct cp_regex *cp_regex_new(struct cp_slice pattern, struct cp_slice flags, st
     look_through(&l);
     if (folds && l.is_utf) /* more than ASCII's letters fold to ASCII */
         l.n_best = 0;
-    re->has_literal = cp_literal_init(&re->literal, l.best, l.n_best, folds ? CP_LITERAL_NOCASE : 0);
+    re->has_literal =
+        cp_literal_init(&re->literal, l.best, l.n_best, folds ? CP_LITERAL_NOCASE : 0);
     if (re->has_literal && !folds)
         re->required = (struct cp_slice){cp_heap_copy(heap, l.best, l.n_best), l.n_best};
     re->is_simple = !l.is_risky && l.unbounded <= MOST_UNBOUNDED;
@@ -347,7 +354,8 @@ void cp_regex_scratch_init(struct cp_regex_scratch *s, uint32_t groups, struct c
         pcre2_jit_stack_assign(s->limits, NULL, stack);
 }
 
-static int find_plain(const struct cp_regex *re, struct cp_regex_scratch *s, const char *p, size_t n, size_t from)
+static int find_plain(const struct cp_regex *re, struct cp_regex_scratch *s, const char *p,
+                      size_t n, size_t from)
 {
     uint32_t hit;
     size_t resume;
@@ -360,7 +368,8 @@ static int find_plain(const struct cp_regex *re, struct cp_regex_scratch *s, con
     return 1;
 }
 
-int cp_regex_find(const struct cp_regex *re, struct cp_regex_scratch *s, const char *p, size_t n, size_t from)
+int cp_regex_find(const struct cp_regex *re, struct cp_regex_scratch *s, const char *p, size_t n,
+                  size_t from)
 {
     int rc;
 

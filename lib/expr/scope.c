@@ -43,7 +43,8 @@ static void *grown(struct cp_heap *heap, const void *v, size_t n, size_t *cap, s
     return more;
 }
 
-int cp_wants_slot(struct cp_wants *w, const struct cp_path *path, struct cp_heap *heap, size_t *n_slots)
+int cp_wants_slot(struct cp_wants *w, const struct cp_path *path, struct cp_heap *heap,
+                  size_t *n_slots)
 {
     for (size_t i = 0; i < w->n; i++)
         if (cp_path_equal(w->v[i].path, path))
@@ -69,7 +70,8 @@ int cp_scope_new_slot(struct cp_scope *s)
     return (int)(*s->n_slots)++;
 }
 
-static struct cp_field *append(struct cp_scope *s, struct cp_slice name, struct cp_slice key, int slot)
+static struct cp_field *append(struct cp_scope *s, struct cp_slice name, struct cp_slice key,
+                               int slot)
 {
     if (s->n == s->cap)
         s->fields = grown(s->heap, s->fields, s->n, &s->cap, sizeof *s->fields);
@@ -288,7 +290,8 @@ static void read_nested(struct cp_scope *s, struct cp_ref *ref)
 
 struct cp_ref cp_scope_read(struct cp_scope *s, const struct cp_path *path, bool *exists)
 {
-    struct cp_ref ref = {.slot = CP_NO_SLOT, .literal = CP_NO_SLOT, .root = CP_NO_SLOT, .path = path};
+    struct cp_ref ref = {
+        .slot = CP_NO_SLOT, .literal = CP_NO_SLOT, .root = CP_NO_SLOT, .path = path};
     enum found at;
 
     for (size_t i = 0; i < CP_TIME_FIELDS; i++)

@@ -1,8 +1,9 @@
 /* auto.c: whatever an input looks like.
  *
- * DESIGN. A pipeline is planned before its inputs are known: so this format is open, any name may be read, and every format
- * that can be told from its bytes has a decoder of its own for the same columns. The source chooses one per input, from its
- * first bytes, and notes it in the input; what parses and writes records asks the input.
+ * DESIGN. A pipeline is planned before its inputs are known: so this format is open, any name may
+ * be read, and every format that can be told from its bytes has a decoder of its own for the same
+ * columns. The source chooses one per input, from its first bytes, and notes it in the input; what
+ * parses and writes records asks the input.
  */
 #include "../plan/words.h"
 #include "detect.h"
@@ -15,7 +16,8 @@ struct auto_format {
     size_t n;
 };
 
-static int add_choice(struct auto_format *a, const struct cp_format *f, struct cp_heap *heap, struct cp_err *err)
+static int add_choice(struct auto_format *a, const struct cp_format *f, struct cp_heap *heap,
+                      struct cp_err *err)
 {
     struct cp_slice *names = NULL;
     size_t n = 0;
@@ -29,7 +31,8 @@ static int add_choice(struct auto_format *a, const struct cp_format *f, struct c
     return 0;
 }
 
-static int auto_plan(void *decoder, struct cp_heap *heap, struct cp_slice **names, size_t *n, struct cp_err *err)
+static int auto_plan(void *decoder, struct cp_heap *heap, struct cp_slice **names, size_t *n,
+                     struct cp_err *err)
 {
     struct auto_format *a = decoder;
     const struct cp_format *line = cp_format_find(CP_SLICE("line"));
@@ -37,12 +40,14 @@ static int auto_plan(void *decoder, struct cp_heap *heap, struct cp_slice **name
     (void)names;
     (void)n;
     for (size_t k = 0; cp_formats[k] != NULL && a->n < MOST; k++)
-        if ((cp_formats[k]->sniff != NULL || cp_formats[k] == line) && add_choice(a, cp_formats[k], heap, err) < 0)
+        if ((cp_formats[k]->sniff != NULL || cp_formats[k] == line) &&
+            add_choice(a, cp_formats[k], heap, err) < 0)
             return -1;
     return 0;
 }
 
-static int auto_open(void *decoder, const struct cp_wants *wants, struct cp_heap *heap, struct cp_err *err)
+static int auto_open(void *decoder, const struct cp_wants *wants, struct cp_heap *heap,
+                     struct cp_err *err)
 {
     struct auto_format *a = decoder;
 
@@ -81,7 +86,8 @@ static const struct cp_choice *auto_choose(const void *decoder, const uint8_t *p
     return &a->choices[k];
 }
 
-static const char *auto_decode(void *decoder, const char *p, size_t n, const struct cp_row *row, size_t *at)
+static const char *auto_decode(void *decoder, const char *p, size_t n, const struct cp_row *row,
+                               size_t *at)
 {
     const struct cp_choice *c = row->input->choice;
 
@@ -91,16 +97,20 @@ static const char *auto_decode(void *decoder, const char *p, size_t n, const str
 
 static const struct cp_format_example examples[] = {
     {"{\"a\":1}\n{\"a\":2}", NULL, "{\"a\":1}\n{\"a\":2}"},
-    {"level=info n=1\nlevel=warn n=2", NULL, "{\"level\":\"info\",\"n\":1}\n{\"level\":\"warn\",\"n\":2}"},
+    {"level=info n=1\nlevel=warn n=2", NULL,
+     "{\"level\":\"info\",\"n\":1}\n{\"level\":\"warn\",\"n\":2}"},
     {NULL, NULL, NULL},
 };
 
 const struct cp_format cp_format_auto = {
     .name = "auto",
     .summary = "The format that each input looks most like",
-    .doc = "Each input is looked at by itself: its first 64 KiB, or what has come when it pauses. With -v it is said what was "
-           "chosen. Lines that look like nothing known are the field line. Names of fields depend on the format, so that a "
-           "mistyped one is not noticed. In set, unset and rename a dotted name leads into an object, as in JSON.",
+    .doc = "Each input is looked at by itself: its first 64 KiB, or what has come when it pauses. "
+           "With -v it is said what was "
+           "chosen. Lines that look like nothing known are the field line. Names of fields depend "
+           "on the format, so that a "
+           "mistyped one is not noticed. In set, unset and rename a dotted name leads into an "
+           "object, as in JSON.",
     .examples = examples,
     .flags = CP_FORMAT_OPEN,
     .frame = CP_FRAME_LINE,

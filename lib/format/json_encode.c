@@ -393,7 +393,9 @@ static void put_walked(struct cp_json_plan *plan, const struct cp_walk *w, const
     if (!*is_first)
         cp_out_byte(o, ',');
     *is_first = false;
-    cp_json_put_key(o, w->key, w->key_escape);
+    struct cp_value key = cp_text(w->key.p, w->key.n); /* of the record or a header: padded */
+    key.esc = (uint8_t)w->key_escape;
+    cp_json_put(o, &key);
     cp_out_byte(o, ':');
     cp_json_put(o, &w->value);
 }
@@ -419,7 +421,8 @@ static void put_line(struct cp_json_plan *plan, const struct cp_batch *b, uint32
                      struct cp_out *o)
 {
     struct cp_slice raw = cp_batch_raw(b, i);
-    struct cp_walk w = {.key = CP_SLICE("line"), .value = cp_text(raw.p, raw.n)};
+    static const char key[4 + CP_PAD] = "line";
+    struct cp_walk w = {.key = {key, 4}, .value = cp_text(raw.p, raw.n)};
     bool is_first = true;
 
     begin_edits(plan);

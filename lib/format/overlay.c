@@ -84,7 +84,8 @@ static void grow(struct cp_overlay *o)
             link_member(o, k);
 }
 
-static void add(struct cp_overlay *o, struct cp_slice name, struct cp_value value, const char *key_at)
+static void add(struct cp_overlay *o, struct cp_slice name, struct cp_value value,
+                const char *key_at)
 {
     if (o->n == o->cap)
         grow(o);
@@ -92,7 +93,8 @@ static void add(struct cp_overlay *o, struct cp_slice name, struct cp_value valu
     link_member(o, o->n++);
 }
 
-/* The last member of that name, plus one; 0: none. `from`: a member of that name: the one before it. */
+/* The last member of that name, plus one; 0: none. `from`: a member of that name: the one before
+ * it. */
 static size_t find(const struct cp_overlay *o, struct cp_slice name, size_t from)
 {
     size_t at = from > 0 ? o->v[from - 1].link : o->bucket[hash(name) & (o->n_buckets - 1)];
@@ -137,7 +139,8 @@ static struct cp_slice decoded(struct cp_overlay *o, struct cp_slice key, enum c
     return key;
 }
 
-static struct cp_slice with_prefix(struct cp_overlay *o, struct cp_slice prefix, struct cp_slice name)
+static struct cp_slice with_prefix(struct cp_overlay *o, struct cp_slice prefix,
+                                   struct cp_slice name)
 {
     char *p = cp_heap_take(&o->heap, prefix.n + name.n);
 
@@ -160,7 +163,8 @@ static const struct cp_value *column(const struct cp_batch *b, uint32_t i, int s
     return v != NULL && v->kind != CP_MISSING ? v : NULL;
 }
 
-static void add_column(struct cp_overlay *o, const struct cp_batch *b, uint32_t i, struct cp_slice name, int slot)
+static void add_column(struct cp_overlay *o, const struct cp_batch *b, uint32_t i,
+                       struct cp_slice name, int slot)
 {
     const struct cp_value *v = column(b, i, slot);
 
@@ -168,7 +172,8 @@ static void add_column(struct cp_overlay *o, const struct cp_batch *b, uint32_t 
         add(o, name, *v, NULL);
 }
 
-static void add_raw(struct cp_overlay *o, const struct cp_batch *b, const struct cp_shape *s, uint32_t i)
+static void add_raw(struct cp_overlay *o, const struct cp_batch *b, const struct cp_shape *s,
+                    uint32_t i)
 {
     const struct cp_format *format = s->format != NULL ? s->format : &cp_format_line;
     struct cp_slice raw = cp_batch_raw(b, i);
@@ -180,7 +185,8 @@ static void add_raw(struct cp_overlay *o, const struct cp_batch *b, const struct
 }
 
 /* What field f does to the member that it is about, or adds. */
-static void apply_field(struct cp_overlay *o, const struct cp_shape_field *f, const struct cp_value *value, size_t target)
+static void apply_field(struct cp_overlay *o, const struct cp_shape_field *f,
+                        const struct cp_value *value, size_t target)
 {
     if (target == 0) {
         if (f->name.p != NULL && value != NULL)
@@ -203,7 +209,8 @@ static void apply_field(struct cp_overlay *o, const struct cp_shape_field *f, co
 }
 
 /* Keys are those before any change: all are looked up before anything is changed. */
-static void apply_fields(struct cp_overlay *o, const struct cp_batch *b, const struct cp_shape *s, uint32_t i)
+static void apply_fields(struct cp_overlay *o, const struct cp_batch *b, const struct cp_shape *s,
+                         uint32_t i)
 {
     if (o->n_target < s->n) {
         o->target = cp_xrealloc(o->target, s->n, sizeof *o->target);
@@ -215,10 +222,12 @@ static void apply_fields(struct cp_overlay *o, const struct cp_batch *b, const s
         apply_field(o, &s->fields[k], column(b, i, s->fields[k].slot), o->target[k]);
 }
 
-static void add_base(struct cp_overlay *o, const struct cp_batch *b, const struct cp_shape *shape, uint32_t i)
+static void add_base(struct cp_overlay *o, const struct cp_batch *b, const struct cp_shape *shape,
+                     uint32_t i)
 {
     const struct cp_shape *s = cp_shape_for(shape, b->input);
-    bool can_walk = !s->is_made && b->block != NULL && (s->format == NULL || s->format->walk != NULL);
+    bool can_walk =
+        !s->is_made && b->block != NULL && (s->format == NULL || s->format->walk != NULL);
 
     if (s->failed_slot >= 0 && column(b, i, s->failed_slot) != NULL) {
         add_column(o, b, i, CP_SLICE("line"), s->line_slot);
@@ -229,7 +238,8 @@ static void add_base(struct cp_overlay *o, const struct cp_batch *b, const struc
     apply_fields(o, b, s, i);
 }
 
-static void add_layer(struct cp_overlay *o, const struct cp_batch *b, const struct cp_layer *l, uint32_t i)
+static void add_layer(struct cp_overlay *o, const struct cp_batch *b, const struct cp_layer *l,
+                      uint32_t i)
 {
     const struct cp_value *text = column(b, i, l->slot);
     struct cp_walk w;
@@ -249,7 +259,8 @@ static void add_layer(struct cp_overlay *o, const struct cp_batch *b, const stru
     }
 }
 
-static void add_shape(struct cp_overlay *o, const struct cp_batch *b, const struct cp_shape *s, uint32_t i)
+static void add_shape(struct cp_overlay *o, const struct cp_batch *b, const struct cp_shape *s,
+                      uint32_t i)
 {
     if (s->layer == NULL) {
         add_base(o, b, s, i);
@@ -260,7 +271,8 @@ static void add_shape(struct cp_overlay *o, const struct cp_batch *b, const stru
     apply_fields(o, b, s, i);
 }
 
-void cp_overlay_fill(struct cp_overlay *o, const struct cp_batch *b, const struct cp_shape *shape, uint32_t i)
+void cp_overlay_fill(struct cp_overlay *o, const struct cp_batch *b, const struct cp_shape *shape,
+                     uint32_t i)
 {
     o->n = 0;
     memset(o->bucket, 0, o->n_buckets * sizeof *o->bucket);

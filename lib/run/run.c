@@ -437,6 +437,14 @@ static bool run_wait(struct cp_run *run, struct watch *w)
     return true;
 }
 
+/* A signal that was ignored when the program started stays so: nohup, jobs in the background of a script. */
+static void add_unless_ignored(sigset_t *set, int signo)
+{
+    struct sigaction old;
+    if (sigaction(signo, NULL, &old) == 0 && old.sa_handler != SIG_IGN)
+        sigaddset(set, signo);
+}
+
 /* SIGPIPE would end the process in the middle of a write; a write then says EPIPE. */
 static int signals_open(const struct cp_run_options *options)
 {
@@ -446,8 +454,8 @@ static int signals_open(const struct cp_run_options *options)
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN);
     sigemptyset(&set);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGTERM);
+    add_unless_ignored(&set, SIGINT);
+    add_unless_ignored(&set, SIGTERM);
     pthread_sigmask(SIG_BLOCK, &set, NULL);
     return signalfd(-1, &set, SFD_CLOEXEC);
 }

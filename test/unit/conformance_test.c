@@ -45,7 +45,7 @@ static void bears(const struct cp_stage_type *t, const char *input)
     snprintf(cmd, sizeof cmd,
              "\"$CHANPIPE\" -e %s <input >a 2>ea; s=$?; "
              "CHANPIPE_TEST_BLOCK=61 CHANPIPE_TEST_BATCH=3 \"$CHANPIPE\" -e %s <input >b 2>eb; "
-             "[ $s = $? ] || exit 90; cmp a b >&2 || exit 91; cat ea >&2; exit $s",
+             "t=$?; [ $s = $t ] || { echo status $s and $t >&2; cat ea eb >&2; exit 90; }; cmp a b >&2 || exit 91; cat ea >&2; exit $s",
              shell_quote(pipeline_of(t)), shell_quote(pipeline_of(t)));
     snprintf(what, sizeof what, "%s bears %s", t->name, input);
     int status = shell_run(cmd);

@@ -62,7 +62,8 @@ struct bench {
     uint16_t all[RECORDS];
 };
 
-static struct cp_value spelled(struct bench *b, enum cp_kind kind, const char *text, uint8_t flags, enum cp_escape esc)
+static struct cp_value spelled(struct bench *b, enum cp_kind kind, const char *text, uint8_t flags,
+                               enum cp_escape esc)
 {
     struct cp_value v = cp_span(kind, cp_heap_copy(&b->heap, text, strlen(text)), strlen(text));
 
@@ -104,7 +105,8 @@ static void give_fields(struct bench *b)
     give_field(b, "ip4", spelled(b, CP_TEXT, "10.1.2.3", CP_UNTYPED, 0));
     give_field(b, "url", spelled(b, CP_TEXT, "https://a.org/p/q?k=v%21", 0, 0));
     give_field(b, "list", spelled(b, CP_LIST, "[1,\"a\",null,[2,3],\"10.0.0.0/8\"]", 0, 0));
-    give_field(b, "obj", spelled(b, CP_OBJECT, "{\"b\":1,\"c\":{\"d\":\"x\"},\"in\":7,\"k k\":[5,6]}", 0, 0));
+    give_field(b, "obj",
+               spelled(b, CP_OBJECT, "{\"b\":1,\"c\":{\"d\":\"x\"},\"in\":7,\"k k\":[5,6]}", 0, 0));
     give_field(b, "obj.c", spelled(b, CP_TEXT, "literal", 0, 0));
     give_field(b, "odd name", cp_int(1));
     give_field(b, "stamp", spelled(b, CP_STAMP, "20/Nov/2026:18:47:11 +0000", 0, 0));
@@ -119,13 +121,16 @@ static void bench_init(struct bench *b, size_t arena)
     static uint8_t lines[RECORDS * 8 + CP_PAD];
 
     memset(b, 0, sizeof *b);
-    b->scope = (struct cp_scope){
-        .heap = &b->heap, .n_slots = &b->n_slots, .failed_slot = CP_NO_SLOT, .line_slot = CP_NO_SLOT};
+    b->scope = (struct cp_scope){.heap = &b->heap,
+                                 .n_slots = &b->n_slots,
+                                 .failed_slot = CP_NO_SLOT,
+                                 .line_slot = CP_NO_SLOT};
     b->batch.col = cp_heap_take(&b->heap, COLUMNS * sizeof *b->batch.col);
     for (size_t c = 0; c < COLUMNS; c++)
         b->batch.col[c] = cp_heap_take(&b->heap, RECORDS * sizeof **b->batch.col);
     b->batch.rec = cp_heap_take(&b->heap, RECORDS * sizeof *b->batch.rec);
-    b->batch.arena = (struct cp_arena){.base = cp_heap_take(&b->heap, arena + CP_PAD), .cap = arena};
+    b->batch.arena =
+        (struct cp_arena){.base = cp_heap_take(&b->heap, arena + CP_PAD), .cap = arena};
     for (size_t i = 0; i < RECORDS; i++) {
         memcpy(lines + 8 * i, "line 00\n", 8);
         lines[8 * i + 5] = (uint8_t)('0' + i / 10);
@@ -161,7 +166,8 @@ static const char *test_env(void *ctx, struct cp_slice name)
     return cp_slice_is(name, "HOME") ? "/home/u" : NULL;
 }
 
-static const struct cp_expr_names names = {test_var, test_env, NULL, INT64_C(1795200000) * CP_NS_PER_SECOND};
+static const struct cp_expr_names names = {test_var, test_env, NULL,
+                                           INT64_C(1795200000) * CP_NS_PER_SECOND};
 
 static struct cp_text *text_of(struct bench *b, const char *s, size_t n)
 {
@@ -181,7 +187,8 @@ static struct cp_expr *expr_of(struct bench *b, const char *s)
     struct cp_lexer *lx = cp_lexer_new(text_of(b, s, strlen(s)), &b->heap, &b->diags);
     struct cp_expr *x = cp_expr_parse(lx);
 
-    if (!x || cp_lexer_expect_end(lx, "an operator") < 0 || cp_expr_bind(x, &b->scope, &names, &b->diags) < 0)
+    if (!x || cp_lexer_expect_end(lx, "an operator") < 0 ||
+        cp_expr_bind(x, &b->scope, &names, &b->diags) < 0)
         return NULL;
     cp_eval_prepare(&b->ev, x);
     return x;
@@ -364,7 +371,8 @@ static const struct example values[] = {
     {"\"a\" .. 1 .. \"b\"", "\"a1b\""},
     {"t .. \"!\"", "\"hello world!\""},
     {"nul .. \"x\" .. miss", "\"x\""},
-    {"e .. 1", "\"a\\\"b\xc3\xa9" "1\""},
+    {"e .. 1", "\"a\\\"b\xc3\xa9"
+               "1\""},
     {"1 .. 2 + 3", "15"}, /* (1 .. 2) + 3 */
     {"list .. \"\"", "\"[1,\\\"a\\\",null,[2,3],\\\"10.0.0.0/8\\\"]\""},
     {"yes .. no", "\"truefalse\""},
@@ -577,7 +585,8 @@ static const struct example values[] = {
     {"len(list)", "5"},
     {"len(obj)", "4"},
     {"len(empty)", "0"},
-    {"lower(\"\\u00c9A\")", "\"\xc3\x89" "a\""},
+    {"lower(\"\\u00c9A\")", "\"\xc3\x89"
+                            "a\""},
     {"upper(e)", "\"A\\\"B\xc3\xa9\""},
     {"trim(\"\")", "\"\""},
     {"trim(\"  \")", "\"\""},
@@ -594,7 +603,8 @@ static const struct example values[] = {
     {"split(t, \" \")[1]", "\"world\""},
     {"join(split(t, \" \"), \"+\")", "\"hello+world\""},
     {"join(list, \",\")", "\"1,a,,[2,3],10.0.0.0/8\""},
-    {"join([e, e], \"\")", "\"a\\\"b\xc3\xa9" "a\\\"b\xc3\xa9\""},
+    {"join([e, e], \"\")", "\"a\\\"b\xc3\xa9"
+                           "a\\\"b\xc3\xa9\""},
     {"join([], \",\")", "\"\""},
     {"replace(t, \"l\", \"\")", "\"heo word\""},
     {"replace(t, \"zz\", \"y\")", "\"hello world\""},
@@ -743,10 +753,12 @@ static void test_value(const struct example *e)
         ok = ok && strcmp(got, other) == 0;
     }
     size_t expected = is_true(&b, &out[0], 0) ? RECORDS : 0;
-    ok = ok && cp_expr_select(x, &b.ev, b.all, RECORDS, keep, &kept) == CP_EVAL_OK && kept == expected;
+    ok = ok && cp_expr_select(x, &b.ev, b.all, RECORDS, keep, &kept) == CP_EVAL_OK &&
+         kept == expected;
     ok = ok && !(cp_expr_is_infallible(x) && b.ev.n_failed);
     ok = ok && b.ev.scratch_top == 0 && b.ev.selections_top == 0;
-    check(ok && strcmp(got, e->result) == 0, "%s is %s, not %s (%zu true)", e->expression, e->result, got, kept);
+    check(ok && strcmp(got, e->result) == 0, "%s is %s, not %s (%zu true)", e->expression,
+          e->result, got, kept);
     bench_release(&b);
 }
 
@@ -761,23 +773,25 @@ static void test_functions(void)
 {
     for (const struct cp_function_group *g = cp_function_groups; g->name; g++) {
         for (const struct cp_function *f = g->functions; f->name; f++) {
-            check(f->examples[0].expression && f->doc && f->signature && f->max <= CP_FUNCTION_ARGS &&
-                      (f->eval || f->op) && cp_function_find(cp_slice_of(f->name)) == f,
+            check(f->examples[0].expression && f->doc && f->signature &&
+                      f->max <= CP_FUNCTION_ARGS && (f->eval || f->op) &&
+                      cp_function_find(cp_slice_of(f->name)) == f,
                   "%s is complete", f->name);
             for (size_t i = 0; i < CP_FUNCTION_EXAMPLES && f->examples[i].expression; i++) {
                 struct example e = {f->examples[i].expression, f->examples[i].result};
                 struct cp_value v;
                 size_t at;
                 char plain[RESULT];
-                if (e.result[0] == '[' || e.result[0] == '"') { /* \u in the tables is for readers */
+                if (e.result[0] == '[' ||
+                    e.result[0] == '"') { /* \u in the tables is for readers */
                     struct bench b;
                     bench_init(&b, ARENA);
                     char *copy = cp_heap_copy(&b.heap, e.result, strlen(e.result));
                     if (e.result[0] == '"' && !cp_json_value(copy, strlen(copy), &v, &at))
                         plain[cp_json_format(&v, plain, RESULT - 1)] = '\0';
                     else
-                        plain[cp_text_decode(strstr(copy, "\\u") ? CP_ESC_JSON : CP_PLAIN, copy, strlen(copy), plain)] =
-                            '\0';
+                        plain[cp_text_decode(strstr(copy, "\\u") ? CP_ESC_JSON : CP_PLAIN, copy,
+                                             strlen(copy), plain)] = '\0';
                     e.result = plain;
                     test_value(&e);
                     bench_release(&b);
@@ -812,32 +826,41 @@ static const struct mistake mistakes[] = {
     {"n and !n", 6, 1, "! is not used in expressions", "write not"},
     {"n ! 3", 2, 1, "! is not used in expressions", "write not, or != to compare"},
     {"n ? 1 : 2", 2, 1, "?: is not used in expressions", "write if(condition, a, b)"},
-    {"$n > 1", 0, 1, "$ is not used in expressions", "write n; environment and variables are env.X and var.X"},
+    {"$n > 1", 0, 1, "$ is not used in expressions",
+     "write n; environment and variables are env.X and var.X"},
     {"n = 3", 2, 1, "a single = does not compare", "write == to compare"},
     {"n == = 3", 5, 1, "expected a value, not =", NULL},
     {"n AND t", 2, 3, "unexpected AND; expected an operator", "write and"},
     {"n n", 2, 1, "unexpected n; expected an operator", NULL},
     {"n not in [1]", 2, 3, "not goes before the whole comparison", "write not x in list"},
-    {"n == not t", 5, 3, "not binds less tightly than what is before it", "put it in brackets: (not …)"},
+    {"n == not t", 5, 3, "not binds less tightly than what is before it",
+     "put it in brackets: (not …)"},
     {"n == by", 5, 2, "expected a value, not by", "a field of this name is written .\"by\""},
     {"in == 1", 0, 2, "expected a value, not in", "a field of this name is written .\"in\""},
     {"n > 5k", 4, 2, "5k is no number, duration or size", "K is 1024, kB is 1000"},
-    {"5 5x", 2, 2, "5x is no number, duration or size", "durations are as in 5s 250ms 1h30m, sizes as in 10K 10MiB 10MB"},
+    {"5 5x", 2, 2, "5x is no number, duration or size",
+     "durations are as in 5s 250ms 1h30m, sizes as in 10K 10MiB 10MB"},
     {"0x", 0, 2, "0x is no number", "0x and hexadecimal digits, at most 0x7fffffffffffffff"},
     {"0xfg", 0, 4, "0xfg is no number", "0x and hexadecimal digits, at most 0x7fffffffffffffff"},
     {"0x8000000000000000", 0, 18, "0x8000000000000000 is no number",
      "0x and hexadecimal digits, at most 0x7fffffffffffffff"},
-    {"2026-13-20", 0, 10, "2026-13-20 is no date or time", "as in 2026-11-20 or 2026-11-20T10:00:00Z"},
-    {"2026-11-20Tx", 0, 12, "2026-11-20Tx is no date or time", "as in 2026-11-20 or 2026-11-20T10:00:00Z"},
+    {"2026-13-20", 0, 10, "2026-13-20 is no date or time",
+     "as in 2026-11-20 or 2026-11-20T10:00:00Z"},
+    {"2026-11-20Tx", 0, 12, "2026-11-20Tx is no date or time",
+     "as in 2026-11-20 or 2026-11-20T10:00:00Z"},
     {"t == \"a", 5, 1, "no closing \"", NULL},
     {"t == 'a", 5, 1, "no closing '", NULL},
-    {"t == \"a\\d\"", 7, 2, "unknown escape \\d", "a backslash is \\\\, or quote with '…', which has no escapes"},
-    {"t == \"\\u12\"", 6, 2, "unknown escape \\u", "a backslash is \\\\, or quote with '…', which has no escapes"},
-    {"t == \"\\", 6, 1, "unknown escape \\ ", "a backslash is \\\\, or quote with '…', which has no escapes"},
+    {"t == \"a\\d\"", 7, 2, "unknown escape \\d",
+     "a backslash is \\\\, or quote with '…', which has no escapes"},
+    {"t == \"\\u12\"", 6, 2, "unknown escape \\u",
+     "a backslash is \\\\, or quote with '…', which has no escapes"},
+    {"t == \"\\", 6, 1, "unknown escape \\ ",
+     "a backslash is \\\\, or quote with '…', which has no escapes"},
     {"t =~ /abc", 5, 1, "no closing / of the regex", "a / in a regex is written \\/"},
     {"t =~ /a(b/", 9, 1, "regex: missing closing parenthesis", NULL},
     {"t =~ /a/x", 8, 1, "regex: a regex has no flag x, only i m s u", NULL},
-    {"t =~ t", 5, 1, "the pattern is neither a regex nor a constant text", "as in /^GET/ or \"^GET\""},
+    {"t =~ t", 5, 1, "the pattern is neither a regex nor a constant text",
+     "as in /^GET/ or \"^GET\""},
     {"t ~ /x/", 4, 3, "~ takes a shell pattern", "write =~ for regular expressions"},
     {"/x/", 0, 3, "a regex is no value", "as in path =~ /^\\/api/"},
     {"t == /x/", 5, 3, "a regex is no value", "as in path =~ /^\\/api/"},
@@ -847,20 +870,24 @@ static const struct mistake mistakes[] = {
     {"lowr(t)", 0, 4, "there is no function lowr", "did you mean lower?"},
     {"qqqqq(t)", 0, 5, "there is no function qqqqq", "`chanpipe list functions` shows them all"},
     {"a.b(t)", 0, 3, "there is no function a.b", NULL},
-    {"sum(n)", 0, 3, "sum is an aggregate: it has no value for one record", "aggregates stand in stats, count and top"},
+    {"sum(n)", 0, 3, "sum is an aggregate: it has no value for one record",
+     "aggregates stand in stats, count and top"},
     {"p99.9(n) > 1", 0, 5, "p99.9 is an aggregate: it has no value for one record",
      "aggregates stand in stats, count and top"},
     {"lower()", 0, 7, "lower takes 1 argument, not 0", "lower(text)"},
     {"substr(t)", 0, 9, "substr takes 2 to 3 arguments, not 1", "substr(text, from, count?)"},
     {"min()", 0, 5, "min takes at least 1 argument, not 0", "min(a, b, ...)"},
     {"var.none", 0, 8, "the variable none is not set", "set it with -D name=value or under vars:"},
-    {"env.A.B", 0, 7, "env takes one name, as in env.HOME", "a field of the record is written with a leading point: .env.x"},
+    {"env.A.B", 0, 7, "env takes one name, as in env.HOME",
+     "a field of the record is written with a leading point: .env.x"},
     {"t in \"abc\"", 5, 5, "in takes a list or a block of addresses",
      "as in [\"a\", \"b\"] or \"10.0.0.0/8\"; a part of a text: contains(text, part)"},
     {"n in 5", 5, 1, "in takes a list or a block of addresses", "as in [1, 2]"},
-    {"cidr(ip4, \"10.0.0.0/33\")", 10, 13, "not a block of addresses", "as in \"10.0.0.0/8\" or \"fe80::/10\""},
+    {"cidr(ip4, \"10.0.0.0/33\")", 10, 13, "not a block of addresses",
+     "as in \"10.0.0.0/8\" or \"fe80::/10\""},
     {"match(t, /(a)/, 2)", 16, 1, "the regex has no group of this number", "0 is the whole match"},
-    {"printf(\"%q\", n)", 7, 4, "printf has no such conversion", "as in %s %d %x %f %5d %-10s %.2f %%"},
+    {"printf(\"%q\", n)", 7, 4, "printf has no such conversion",
+     "as in %s %d %x %f %5d %-10s %.2f %%"},
     {"printf(\"%d\")", 0, 12, "the format takes 1 values, but 0 are given", NULL},
     {"~uniq", 0, 1, "expected a value, not ~", NULL},
     {".", 0, 1, "expected a value, not .", NULL},
@@ -884,8 +911,8 @@ static void test_mistakes(void)
                   (m->hint ? d->hint && strcmp(d->hint, m->hint) == 0 : !d->hint);
         check(ok, "mistake: %s", m->text);
         if (!ok && d)
-            printf("# %zu errors, at %zu+%zu: %s (%s)\n", b.diags.errors, d->pos.off, d->pos.len, d->message,
-                   d->hint ? d->hint : "no hint");
+            printf("# %zu errors, at %zu+%zu: %s (%s)\n", b.diags.errors, d->pos.off, d->pos.len,
+                   d->message, d->hint ? d->hint : "no hint");
         bench_release(&b);
     }
 }
@@ -897,10 +924,12 @@ static void test_depth(void)
         size_t n;
         bool fits;
     } cases[] = {
-        {"(", "1", ")", 200, true},      {"(", "1", ")", 5000, false},   {"not ", "1", "", 5000, false},
-        {"- ", "n", "", 200, true},      {"- ", "n", "", 5000, false},   {"[", "1", "]", 5000, false},
-        {"n + ", "n", "", 200, true},    {"n + ", "n", "", 5000, false}, {"n or ", "n", "", 5000, true},
-        {"n ?\? ", "n", "", 5000, true}, {"t .. ", "t", "", 2000, true}, {"len(", "t", ")", 5000, false},
+        {"(", "1", ")", 200, true},       {"(", "1", ")", 5000, false},
+        {"not ", "1", "", 5000, false},   {"- ", "n", "", 200, true},
+        {"- ", "n", "", 5000, false},     {"[", "1", "]", 5000, false},
+        {"n + ", "n", "", 200, true},     {"n + ", "n", "", 5000, false},
+        {"n or ", "n", "", 5000, true},   {"n ?\? ", "n", "", 5000, true},
+        {"t .. ", "t", "", 2000, true},   {"len(", "t", ")", 5000, false},
         {"list[", "0", "]", 5000, false}, {"if(n, ", "1", ")", 5000, false},
     };
 
@@ -917,8 +946,8 @@ static void test_depth(void)
         bench_init(&b, ARENA);
         give_fields(&b);
         bool parsed = expr_of(&b, text) != NULL;
-        check(parsed == cases[i].fits && (parsed || strstr(first_message(&b), "levels deep")), "%zu times %s", n,
-              cases[i].open);
+        check(parsed == cases[i].fits && (parsed || strstr(first_message(&b), "levels deep")),
+              "%zu times %s", n, cases[i].open);
         bench_release(&b);
         free(text);
     }
@@ -935,27 +964,33 @@ static void test_stage_grammar(void)
     size_t n;
 
     bench_init(&b, ARENA);
-    struct cp_lexer *lx = cp_lexer_new(text_of(&b, "10 sum(a.b) as total, count by day(time), ~uniq(x) -y", 53), &b.heap,
-                                       &b.diags);
+    struct cp_lexer *lx =
+        cp_lexer_new(text_of(&b, "10 sum(a.b) as total, count by day(time), ~uniq(x) -y", 53),
+                     &b.heap, &b.diags);
     check(cp_lexer_accept_count(lx, &count) && count == 10, "a count");
     struct cp_expr *x = cp_expr_parse(lx);
-    check(x && cp_expr_call(x, &name, &args, &n) && cp_slice_is(name, "sum") && n == 1, "an aggregate is a call");
+    check(x && cp_expr_call(x, &name, &args, &n) && cp_slice_is(name, "sum") && n == 1,
+          "an aggregate is a call");
     check(cp_expr_field_name(x, &name) && cp_slice_is(name, "a.b"), "its field");
-    check(cp_lexer_accept_word(lx, "as") && cp_lexer_name(lx, &name) && cp_slice_is(name, "total"), "as NAME");
+    check(cp_lexer_accept_word(lx, "as") && cp_lexer_name(lx, &name) && cp_slice_is(name, "total"),
+          "as NAME");
     check(cp_lexer_accept(lx, ","), "a comma");
     x = cp_expr_parse(lx);
-    check(x && cp_expr_call(x, &name, &args, &n) && cp_slice_is(name, "count") && n == 0, "count alone is a call");
+    check(x && cp_expr_call(x, &name, &args, &n) && cp_slice_is(name, "count") && n == 0,
+          "count alone is a call");
     check(cp_expr_path(x) && cp_slice_is(cp_expr_path(x)->text, "count"), "and a path");
     check(cp_lexer_peek_word(lx, "by") && cp_lexer_accept_word(lx, "by"), "by");
     x = cp_expr_parse(lx);
-    check(x && cp_expr_field_name(x, &name) && cp_slice_is(name, "time") && !cp_expr_path(x), "day(time)");
+    check(x && cp_expr_field_name(x, &name) && cp_slice_is(name, "time") && !cp_expr_path(x),
+          "day(time)");
     check(cp_expr_pos(x).off == 31 && cp_expr_pos(x).len == 9, "its position");
     check(cp_lexer_accept(lx, ",") && (x = cp_expr_parse(lx)), "~uniq");
     /* ~uniq(x) - y is a difference: what stands before a minus is a value */
     check(x && !cp_expr_call(x, &name, &args, &n) && cp_lexer_at_end(lx), "a minus subtracts");
     lx = cp_lexer_new(text_of(&b, "~uniq(x)", 8), &b.heap, &b.diags);
     x = cp_expr_parse(lx);
-    check(x && cp_expr_call(x, &name, &args, &n) && cp_slice_is(name, "~uniq") && n == 1, "~uniq(x) is a call");
+    check(x && cp_expr_call(x, &name, &args, &n) && cp_slice_is(name, "~uniq") && n == 1,
+          "~uniq(x) is a call");
     lx = cp_lexer_new(text_of(&b, "a.\"b c\"[0] , .\"x.y\" by", 22), &b.heap, &b.diags);
     struct cp_path *path = cp_path_parse(lx);
     check(path && path->n == 3 && cp_slice_is(path->text, "a.b c[0]"), "a path");
@@ -997,16 +1032,20 @@ static void test_open_scope(void)
     b.scope.wants = &w;
     r = read_path(&b, "a.b", &exists);
     again = read_path(&b, "a.b", &exists);
-    check(exists && r.slot >= 0 && r.slot == again.slot && wants(&w, r.slot, "a.b", 2), "open: a path is asked for once");
+    check(exists && r.slot >= 0 && r.slot == again.slot && wants(&w, r.slot, "a.b", 2),
+          "open: a path is asked for once");
     r = read_path(&b, ".\"a.b\"", &exists);
-    check(r.slot != again.slot && wants(&w, r.slot, "a.b", 1), "open: a literal key is another want");
+    check(r.slot != again.slot && wants(&w, r.slot, "a.b", 1),
+          "open: a literal key is another want");
     int a = cp_scope_write(&b.scope, CP_SLICE("a"));
     r = read_path(&b, "a.b", &exists);
-    check(r.slot < 0 && r.root == a && wants(&w, r.literal, "a.b", 1), "open: b in a new a, the literal key before it");
+    check(r.slot < 0 && r.root == a && wants(&w, r.literal, "a.b", 1),
+          "open: b in a new a, the literal key before it");
     check(read_path(&b, "a", &exists).slot == a && b.scope.is_changed, "open: a is the new one");
     int literal = cp_scope_write(&b.scope, CP_SLICE("c.d"));
     r = read_path(&b, "c.d", &exists);
-    check(r.slot < 0 && r.literal == literal && wants(&w, r.root, "c", 1), "open: a listed literal, b in a behind it");
+    check(r.slot < 0 && r.literal == literal && wants(&w, r.root, "c", 1),
+          "open: a listed literal, b in a behind it");
     cp_scope_remove(&b.scope, CP_SLICE("c.d"));
     r = read_path(&b, "c.d", &exists);
     check(r.literal < 0 && wants(&w, r.root, "c", 1), "open: a removed literal leaves b in a");
@@ -1017,15 +1056,18 @@ static void test_open_scope(void)
     check(wants(&w, r.slot, "x.y", 1), "open: of a removed object only the literal is left");
     int x = cp_scope_write(&b.scope, CP_SLICE("x"));
     const struct cp_field *f = &b.scope.fields[b.scope.n - 1];
-    check(read_path(&b, "x", &exists).slot == x && !f->key.p, "open: written again it is a new key");
+    check(read_path(&b, "x", &exists).slot == x && !f->key.p,
+          "open: written again it is a new key");
     cp_scope_rename(&b.scope, CP_SLICE("from"), CP_SLICE("to"));
     r = read_path(&b, "to", &exists);
     check(wants(&w, r.slot, "from", 1), "open: a renamed field is asked for under its old name");
     check(read_path(&b, "from", &exists).slot < 0, "open: the old name is gone");
     cp_scope_rename(&b.scope, CP_SLICE("to"), CP_SLICE("third"));
-    check(read_path(&b, "third", &exists).slot == r.slot && read_path(&b, "to", &exists).slot < 0, "open: renamed twice");
+    check(read_path(&b, "third", &exists).slot == r.slot && read_path(&b, "to", &exists).slot < 0,
+          "open: renamed twice");
     r = read_path(&b, "_time", &exists);
-    check(r.meta == CP_META_TIME && wants(&w, r.times[0], "time", 1) && wants(&w, r.times[3], "@timestamp", 1),
+    check(r.meta == CP_META_TIME && wants(&w, r.times[0], "time", 1) &&
+              wants(&w, r.times[3], "@timestamp", 1),
           "open: _time looks at four fields");
     r = read_path(&b, "._time", &exists);
     check(r.meta == CP_META_NONE && wants(&w, r.slot, "_time", 1), "open: ._time is the record's");
@@ -1059,14 +1101,18 @@ static void test_closed_scope(void)
     r = read_path(&b, "nope.x", &exists);
     check(!exists && r.slot < 0 && r.root < 0, "closed: no such path");
     cp_scope_rename(&b.scope, CP_SLICE("obj"), CP_SLICE("status"));
-    check(b.scope.n == 3 && cp_slice_is(b.scope.fields[1].name, "status"), "closed: rename keeps the place, the other goes");
+    check(b.scope.n == 3 && cp_slice_is(b.scope.fields[1].name, "status"),
+          "closed: rename keeps the place, the other goes");
     cp_scope_remove(&b.scope, CP_SLICE("a.b"));
-    check(b.scope.n == 2 && !read_path(&b, "a.b", &exists).path->is_own && !exists, "closed: removed");
+    check(b.scope.n == 2 && !read_path(&b, "a.b", &exists).path->is_own && !exists,
+          "closed: removed");
     r = read_path(&b, "_time", &exists);
-    check(wants(&w, r.times[0], "ts", 1) && r.times[1] == CP_NO_SLOT, "closed: _time reads what there is");
+    check(wants(&w, r.times[0], "ts", 1) && r.times[1] == CP_NO_SLOT,
+          "closed: _time reads what there is");
     b.scope.time = CP_SLICE("status");
     r = read_path(&b, "_time", &exists);
-    check(wants(&w, r.times[0], "obj", 1) && r.times[1] == CP_NO_SLOT, "closed: _time reads the named field");
+    check(wants(&w, r.times[0], "obj", 1) && r.times[1] == CP_NO_SLOT,
+          "closed: _time reads the named field");
     b.scope.failed_slot = 7;
     check(read_path(&b, "_error", &exists).slot == 7, "_error of failed records");
     bench_release(&b);
@@ -1156,8 +1202,8 @@ static void test_needs(void)
         struct cp_expr *x = expr_of(&b, needs[i].expression);
         if (x)
             show_needs(x, got);
-        check(x && strcmp(got, needs[i].result) == 0, "needs of %s are [%s], not [%s]", needs[i].expression,
-              needs[i].result, x ? got : first_message(&b));
+        check(x && strcmp(got, needs[i].result) == 0, "needs of %s are [%s], not [%s]",
+              needs[i].expression, needs[i].result, x ? got : first_message(&b));
         bench_release(&b);
     }
 }
@@ -1165,12 +1211,14 @@ static void test_needs(void)
 /* ---- Random expressions on random data ---- */
 
 static const char *const fields[] = {"a", "b", "c", "d", "e.f", "g[0]", "_line", "a.x"};
-static const char *const constants[] = {"0",      "1",     "-3",    "2.5",  "\"x\"",  "\"10\"", "\"\"",        "null",
-                                        "true",   "false", "\"abc\"", "5s", "[1, 2]", "500",    "2026-11-20", "\"a\\\"b\""};
-static const char *const binary[] = {"+", "-", "*", "/", "%", "..", "?\?", "<", "<=", ">", ">=", "==", "!=", "~",
-                                     "and", "or", "in"};
-static const char *const unary_calls[] = {"len", "lower", "upper", "int", "abs", "type", "exists", "tojson", "trim",
-                                          "hash", "b64", "keys", "round", "ip", "host", "day", "split_", "json"};
+static const char *const constants[] = {
+    "0",    "1",     "-3",      "2.5", "\"x\"",  "\"10\"", "\"\"",       "null",
+    "true", "false", "\"abc\"", "5s",  "[1, 2]", "500",    "2026-11-20", "\"a\\\"b\""};
+static const char *const binary[] = {
+    "+", "-", "*", "/", "%", "..", "?\?", "<", "<=", ">", ">=", "==", "!=", "~", "and", "or", "in"};
+static const char *const unary_calls[] = {"len",    "lower",  "upper", "int",  "abs",    "type",
+                                          "exists", "tojson", "trim",  "hash", "b64",    "keys",
+                                          "round",  "ip",     "host",  "day",  "split_", "json"};
 
 static char *put(char *p, const char *s)
 {
@@ -1208,7 +1256,8 @@ static char *random_expr(char *p, int depth)
         p = put(random_expr(p, depth - 1), ", ");
         p = put(random_expr(p, depth - 1), ")");
     } else {
-        static const char *const patterns[] = {"=~ /(?<m>[a-c]+)/", "=~ /1/", "!~ /x|0$/", "=~ /^\\S+$/"};
+        static const char *const patterns[] = {"=~ /(?<m>[a-c]+)/", "=~ /1/", "!~ /x|0$/",
+                                               "=~ /^\\S+$/"};
         p = put(random_expr(p, depth - 1), " ");
         p = put(p, patterns[below(4)]);
     }
@@ -1217,7 +1266,8 @@ static char *random_expr(char *p, int depth)
 
 static struct cp_value random_value(struct bench *b)
 {
-    static const char *const texts[] = {"", "x", "abc", "10", "1.5", "0", "300ms", "2026-11-20", "10.0.0.1", "-7e2", "false"};
+    static const char *const texts[] = {"",      "x",          "abc",      "10",   "1.5",  "0",
+                                        "300ms", "2026-11-20", "10.0.0.1", "-7e2", "false"};
     const char *s = texts[below(sizeof texts / sizeof *texts)];
 
     switch (below(12)) {
@@ -1283,7 +1333,8 @@ static bool batch_is_records(struct bench *b, const struct cp_expr *x)
             return true;
         bool is_in = next < kept && keep[next] == i;
         next += is_in;
-        if (!same(&together[i], &alone[i]) || reason[i] != b->ev.reason[i] || is_in != cp_value_truth(&alone[i]))
+        if (!same(&together[i], &alone[i]) || reason[i] != b->ev.reason[i] ||
+            is_in != cp_value_truth(&alone[i]))
             return false;
         if (cp_expr_select(x, &b->ev, &i, 1, &one, &hit) == CP_EVAL_FULL)
             return true;
@@ -1317,7 +1368,8 @@ static void test_random(void)
 }
 
 /* A full arena: fewer records, again, give the same values. */
-static bool full_is_harmless(struct bench *b, const struct cp_expr *x, const struct cp_value *expected)
+static bool full_is_harmless(struct bench *b, const struct cp_expr *x,
+                             const struct cp_value *expected)
 {
     struct cp_value out[RECORDS];
     size_t from = 0, n = RECORDS;
@@ -1344,9 +1396,15 @@ static bool full_is_harmless(struct bench *b, const struct cp_expr *x, const str
 static void test_full(void)
 {
     static const char *const texts[] = {
-        "a .. b .. c", "lower(a) .. upper(b)", "printf(\"%s-%s\", a ?\? 1, d ?\? 2)", "split(a .. d, \"b\")",
-        "[a, b, c, d]", "replace(a .. \"xyz\", /[a-z]/, \"<$0>\")", "if(a .. b == c .. d, hash(a), tojson(d))",
-        "(a .. \"\") in [\"x\" .. d] or b .. \"\" =~ /1(?<m>.)/", "join([a, b], tojson(c))",
+        "a .. b .. c",
+        "lower(a) .. upper(b)",
+        "printf(\"%s-%s\", a ?\? 1, d ?\? 2)",
+        "split(a .. d, \"b\")",
+        "[a, b, c, d]",
+        "replace(a .. \"xyz\", /[a-z]/, \"<$0>\")",
+        "if(a .. b == c .. d, hash(a), tojson(d))",
+        "(a .. \"\") in [\"x\" .. d] or b .. \"\" =~ /1(?<m>.)/",
+        "join([a, b], tojson(c))",
     };
 
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
@@ -1363,7 +1421,8 @@ static void test_full(void)
         cp_eval_begin(&b.ev, &b.batch);
         cp_expr_eval(x, &b.ev, b.all, RECORDS, expected);
         b.batch.arena = (struct cp_arena){.base = cp_heap_take(&b.heap, 256 + CP_PAD), .cap = 256};
-        check(full_is_harmless(&b, x, expected) && cp_expr_makes_text(x), "a small arena: %s", texts[i]);
+        check(full_is_harmless(&b, x, expected) && cp_expr_makes_text(x), "a small arena: %s",
+              texts[i]);
         bench_release(&b);
     }
 }
@@ -1377,11 +1436,14 @@ static void test_regex_limit(void)
     uint16_t first = 0;
 
     bench_init(&b, ARENA);
-    give_field(&b, "s", spelled(&b, CP_TEXT, "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!", 0, 0));
+    give_field(&b, "s",
+               spelled(&b, CP_TEXT,
+                       "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!", 0, 0));
     struct cp_expr *x = expr_of(&b, "s =~ /^(a|aa|a?)+$/");
     cp_eval_begin(&b.ev, &b.batch);
     check(x && !cp_expr_is_infallible(x) && cp_expr_eval(x, &b.ev, &first, 1, out) == CP_EVAL_OK &&
-              b.ev.n_failed == 1 && strcmp(b.ev.reason[0], "regex limit") == 0 && out[0].kind == CP_NULL,
+              b.ev.n_failed == 1 && strcmp(b.ev.reason[0], "regex limit") == 0 &&
+              out[0].kind == CP_NULL,
           "a regex that would run for ever");
     bench_release(&b);
 }
@@ -1411,11 +1473,70 @@ static void parse_anything(const char *p, size_t n)
 static void test_fuzz(void)
 {
     static const char *const parts[] = {
-        "a",  "t",   "n",  ".",  "..", "(",   ")",    "[",     "]",    ",",    "\"x\"", "'y'",  "/a(b)c/", "/[/]i",
-        "+",  "-",   "*",  "/",  "%",  "?\?", "==",   "=~",    "!~",   "~",    "in",    "not",  "and",     "or",
-        "12", "1.5", "5s", "1K", "<",  ">=",  "if(",  "len(",  "list", "obj",  ".b",    "[0]",  "[-1]",    "null",
-        "true", "2026-11-20", "~uniq(", "$", "!", "?", "=", "\\", "\"", "'", "printf(\"%d\",", "split(", "match(t,/(o)/",
-        "replace(t,/o/,\"$0\")", "var.limit", "env.HOME", "_raw", "@v", "p99.9(", "0x", "\xc3\xa9", "\xff",
+        "a",
+        "t",
+        "n",
+        ".",
+        "..",
+        "(",
+        ")",
+        "[",
+        "]",
+        ",",
+        "\"x\"",
+        "'y'",
+        "/a(b)c/",
+        "/[/]i",
+        "+",
+        "-",
+        "*",
+        "/",
+        "%",
+        "?\?",
+        "==",
+        "=~",
+        "!~",
+        "~",
+        "in",
+        "not",
+        "and",
+        "or",
+        "12",
+        "1.5",
+        "5s",
+        "1K",
+        "<",
+        ">=",
+        "if(",
+        "len(",
+        "list",
+        "obj",
+        ".b",
+        "[0]",
+        "[-1]",
+        "null",
+        "true",
+        "2026-11-20",
+        "~uniq(",
+        "$",
+        "!",
+        "?",
+        "=",
+        "\\",
+        "\"",
+        "'",
+        "printf(\"%d\",",
+        "split(",
+        "match(t,/(o)/",
+        "replace(t,/o/,\"$0\")",
+        "var.limit",
+        "env.HOME",
+        "_raw",
+        "@v",
+        "p99.9(",
+        "0x",
+        "\xc3\xa9",
+        "\xff",
     };
 
     for (int round = 0; round < 20000; round++) {
@@ -1449,19 +1570,22 @@ static void test_glob(void)
         const char *pattern, *text;
         bool matches;
     } cases[] = {
-        {"", "", true},         {"", "a", false},        {"*", "", true},         {"**", "abc", true},
-        {"a*b", "ab", true},    {"a*b", "aXb", true},    {"a*b", "abX", false},   {"*ab*ab*", "abab", true},
-        {"*ab*ab*", "ab", false}, {"ab*ba", "aba", false}, {"?", "a", true},      {"?", "", false},
-        {"[a-c]", "b", true},   {"[!a-c]", "b", false},  {"[]a]", "]", true},     {"[a", "[a", true},
-        {"\\*", "*", true},     {"\\*", "a", false},     {"a\\", "a\\", true},    {"*[0-9]?", "x12", true},
-        {"[a-]", "-", true},    {"*a*b?", "aabbc", true},
+        {"", "", true},           {"", "a", false},          {"*", "", true},
+        {"**", "abc", true},      {"a*b", "ab", true},       {"a*b", "aXb", true},
+        {"a*b", "abX", false},    {"*ab*ab*", "abab", true}, {"*ab*ab*", "ab", false},
+        {"ab*ba", "aba", false},  {"?", "a", true},          {"?", "", false},
+        {"[a-c]", "b", true},     {"[!a-c]", "b", false},    {"[]a]", "]", true},
+        {"[a", "[a", true},       {"\\*", "*", true},        {"\\*", "a", false},
+        {"a\\", "a\\", true},     {"*[0-9]?", "x12", true},  {"[a-]", "-", true},
+        {"*a*b?", "aabbc", true},
     };
     struct cp_heap heap = {0};
 
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct cp_glob *g = cp_glob_new(cp_slice_of(cases[i].pattern), &heap);
         check(cp_glob_matches(g, cp_slice_of(cases[i].text)) == cases[i].matches &&
-                  cp_glob_match(cp_slice_of(cases[i].pattern), cp_slice_of(cases[i].text)) == cases[i].matches,
+                  cp_glob_match(cp_slice_of(cases[i].pattern), cp_slice_of(cases[i].text)) ==
+                      cases[i].matches,
               "glob %s on %s", cases[i].pattern, cases[i].text);
     }
     cp_heap_release(&heap);
@@ -1469,20 +1593,25 @@ static void test_glob(void)
 
 static void test_net(void)
 {
-    static const char *const good[] = {"1.2.3.4", "255.255.255.255", "::", "::1", "fe80::1", "::ffff:1.2.3.4"};
-    static const char *const bad[] = {"", "1", "1.2.3", "1.2.3.256", "01.2.3.4", "1.2.3.4.", "1.2.3.4x", ":", ":::", "g::"};
+    static const char *const good[] = {
+        "1.2.3.4", "255.255.255.255", "::", "::1", "fe80::1", "::ffff:1.2.3.4"};
+    static const char *const bad[] = {"",         "1",        "1.2.3", "1.2.3.256", "01.2.3.4",
+                                      "1.2.3.4.", "1.2.3.4x", ":",     ":::",       "g::"};
     struct cp_net net, address;
 
     for (size_t i = 0; i < sizeof good / sizeof *good; i++)
         check(cp_address_parse(cp_slice_of(good[i]), &net), "address %s", good[i]);
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         check(!cp_address_parse(cp_slice_of(bad[i]), &net), "no address: %s", bad[i]);
-    check(cp_net_parse(CP_SLICE("10.128.0.0/9"), &net) && cp_address_parse(CP_SLICE("10.200.1.1"), &address) &&
-              cp_net_contains(&net, &address),
+    check(cp_net_parse(CP_SLICE("10.128.0.0/9"), &net) &&
+              cp_address_parse(CP_SLICE("10.200.1.1"), &address) && cp_net_contains(&net, &address),
           "inside of a block");
-    check(cp_address_parse(CP_SLICE("10.127.1.1"), &address) && !cp_net_contains(&net, &address), "outside of it");
-    check(cp_net_parse(CP_SLICE("0.0.0.0/0"), &net) && cp_net_contains(&net, &address), "everything");
-    check(!cp_net_parse(CP_SLICE("1.2.3.4/33"), &net) && !cp_net_parse(CP_SLICE("1.2.3.4/"), &net), "no blocks");
+    check(cp_address_parse(CP_SLICE("10.127.1.1"), &address) && !cp_net_contains(&net, &address),
+          "outside of it");
+    check(cp_net_parse(CP_SLICE("0.0.0.0/0"), &net) && cp_net_contains(&net, &address),
+          "everything");
+    check(!cp_net_parse(CP_SLICE("1.2.3.4/33"), &net) && !cp_net_parse(CP_SLICE("1.2.3.4/"), &net),
+          "no blocks");
 }
 
 int main(void)

@@ -1,4 +1,5 @@
-/* Tests of lib/data/value and text: numbers, times, texts and truths of values, and their order. Prints TAP. */
+/* Tests of lib/data/value and text: numbers, times, texts and truths of values, and their order.
+ * Prints TAP. */
 #include "../../lib/data/value.h"
 
 #include <stdio.h>
@@ -20,7 +21,8 @@ static void check(bool passed, const char *name)
 static struct cp_heap heap;
 
 /* A spelled value whose bytes are padded. */
-static struct cp_value spelled(enum cp_kind kind, const char *text, uint8_t flags, enum cp_escape esc)
+static struct cp_value spelled(enum cp_kind kind, const char *text, uint8_t flags,
+                               enum cp_escape esc)
 {
     struct cp_value v = cp_span(kind, cp_heap_copy(&heap, text, strlen(text)), strlen(text));
 
@@ -74,7 +76,8 @@ static void decodes(enum cp_escape esc, const char *from, const char *to)
         if (*p == '#' || *p == '\n')
             *p = '?';
     check(n == plain.n && memcmp(out, to, n) == 0 && cp_text_equals(esc, escaped, plain) &&
-              cp_text_compare(esc, escaped, CP_PLAIN, plain) == 0 && cp_text_compare(CP_PLAIN, plain, esc, escaped) == 0,
+              cp_text_compare(esc, escaped, CP_PLAIN, plain) == 0 &&
+              cp_text_compare(CP_PLAIN, plain, esc, escaped) == 0,
           name);
 }
 
@@ -86,8 +89,9 @@ static void test_escapes(void)
     decodes(CP_ESC_JSON, "\\ud83d\\ude00!", "\xf0\x9f\x98\x80!");
     decodes(CP_ESC_JSON, "\\ud83d", "\xef\xbf\xbd");
     decodes(CP_ESC_JSON, "\\ude00x", "\xef\xbf\xbdx");
-    decodes(CP_ESC_JSON, "\\ud83d\\u0041", "\xef\xbf\xbd"
-                                           "A");
+    decodes(CP_ESC_JSON, "\\ud83d\\u0041",
+            "\xef\xbf\xbd"
+            "A");
     decodes(CP_ESC_JSON, "\\ud83d\\ud83d\\ude00", "\xef\xbf\xbd\xf0\x9f\x98\x80");
     decodes(CP_ESC_LOGFMT, "a\\qb\\n\\u12", "a\\qb\n\\u12");
     decodes(CP_ESC_LOGFMT, "end\\", "end\\");
@@ -95,8 +99,10 @@ static void test_escapes(void)
     decodes(CP_ESC_CSV, "back\\n", "back\\n");
     decodes(CP_ESC_TSV, "a\\tb\\nc\\rd\\\\e\\x", "a\tb\nc\rd\\e\\x");
     check(!cp_text_equals(CP_ESC_JSON, CP_SLICE("\\u0041"), CP_SLICE("B")), "escaped text differs");
-    check(!cp_text_equals(CP_ESC_JSON, CP_SLICE("\\u0041b"), CP_SLICE("A")), "escaped text is longer");
-    check(cp_text_compare(CP_ESC_JSON, CP_SLICE("\\u0041z"), CP_ESC_CSV, CP_SLICE("Az\"\"")) < 0, "two forms compare");
+    check(!cp_text_equals(CP_ESC_JSON, CP_SLICE("\\u0041b"), CP_SLICE("A")),
+          "escaped text is longer");
+    check(cp_text_compare(CP_ESC_JSON, CP_SLICE("\\u0041z"), CP_ESC_CSV, CP_SLICE("Az\"\"")) < 0,
+          "two forms compare");
 }
 
 /* ---- Numbers, times, texts, truths ---- */
@@ -109,7 +115,8 @@ static void test_numbers(void)
     v = number("12");
     check(cp_value_number(&v, &n) && n.kind == CP_NUM_INT && n.i == 12, "spelled integer");
     v = untyped(" 1.5 ");
-    check(cp_value_number(&v, &n) && n.kind == CP_NUM_DBL && n.d == 1.5, "untyped text with blanks");
+    check(cp_value_number(&v, &n) && n.kind == CP_NUM_DBL && n.d == 1.5,
+          "untyped text with blanks");
     v = text("5.");
     check(cp_value_number(&v, &n), "literal text");
     v = json("\\u0035");
@@ -135,7 +142,8 @@ static void test_times(void)
 
     check(cp_value_time(&v, NULL, &ns) && ns == INT64_C(1795197600) * CP_NS_PER_SECOND, "stamp");
     v = text("2026-11-20T18:00:00");
-    check(cp_value_time(&v, &zone, &ns) && ns == INT64_C(1795194000) * CP_NS_PER_SECOND, "text in the zone");
+    check(cp_value_time(&v, &zone, &ns) && ns == INT64_C(1795194000) * CP_NS_PER_SECOND,
+          "text in the zone");
     v = text("soon");
     check(!cp_value_time(&v, NULL, &ns), "no time");
     v = cp_int(5);
@@ -158,11 +166,14 @@ static void test_texts(void)
     struct cp_slice s;
     struct cp_value v = json("abcdef\\n");
 
-    check(reads(cp_null(), "") && reads((struct cp_value){.kind = CP_MISSING}, ""), "null is empty");
+    check(reads(cp_null(), "") && reads((struct cp_value){.kind = CP_MISSING}, ""),
+          "null is empty");
     check(reads(cp_bool(true), "true") && reads(cp_bool(false), "false"), "booleans");
-    check(reads(cp_int(-7), "-7") && reads(cp_double(3), "3") && reads(cp_double(1e21), "1e+21"), "numbers");
+    check(reads(cp_int(-7), "-7") && reads(cp_double(3), "3") && reads(cp_double(1e21), "1e+21"),
+          "numbers");
     check(reads(cp_time(0), "1970-01-01T00:00:00Z"), "time");
-    check(reads(number("1.50"), "1.50") && reads(spelled(CP_LIST, "[1]", 0, 0), "[1]"), "spelled values stay");
+    check(reads(number("1.50"), "1.50") && reads(spelled(CP_LIST, "[1]", 0, 0), "[1]"),
+          "spelled values stay");
     check(reads(json("a\\\"b"), "a\"b"), "escapes are decoded");
     check(!cp_value_text(&v, &small, &s) && small.full && small.used == 0, "a full arena is told");
     cp_arena_reset(&small, 0);
@@ -172,10 +183,13 @@ static void test_texts(void)
 
 static void test_truth(void)
 {
-    const struct cp_value no[] = {cp_null(), cp_bool(false), cp_int(0), cp_double(0), number("0.0"), untyped("0"),
-                                  text("0"), text(""), text("false"), json("f\\u0061lse"), untyped(" -0 "), {0}};
-    const struct cp_value yes[] = {cp_bool(true), cp_int(-1), cp_double(0.5), number("1e-300"), untyped("no"),
-                                   text("a"), text("False"), cp_time(0), spelled(CP_LIST, "[]", 0, 0), text(" ")};
+    const struct cp_value no[] = {cp_null(),     cp_bool(false),      cp_int(0),       cp_double(0),
+                                  number("0.0"), untyped("0"),        text("0"),       text(""),
+                                  text("false"), json("f\\u0061lse"), untyped(" -0 "), {0}};
+    const struct cp_value yes[] = {cp_bool(true),    cp_int(-1),    cp_double(0.5),
+                                   number("1e-300"), untyped("no"), text("a"),
+                                   text("False"),    cp_time(0),    spelled(CP_LIST, "[]", 0, 0),
+                                   text(" ")};
     bool ok = true;
 
     for (size_t i = 0; i < sizeof no / sizeof *no; i++)
@@ -224,7 +238,8 @@ static void test_compare(void)
     compares(seconds(cp_int(2)), cp_double(1.5), 1, "duration and number");
     compares(cp_time(5 * CP_NS_PER_SECOND), cp_int(5), 0, "time and seconds");
     compares(cp_time(0), text("1970-01-01T00:00:01Z"), -1, "time and text");
-    compares(stamp("20/Nov/2026:18:00:00 +0100"), text("2026-11-20T17:00:00Z"), 0, "stamp and text");
+    compares(stamp("20/Nov/2026:18:00:00 +0100"), text("2026-11-20T17:00:00Z"), 0,
+             "stamp and text");
     compares(stamp("20/Nov/2026:18:00:00 +0100"), stamp("20/Nov/2026:17:00:00 +0000"), 0, "stamps");
     compares(cp_time(0), text("soon"), -1, "time and other text: bytes");
     compares(spelled(CP_LIST, "[1]", 0, 0), spelled(CP_LIST, "[2]", 0, 0), -1, "lists");
@@ -236,9 +251,19 @@ static void test_compare(void)
 static void test_sort(void)
 {
     const struct cp_value order[] = {
-        cp_bool(false), cp_bool(true), number("-3"), cp_int(2), untyped("10"), number("1e3"),
-        cp_time(5),     cp_time(9),    text("a"),    json("\\u0062"), spelled(CP_LIST, "[1]", 0, 0),
-        spelled(CP_OBJECT, "{}", 0, 0), cp_null(),
+        cp_bool(false),
+        cp_bool(true),
+        number("-3"),
+        cp_int(2),
+        untyped("10"),
+        number("1e3"),
+        cp_time(5),
+        cp_time(9),
+        text("a"),
+        json("\\u0062"),
+        spelled(CP_LIST, "[1]", 0, 0),
+        spelled(CP_OBJECT, "{}", 0, 0),
+        cp_null(),
     };
     size_t n = sizeof order / sizeof *order;
     bool ok = true;
