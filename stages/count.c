@@ -63,10 +63,13 @@ const struct cp_stage_type cp_stage_count = {
     .kind = CP_AGGREGATE,
     .summary = "Counts records, by groups if asked",
     .usage = "[CONDITION] [as NAME] [by EXPRESSION [as NAME], ...]",
-    .doc = "Makes one record for each group, in the order in which the groups first came: the fields of by, then count. With a "
-           "condition all groups are there, but only records for which it is true are counted. Values are the same when "
+    .doc = "Makes one record for each group, in the order in which the groups first came: the "
+           "fields of by, then count. With a "
+           "condition all groups are there, but only records for which it is true are counted. "
+           "Values are the same when "
            "their texts are; null and missing are one group, shown as null.\n"
-           "Groups take at most max_memory; beyond it new ones are counted together in one group, other, and the summary "
+           "Groups take at most max_memory; beyond it new ones are counted together in one group, "
+           "other, and the summary "
            "says so.",
     .args = CP_ARGS_EXPR,
     .flags = CP_STAGE_MAKES,
@@ -82,11 +85,14 @@ const struct cp_stage_type cp_stage_count = {
             {"count", "a\nb\nc\n", "{\"count\":3}\n", "how many records there are"},
             {"parse json | count by path",
              "{\"path\":\"/b\"}\n{\"path\":\"/a\"}\n{\"path\":\"/b\"}\n{}\n{\"path\":null}\n",
-             "{\"path\":\"/b\",\"count\":2}\n{\"path\":\"/a\",\"count\":1}\n{\"path\":null,\"count\":2}\n",
+             "{\"path\":\"/b\",\"count\":2}\n{\"path\":\"/"
+             "a\",\"count\":1}\n{\"path\":null,\"count\":2}\n",
              "how many of each"},
             {"parse logfmt | count status >= 500 as errors by host, method as verb",
-             "host=a method=GET status=200\nhost=b method=GET status=500\nhost=a method=GET status=503\n",
-             "{\"host\":\"a\",\"verb\":\"GET\",\"errors\":1}\n{\"host\":\"b\",\"verb\":\"GET\",\"errors\":1}\n",
+             "host=a method=GET status=200\nhost=b method=GET status=500\nhost=a method=GET "
+             "status=503\n",
+             "{\"host\":\"a\",\"verb\":\"GET\",\"errors\":1}\n{\"host\":\"b\",\"verb\":\"GET\","
+             "\"errors\":1}\n",
              "how many fulfil a condition"},
             {NULL},
         },

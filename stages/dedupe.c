@@ -51,9 +51,11 @@ const struct cp_stage_type cp_stage_dedupe = {
     .kind = CP_FILTER,
     .summary = "Passes the first record of each key",
     .usage = "[FIELD ...]",
-    .doc = "The key is the texts of the fields; null and missing are the same. Without fields it is the whole record: its bytes as "
+    .doc = "The key is the texts of the fields; null and missing are the same. Without fields it "
+           "is the whole record: its bytes as "
            "long as nothing has changed it. Records need not be neighbours.\n"
-           "Keys take at most max_memory; beyond it the oldest are given up, records like them pass again, and the summary says "
+           "Keys take at most max_memory; beyond it the oldest are given up, records like them "
+           "pass again, and the summary says "
            "so.",
     .args = CP_ARGS_EXPR,
     .flags = CP_STAGE_COUNTS,
@@ -68,9 +70,11 @@ const struct cp_stage_type cp_stage_dedupe = {
         (const struct cp_example[]){
             {"parse json | dedupe user",
              "{\"user\":\"a\",\"n\":1}\n{\"user\":\"b\",\"n\":2}\n{\"user\":\"a\",\"n\":3}\n",
-             "{\"user\":\"a\",\"n\":1}\n{\"user\":\"b\",\"n\":2}\n", "the first record of each user"},
+             "{\"user\":\"a\",\"n\":1}\n{\"user\":\"b\",\"n\":2}\n",
+             "the first record of each user"},
             {"dedupe", "a\nb\na\n", "a\nb\n", "lines that have not come before"},
-            {"parse json | set n = null | dedupe", "{\"k\":1,\"n\":1}\n{\"k\":1,\"n\":2}\n{\"k\":2,\"n\":3}\n",
+            {"parse json | set n = null | dedupe",
+             "{\"k\":1,\"n\":1}\n{\"k\":1,\"n\":2}\n{\"k\":2,\"n\":3}\n",
              "{\"k\":1,\"n\":null}\n{\"k\":2,\"n\":null}\n", "records as they are at this place"},
             {NULL},
         },

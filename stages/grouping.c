@@ -22,18 +22,22 @@ static struct cp_slice pos_text(struct cp_pos pos)
     return (struct cp_slice){pos.source->text + pos.off, pos.len};
 }
 
-static int plan_param(struct cp_planner *p, struct cp_agg_call *call, struct cp_pos pos, const struct cp_expr *x)
+static int plan_param(struct cp_planner *p, struct cp_agg_call *call, struct cp_pos pos,
+                      const struct cp_expr *x)
 {
     const char *wanted;
 
     if (!x)
-        return cp_diag_error(p->diags, pos, NULL, "%s needs a second argument: %s", call->type->name, call->type->usage);
+        return cp_diag_error(p->diags, pos, NULL, "%s needs a second argument: %s",
+                             call->type->name, call->type->usage);
     if (!(wanted = cp_aggregate_param(call, pos_text(cp_expr_pos(x)))))
         return 0;
-    return cp_diag_error(p->diags, cp_expr_pos(x), NULL, "the second argument of %s is %s", call->type->name, wanted);
+    return cp_diag_error(p->diags, cp_expr_pos(x), NULL, "the second argument of %s is %s",
+                         call->type->name, wanted);
 }
 
-static int check_args(struct cp_planner *p, const struct cp_aggregate *type, struct cp_pos pos, size_t n)
+static int check_args(struct cp_planner *p, const struct cp_aggregate *type, struct cp_pos pos,
+                      size_t n)
 {
     size_t most = (type->flags & CP_AGG_VALUE ? 1 : 0) + (type->flags & CP_AGG_PARAM ? 1 : 0);
 
@@ -44,14 +48,16 @@ static int check_args(struct cp_planner *p, const struct cp_aggregate *type, str
     return 0;
 }
 
-int grouping_parse_call(struct cp_planner *p, struct cp_agg_call *call, struct cp_expr **x, struct cp_slice *name)
+int grouping_parse_call(struct cp_planner *p, struct cp_agg_call *call, struct cp_expr **x,
+                        struct cp_slice *name)
 {
     struct cp_pos pos = cp_lexer_pos(p->lexer);
     struct cp_expr *parsed, *const *args;
     size_t n;
 
     if (cp_lexer_peek_word(p->lexer, "every"))
-        return cp_diag_error(p->diags, pos, NULL, "windows (every) are not available in this version");
+        return cp_diag_error(p->diags, pos, NULL,
+                             "windows (every) are not available in this version");
     if (!(parsed = cp_expr_parse(p->lexer)))
         return -1;
     if (!cp_expr_call(parsed, name, &args, &n))
@@ -69,13 +75,16 @@ int grouping_parse_call(struct cp_planner *p, struct cp_agg_call *call, struct c
 
 static bool is_name_byte(char c)
 {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || (unsigned char)c >= 0x80;
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           (unsigned char)c >= 0x80;
 }
 
 /* sum_bytes, p99_9_dur, uniq_user_id (semantics 32, 42): runs of other bytes are one `_`. */
-static struct cp_slice call_name(struct cp_planner *p, struct cp_slice function, struct cp_slice field)
+static struct cp_slice call_name(struct cp_planner *p, struct cp_slice function,
+                                 struct cp_slice field)
 {
-    char *name = cp_heap_printf(p->heap, "%.*s_%.*s", (int)function.n, function.p, (int)field.n, field.p);
+    char *name =
+        cp_heap_printf(p->heap, "%.*s_%.*s", (int)function.n, function.p, (int)field.n, field.p);
     size_t n = 0;
 
     for (const char *c = name; *c; c++) {
@@ -89,7 +98,8 @@ static struct cp_slice call_name(struct cp_planner *p, struct cp_slice function,
     return (struct cp_slice){name, n};
 }
 
-static int plan_call_name(struct cp_planner *p, struct cp_slice function, const struct cp_expr *x, struct cp_slice *out)
+static int plan_call_name(struct cp_planner *p, struct cp_slice function, const struct cp_expr *x,
+                          struct cp_slice *out)
 {
     struct cp_slice field;
 
@@ -100,7 +110,8 @@ static int plan_call_name(struct cp_planner *p, struct cp_slice function, const 
         return 0;
     }
     if (!cp_expr_field_name(x, &field))
-        return cp_diag_error(p->diags, cp_expr_pos(x), "as in sum(a + b) as total", "the result needs a name: as NAME");
+        return cp_diag_error(p->diags, cp_expr_pos(x), "as in sum(a + b) as total",
+                             "the result needs a name: as NAME");
     *out = call_name(p, function, field);
     return 0;
 }
@@ -140,12 +151,14 @@ static void plan_times(struct cp_planner *p, struct grouping *g)
     g->has_times = true;
 }
 
-int grouping_add_call(struct cp_planner *p, struct grouping *g, struct cp_agg_call call, struct cp_expr *x, struct cp_slice name)
+int grouping_add_call(struct cp_planner *p, struct grouping *g, struct cp_agg_call call,
+                      struct cp_expr *x, struct cp_slice name)
 {
     struct grouping_call *c = &g->calls[g->n_calls];
 
     if (g->n_calls == GROUPING_CALLS)
-        return cp_diag_error(p->diags, p->stage->pos, NULL, "at most %d aggregates", GROUPING_CALLS);
+        return cp_diag_error(p->diags, p->stage->pos, NULL, "at most %d aggregates",
+                             GROUPING_CALLS);
     *c = (struct grouping_call){.call = call, .name = name};
     if (x && !(c->arg = plan_arg(p, g, x)))
         return -1;
@@ -165,7 +178,8 @@ int grouping_plan_call(struct cp_planner *p, struct grouping *g)
     struct cp_expr *x;
     struct cp_slice function, name;
 
-    if (grouping_parse_call(p, &call, &x, &function) < 0 || plan_call_name(p, function, x, &name) < 0)
+    if (grouping_parse_call(p, &call, &x, &function) < 0 ||
+        plan_call_name(p, function, x, &name) < 0)
         return -1;
     return grouping_add_call(p, g, call, x, name);
 }
@@ -180,7 +194,8 @@ int grouping_plan_key(struct cp_planner *p, struct grouping *g)
     if (!x)
         return -1;
     if (g->n_keys == GROUPING_KEYS)
-        return cp_diag_error(p->diags, cp_expr_pos(x), NULL, "at most %d values to group by", GROUPING_KEYS);
+        return cp_diag_error(p->diags, cp_expr_pos(x), NULL, "at most %d values to group by",
+                             GROUPING_KEYS);
     *key = (struct grouping_key){0};
     if (operand_plan(p, &key->operand, x) < 0)
         return -1;
@@ -188,7 +203,8 @@ int grouping_plan_key(struct cp_planner *p, struct grouping *g)
     if (cp_lexer_accept_word(p->lexer, "as"))
         return cp_lexer_name(p->lexer, &key->name) ? 0 : -1;
     if (!cp_expr_field_name(x, &key->name))
-        return cp_diag_error(p->diags, cp_expr_pos(x), "as in by a .. b as pair", "what is grouped by needs a name: as NAME");
+        return cp_diag_error(p->diags, cp_expr_pos(x), "as in by a .. b as pair",
+                             "what is grouped by needs a name: as NAME");
     return 0;
 }
 
@@ -217,7 +233,8 @@ static int check_names(struct cp_planner *p, const struct grouping *g)
     for (size_t i = 0; i < n; i++)
         for (size_t k = 0; k < i; k++)
             if (cp_slice_equal(*names[i], *names[k]))
-                return cp_diag_error(p->diags, p->stage->pos, "give one of them another name with as",
+                return cp_diag_error(p->diags, p->stage->pos,
+                                     "give one of them another name with as",
                                      "two fields are named %.*s", (int)names[i]->n, names[i]->p);
     return 0;
 }
@@ -228,7 +245,8 @@ static int check_memory(struct cp_planner *p, const struct grouping *g)
 
     if (g->max_memory >= least)
         return 0;
-    return cp_diag_error(p->diags, p->stage->pos, NULL, "max_memory is at least %zuKiB here", (least + 1023) / 1024);
+    return cp_diag_error(p->diags, p->stage->pos, NULL, "max_memory is at least %zuKiB here",
+                         (least + 1023) / 1024);
 }
 
 static int check_rest(struct cp_planner *p)
@@ -238,7 +256,8 @@ static int check_rest(struct cp_planner *p)
                              "windows (every) are not available in this version");
     if (p->stage->on_error == CP_ON_ERROR_KEEP)
         return cp_diag_error(p->diags, p->stage->pos, NULL,
-                             "%s makes rows of many records: on_error cannot be keep", p->stage->type->name);
+                             "%s makes rows of many records: on_error cannot be keep",
+                             p->stage->type->name);
     return cp_lexer_expect_end(p->lexer, "by, a comma or the end");
 }
 
@@ -274,7 +293,8 @@ int grouping_plan_end(struct cp_planner *p, struct grouping *g)
 
 int grouping_open(struct cp_stage *s, struct grouping *g)
 {
-    /* What states need to grow: without it the groups that exist would starve for the sake of new ones. */
+    /* What states need to grow: without it the groups that exist would starve for the sake of new
+     * ones. */
     size_t limit = g->grows ? g->max_memory / 4 * 3 : g->max_memory;
 
     for (size_t i = 0; i < g->n_keys; i++)
@@ -303,7 +323,8 @@ void grouping_close(struct grouping *g)
 
 /* ---- Adding ---- */
 
-static enum cp_eval_status eval_all(struct grouping *g, struct cp_eval *ev, const struct cp_batch *b)
+static enum cp_eval_status eval_all(struct grouping *g, struct cp_eval *ev,
+                                    const struct cp_batch *b)
 {
     for (size_t i = 0; i < g->n_keys; i++)
         if (operand_eval(&g->keys[i].operand, ev, b) == CP_EVAL_FULL)
@@ -315,7 +336,8 @@ static enum cp_eval_status eval_all(struct grouping *g, struct cp_eval *ev, cons
 }
 
 /* The numbers of an argument; a value that is none, nor null, makes its record a bad one. */
-static bool read_numbers(const struct grouping *g, const struct grouping_arg *arg, const struct cp_batch *b)
+static bool read_numbers(const struct grouping *g, const struct grouping_arg *arg,
+                         const struct cp_batch *b)
 {
     bool any_bad = false;
 
@@ -382,7 +404,8 @@ static void add_bare(struct grouping *g, const struct grouping_call *c, const st
     const struct cp_aggregate *type = c->call.type;
 
     for (uint32_t k = 0; k < b->n_sel; k++)
-        type->add(&g->env, &c->call, state_of(g->found[k], c), NULL, NULL, cp_position(b->seq, b->sel[k]));
+        type->add(&g->env, &c->call, state_of(g->found[k], c), NULL, NULL,
+                  cp_position(b->seq, b->sel[k]));
 }
 
 static void add_values(struct grouping *g, const struct grouping_call *c, const struct cp_batch *b)
@@ -396,8 +419,8 @@ static void add_values(struct grouping *g, const struct grouping_call *c, const 
         if (cp_is_null(&values[i]) || (numbers && numbers[i].kind == CP_NUM_NONE) ||
             (type->flags & CP_AGG_TRUTHS && !cp_value_truth(&values[i])))
             continue;
-        type->add(&g->env, &c->call, state_of(g->found[k], c), &values[i], numbers ? &numbers[i] : NULL,
-                  cp_position(b->seq, i));
+        type->add(&g->env, &c->call, state_of(g->found[k], c), &values[i],
+                  numbers ? &numbers[i] : NULL, cp_position(b->seq, i));
     }
 }
 
@@ -438,7 +461,8 @@ enum cp_outcome grouping_process(struct cp_stage *s, struct grouping *g, struct 
 
 /* ---- Rows ---- */
 
-struct cp_value grouping_result(struct grouping *g, const struct grouping_call *c, struct cp_group *group)
+struct cp_value grouping_result(struct grouping *g, const struct grouping_call *c,
+                                struct cp_group *group)
 {
     return c->call.type->finish(&g->env, &c->call, state_of(group, c));
 }
@@ -504,10 +528,13 @@ static void note_add(struct cp_stage *s, const char *fmt, uint64_t n)
 void grouping_note(struct cp_stage *s, const struct grouping *g)
 {
     if (g->groups.n_other > 0)
-        note_add(s, "%" PRIu64 " records of new groups were counted as other, for max_memory was used up",
+        note_add(s,
+                 "%" PRIu64
+                 " records of new groups were counted as other, for max_memory was used up",
                  g->groups.n_other);
     if (g->env.lost > 0)
         note_add(s, "%" PRIu64 " values were left out, for max_memory was used up", g->env.lost);
     if (g->env.estimates > 0)
-        note_add(s, "%" PRIu64 " percentiles of more than 4096 values are estimates within 0.5 %%", g->env.estimates);
+        note_add(s, "%" PRIu64 " percentiles of more than 4096 values are estimates within 0.5 %%",
+                 g->env.estimates);
 }

@@ -1,9 +1,8 @@
 /* grouping.h: what count, stats and top share: groups of records, and aggregates over each.
  *
- *     plan     grouping_plan_call / grouping_plan_by …, then grouping_plan_end: the scope is that of the rows
- *     open     grouping_open
- *     process  grouping_process
- *     finish   grouping_emit for each group, grouping_emit_end, grouping_note
+ *     plan     grouping_plan_call / grouping_plan_by …, then grouping_plan_end: the scope is that
+ * of the rows open     grouping_open process  grouping_process finish   grouping_emit for each
+ * group, grouping_emit_end, grouping_note
  */
 #ifndef CP_STAGES_GROUPING_H
 #define CP_STAGES_GROUPING_H
@@ -43,7 +42,7 @@ struct grouping {
     struct grouping_call calls[GROUPING_CALLS];
     struct grouping_arg args[GROUPING_CALLS];
     size_t n_keys, n_calls, n_args;
-    size_t state;        /* bytes of a group's */
+    size_t state; /* bytes of a group's */
     bool grows, has_times;
     struct operand time; /* _time, for rates */
 
@@ -56,16 +55,17 @@ struct grouping {
     struct cp_batch *row_batch; /* being filled */
 };
 
-#define GROUPING_OPTIONS(type, member)                                                                                 \
-    {                                                                                                                  \
-        "max_memory", CP_OPT_SIZE, offsetof(type, member.max_memory), NULL, "256MiB",                                  \
-            "bytes for groups; beyond it new ones are counted together as other"                                       \
+#define GROUPING_OPTIONS(type, member)                                                             \
+    {                                                                                              \
+        "max_memory", CP_OPT_SIZE, offsetof(type, member.max_memory), NULL, "256MiB",              \
+            "bytes for groups; beyond it new ones are counted together as other"                   \
     }
 
 /* Parses `AGG [as NAME]` and adds it. */
 int grouping_plan_call(struct cp_planner *p, struct grouping *g);
 /* Adds an aggregate over x (NULL: none) that was parsed otherwise. */
-int grouping_add_call(struct cp_planner *p, struct grouping *g, struct cp_agg_call call, struct cp_expr *x, struct cp_slice name);
+int grouping_add_call(struct cp_planner *p, struct grouping *g, struct cp_agg_call call,
+                      struct cp_expr *x, struct cp_slice name);
 /* `EXPR [as NAME]`, adds a key. */
 int grouping_plan_key(struct cp_planner *p, struct grouping *g);
 /* `by EXPR [as NAME], …` when it is next. */
@@ -73,13 +73,15 @@ int grouping_plan_by(struct cp_planner *p, struct grouping *g);
 /* After all of them: the fields of the rows. */
 int grouping_plan_end(struct cp_planner *p, struct grouping *g);
 /* An aggregate that has just been parsed; NULL for *x: it has no value. */
-int grouping_parse_call(struct cp_planner *p, struct cp_agg_call *call, struct cp_expr **x, struct cp_slice *name);
+int grouping_parse_call(struct cp_planner *p, struct cp_agg_call *call, struct cp_expr **x,
+                        struct cp_slice *name);
 
 int grouping_open(struct cp_stage *s, struct grouping *g);
 enum cp_outcome grouping_process(struct cp_stage *s, struct grouping *g, struct cp_batch *b);
 
 /* The result of a call for a group. */
-struct cp_value grouping_result(struct grouping *g, const struct grouping_call *c, struct cp_group *group);
+struct cp_value grouping_result(struct grouping *g, const struct grouping_call *c,
+                                struct cp_group *group);
 /* Sends a group's row. False: nobody wants more. */
 bool grouping_emit(struct cp_stage *s, struct grouping *g, struct cp_group *group);
 bool grouping_emit_end(struct cp_stage *s, struct grouping *g);

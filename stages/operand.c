@@ -1,7 +1,8 @@
 /* operand.c: values that stages read. */
 #include "operand.h"
 
-void operand_plan_path(struct cp_planner *p, struct operand *o, const struct cp_path *path, struct cp_pos pos)
+void operand_plan_path(struct cp_planner *p, struct operand *o, const struct cp_path *path,
+                       struct cp_pos pos)
 {
     *o = (struct operand){.path = path, .ref = cp_plan_read(p, path, pos)};
     cp_plan_memory(p, p->stage->records * sizeof *o->own);

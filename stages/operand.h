@@ -1,4 +1,5 @@
-/* operand.h: a value that a stage reads from every record: of a field, in place where it can be, or of an expression. */
+/* operand.h: a value that a stage reads from every record: of a field, in place where it can be, or
+ * of an expression. */
 #ifndef CP_STAGES_OPERAND_H
 #define CP_STAGES_OPERAND_H
 
@@ -15,7 +16,8 @@ struct operand {
 /* Binds a parsed expression. -1 after a diagnostic. */
 int operand_plan(struct cp_planner *p, struct operand *o, struct cp_expr *x);
 /* The same for the value of a field. */
-void operand_plan_path(struct cp_planner *p, struct operand *o, const struct cp_path *path, struct cp_pos pos);
+void operand_plan_path(struct cp_planner *p, struct operand *o, const struct cp_path *path,
+                       struct cp_pos pos);
 /* Whether two operands read the same field. */
 bool operand_equal(const struct operand *a, const struct operand *b);
 void operand_open(struct cp_stage *s, struct operand *o);

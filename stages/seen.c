@@ -11,10 +11,12 @@ enum { OUT_SIZE = CP_OUT_SIZE };
 
 /* ---- Planning ---- */
 
-int seen_plan_field(struct cp_planner *p, struct seen *s, const struct cp_path *path, struct cp_pos pos)
+int seen_plan_field(struct cp_planner *p, struct seen *s, const struct cp_path *path,
+                    struct cp_pos pos)
 {
     if (s->n == CP_MAX_KEY)
-        return cp_diag_error(p->diags, pos, NULL, "%s takes at most %d fields", p->stage->type->name, CP_MAX_KEY);
+        return cp_diag_error(p->diags, pos, NULL, "%s takes at most %d fields",
+                             p->stage->type->name, CP_MAX_KEY);
     if (!s->operands)
         s->operands = cp_heap_take(p->heap, CP_MAX_KEY * sizeof *s->operands);
     operand_plan_path(p, &s->operands[s->n++], path, pos);
@@ -29,11 +31,14 @@ static int plan_text(struct cp_planner *p, struct seen *s)
     if (s->format->encode_options)
         cp_options_init(s->format->encode_options, s->encoder, p->heap);
     s->shape = cp_plan_shape(p);
-    cp_plan_memory(p, OUT_SIZE + 2 * (p->options->block_size ? p->options->block_size : CP_BLOCK_SIZE) + 4 * p->max_line);
+    cp_plan_memory(p, OUT_SIZE +
+                          2 * (p->options->block_size ? p->options->block_size : CP_BLOCK_SIZE) +
+                          4 * p->max_line);
     return 0;
 }
 
-/* Records as they came are their bytes; those of which all fields are known are these; others must be written. */
+/* Records as they came are their bytes; those of which all fields are known are these; others must
+ * be written. */
 int seen_plan_record(struct cp_planner *p, struct seen *s)
 {
     const struct cp_scope *scope = p->scope;
@@ -44,7 +49,8 @@ int seen_plan_record(struct cp_planner *p, struct seen *s)
         return plan_text(p, s);
     for (size_t i = 0; i < scope->n; i++)
         if (scope->fields[i].name.p &&
-            seen_plan_field(p, s, cp_path_literal(p->heap, scope->fields[i].name), p->stage->pos) < 0)
+            seen_plan_field(p, s, cp_path_literal(p->heap, scope->fields[i].name), p->stage->pos) <
+                0)
             return -1;
     return 0;
 }
@@ -59,7 +65,8 @@ int seen_plan_end(struct cp_planner *p, struct seen *s)
     size_t least = 2 * cp_groups_least(width_of(s), sizeof(uint64_t));
 
     if (s->max_memory < least)
-        return cp_diag_error(p->diags, p->stage->pos, NULL, "max_memory is at least %zuKiB here", (least + 1023) / 1024);
+        return cp_diag_error(p->diags, p->stage->pos, NULL, "max_memory is at least %zuKiB here",
+                             (least + 1023) / 1024);
     cp_plan_memory(p, s->max_memory + 2 * cp_groups_scratch(width_of(s), p->max_line));
     cp_plan_memory(p, p->stage->records * sizeof *s->found);
     return 0;
@@ -145,7 +152,8 @@ static void write_records(struct seen *s, struct cp_batch *b)
     }
 }
 
-static void read_keys(struct cp_stage *stage, struct seen *s, struct cp_batch *b, const struct cp_value **cols)
+static void read_keys(struct cp_stage *stage, struct seen *s, struct cp_batch *b,
+                      const struct cp_value **cols)
 {
     struct cp_eval *ev = cp_stage_eval(stage, b);
 
@@ -172,7 +180,8 @@ static void give_up_old(struct seen *s)
     table_open(s, t);
 }
 
-static bool is_first(struct seen *s, struct cp_group *group, const struct cp_value *const *cols, uint32_t i)
+static bool is_first(struct seen *s, struct cp_group *group, const struct cp_value *const *cols,
+                     uint32_t i)
 {
     uint64_t *was_seen = cp_group_state(group);
 
@@ -183,8 +192,8 @@ static bool is_first(struct seen *s, struct cp_group *group, const struct cp_val
 }
 
 /* Looks sel[0..n) up until the young table is full; returns how many. */
-static size_t sift(struct seen *s, const struct cp_batch *b, const struct cp_value *const *cols, const uint16_t *sel,
-                   size_t n, uint16_t *keep, size_t *kept)
+static size_t sift(struct seen *s, const struct cp_batch *b, const struct cp_value *const *cols,
+                   const uint16_t *sel, size_t n, uint16_t *keep, size_t *kept)
 {
     cp_groups_find(&s->young->keys, cols, sel, n, b->seq, s->found);
     for (size_t k = 0; k < n; k++) {
@@ -220,7 +229,8 @@ int seen_finish(struct cp_stage *stage, struct seen *s)
 {
     if (s->given_up > 0)
         snprintf(stage->note, sizeof stage->note,
-                 "%" PRIu64 " of the oldest keys were given up, for max_memory was used up: such records passed again",
+                 "%" PRIu64 " of the oldest keys were given up, for max_memory was used up: such "
+                            "records passed again",
                  s->given_up);
     return 0;
 }

@@ -1,8 +1,9 @@
 /* seen.h: which keys have come before: what dedupe and uniq share.
  *
- * DESIGN. The keys seen lie in two tables of half the memory each. When the young one is full the old one is given up and the young
- * one becomes the old (semantics 35). A key found only in the old one is put into the young one too, so that what comes often
- * is not forgotten. A list of all keys in the order of their last use would give up one key at a time, for 16 bytes more of each.
+ * DESIGN. The keys seen lie in two tables of half the memory each. When the young one is full the
+ * old one is given up and the young one becomes the old (semantics 35). A key found only in the old
+ * one is put into the young one too, so that what comes often is not forgotten. A list of all keys
+ * in the order of their last use would give up one key at a time, for 16 bytes more of each.
  */
 #ifndef CP_STAGES_SEEN_H
 #define CP_STAGES_SEEN_H
@@ -20,12 +21,12 @@ struct seen {
 
     struct operand *operands;
     size_t n, cap;
-    bool is_whole;                  /* the key is the whole record, written as JSON: */
+    bool is_whole; /* the key is the whole record, written as JSON: */
     const struct cp_format *format;
     void *encoder;
     struct cp_shape *shape;
     struct cp_out out;
-    char *text;                     /* the batch's records */
+    char *text; /* the batch's records */
     size_t text_n, text_cap;
     struct cp_value *column;
 
@@ -35,14 +36,15 @@ struct seen {
     uint64_t given_up; /* keys */
 };
 
-#define SEEN_OPTIONS(type, member)                                                                                     \
-    {                                                                                                                  \
-        "max_memory", CP_OPT_SIZE, offsetof(type, member.max_memory), NULL, "256MiB",                                  \
-            "bytes for the keys seen; beyond it the oldest are given up"                                               \
+#define SEEN_OPTIONS(type, member)                                                                 \
+    {                                                                                              \
+        "max_memory", CP_OPT_SIZE, offsetof(type, member.max_memory), NULL, "256MiB",              \
+            "bytes for the keys seen; beyond it the oldest are given up"                           \
     }
 
 /* Adds a field to the key. */
-int seen_plan_field(struct cp_planner *p, struct seen *s, const struct cp_path *path, struct cp_pos pos);
+int seen_plan_field(struct cp_planner *p, struct seen *s, const struct cp_path *path,
+                    struct cp_pos pos);
 /* The key is the whole record. */
 int seen_plan_record(struct cp_planner *p, struct seen *s);
 /* After either. */

@@ -24,7 +24,8 @@ struct sort {
 };
 
 static const struct cp_option options[] = {
-    {"limit", CP_OPT_COUNT, offsetof(struct sort, limit), NULL, "0", "how many of the first records leave; 0 is all"},
+    {"limit", CP_OPT_COUNT, offsetof(struct sort, limit), NULL, "0",
+     "how many of the first records leave; 0 is all"},
     {"max_memory", CP_OPT_SIZE, offsetof(struct sort, max_memory), NULL, "256MiB",
      "bytes for records; beyond it a temporary file is used"},
     {NULL},
@@ -41,7 +42,8 @@ static void warn_of_minus(struct cp_planner *p, const struct cp_expr *x)
     for (size_t i = 1; text && i + 1 < pos.len && !strchr("\"'/", text[i]); i++) {
         if (text[i] != '-' || text[i - 1] != ' ' || text[i + 1] == ' ')
             continue;
-        cp_diag_warning(p->diags, pos, "keys are separated by commas: sort -a, -b", "this sorts by a difference");
+        cp_diag_warning(p->diags, pos, "keys are separated by commas: sort -a, -b",
+                        "this sorts by a difference");
         return;
     }
 }
@@ -51,7 +53,8 @@ static int plan_key(struct cp_planner *p, struct sort *self)
     struct cp_expr *x;
 
     if (self->n_keys == MOST_KEYS)
-        return cp_diag_error(p->diags, cp_lexer_pos(p->lexer), NULL, "sort takes at most %d keys", MOST_KEYS);
+        return cp_diag_error(p->diags, cp_lexer_pos(p->lexer), NULL, "sort takes at most %d keys",
+                             MOST_KEYS);
     self->keys[self->n_keys].is_descending = cp_lexer_accept(p->lexer, "-");
     if (!(x = cp_expr_parse(p->lexer)))
         return -1;
@@ -78,7 +81,8 @@ static int sort_plan(struct cp_planner *p, void *data)
     struct sort *self = data;
 
     if (cp_lexer_at_end(p->lexer))
-        return cp_diag_error(p->diags, p->stage->pos, "sort -count, path", "sort needs something to sort by");
+        return cp_diag_error(p->diags, p->stage->pos, "sort -count, path",
+                             "sort needs something to sort by");
     do {
         if (plan_key(p, self) < 0)
             return -1;
@@ -122,7 +126,8 @@ static void make_key(struct sort *self, const struct cp_batch *b, uint32_t i)
 {
     cp_sort_key_clear(&self->key);
     for (size_t k = 0; k < self->n_keys; k++)
-        cp_sort_key_add(&self->key, &self->keys[k].operand.values[i], self->keys[k].is_descending, &b->zone);
+        cp_sort_key_add(&self->key, &self->keys[k].operand.values[i], self->keys[k].is_descending,
+                        &b->zone);
 }
 
 static int take(struct cp_stage *s, struct sort *self, const struct cp_batch *b, uint32_t i)
@@ -174,7 +179,8 @@ static int sort_finish(struct cp_stage *s, void *data)
     const char *record;
 
     if (cp_sorter_end(&self->sorter, &s->err) == 0) {
-        while ((record = cp_sorter_next(&self->sorter, &s->err)) && cp_stage_give(s, &self->keeper, record))
+        while ((record = cp_sorter_next(&self->sorter, &s->err)) &&
+               cp_stage_give(s, &self->keeper, record))
             s->account.made++;
         cp_stage_give_end(s, &self->keeper);
     }
@@ -197,10 +203,13 @@ const struct cp_stage_type cp_stage_sort = {
     .kind = CP_AGGREGATE,
     .summary = "Puts all records in order",
     .usage = "[-]EXPRESSION, ...",
-    .doc = "A minus before a key sorts from the largest down. The order is false, true, numbers and text that looks like one, "
-           "times, text by its bytes, lists and objects; null is last in both directions. Records that are equal stay in the "
+    .doc = "A minus before a key sorts from the largest down. The order is false, true, numbers "
+           "and text that looks like one, "
+           "times, text by its bytes, lists and objects; null is last in both directions. Records "
+           "that are equal stay in the "
            "order in which they came.\n"
-           "Records take at most max_memory; beyond it sorted runs go to a temporary file in $TMPDIR or /tmp and are merged at "
+           "Records take at most max_memory; beyond it sorted runs go to a temporary file in "
+           "$TMPDIR or /tmp and are merged at "
            "the end. head right behind sort makes it keep only the records that head lets pass.",
     .args = CP_ARGS_EXPR,
     .flags = CP_STAGE_MAKES,
@@ -214,8 +223,10 @@ const struct cp_stage_type cp_stage_sort = {
     .examples =
         (const struct cp_example[]){
             {"parse json | sort -n, k",
-             "{\"k\":\"b\",\"n\":1}\n{\"k\":\"a\"}\n{\"k\":\"c\",\"n\":10}\n{\"k\":\"a\",\"n\":1.0}\n",
-             "{\"k\":\"c\",\"n\":10}\n{\"k\":\"a\",\"n\":1.0}\n{\"k\":\"b\",\"n\":1}\n{\"k\":\"a\"}\n",
+             "{\"k\":\"b\",\"n\":1}\n{\"k\":\"a\"}\n{\"k\":\"c\",\"n\":10}\n{\"k\":\"a\",\"n\":1.0}"
+             "\n",
+             "{\"k\":\"c\",\"n\":10}\n{\"k\":\"a\",\"n\":1.0}\n{\"k\":\"b\",\"n\":1}\n{\"k\":\"a\"}"
+             "\n",
              "the largest n first, then by k"},
             {"parse logfmt | count by path | sort -count | head 1", "path=/a\npath=/b\npath=/b\n",
              "{\"path\":\"/b\",\"count\":2}\n", "the most frequent value"},

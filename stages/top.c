@@ -73,11 +73,14 @@ static int top_open(struct cp_stage *s, void *data, struct cp_err *err)
 
 /* ---- Choosing ---- */
 
-/* <0: a leaves before b. The larger result first, null last; ties in the order in which the groups came. */
-static int ranked_compare(const struct ranked *a, const struct ranked *b, const struct cp_time_zone *zone)
+/* <0: a leaves before b. The larger result first, null last; ties in the order in which the groups
+ * came. */
+static int ranked_compare(const struct ranked *a, const struct ranked *b,
+                          const struct cp_time_zone *zone)
 {
     bool a_null = cp_is_null(&a->result), b_null = cp_is_null(&b->result);
-    int c = a_null || b_null ? a_null - b_null : -cp_value_sort_compare(&a->result, &b->result, zone);
+    int c =
+        a_null || b_null ? a_null - b_null : -cp_value_sort_compare(&a->result, &b->result, zone);
 
     return c != 0 ? c : (a->group->first > b->group->first) - (a->group->first < b->group->first);
 }
@@ -91,7 +94,8 @@ static void swap(struct ranked *a, struct ranked *b)
 
 static void sift_up(struct top *self, size_t i)
 {
-    for (; i > 0 && ranked_compare(&self->heap[i], &self->heap[(i - 1) / 2], &self->g.zone) > 0; i = (i - 1) / 2)
+    for (; i > 0 && ranked_compare(&self->heap[i], &self->heap[(i - 1) / 2], &self->g.zone) > 0;
+         i = (i - 1) / 2)
         swap(&self->heap[i], &self->heap[(i - 1) / 2]);
 }
 
@@ -99,7 +103,8 @@ static void sift_up(struct top *self, size_t i)
 static void sift_down(struct top *self, size_t n)
 {
     for (size_t i = 0, child; (child = 2 * i + 1) < n; i = child) {
-        if (child + 1 < n && ranked_compare(&self->heap[child + 1], &self->heap[child], &self->g.zone) > 0)
+        if (child + 1 < n &&
+            ranked_compare(&self->heap[child + 1], &self->heap[child], &self->g.zone) > 0)
             child++;
         if (ranked_compare(&self->heap[child], &self->heap[i], &self->g.zone) <= 0)
             return;
@@ -164,9 +169,11 @@ const struct cp_stage_type cp_stage_top = {
     .kind = CP_AGGREGATE,
     .summary = "Finds the values that come most often, or for which an aggregate is largest",
     .usage = "[N] EXPRESSION [as NAME], ... [by AGGREGATE [as NAME]]",
-    .doc = "Without N, 10. top 10 path is count by path, sorted from the largest count down, its first ten; ties in the order in "
+    .doc = "Without N, 10. top 10 path is count by path, sorted from the largest count down, its "
+           "first ten; ties in the order in "
            "which the values first came. by takes any aggregate of stats in place of the count.\n"
-           "Groups take at most max_memory; records of groups beyond it are left out, and the summary says so.",
+           "Groups take at most max_memory; records of groups beyond it are left out, and the "
+           "summary says so.",
     .args = CP_ARGS_EXPR,
     .flags = CP_STAGE_MAKES,
     .size = sizeof(struct top),
@@ -179,9 +186,11 @@ const struct cp_stage_type cp_stage_top = {
     .examples =
         (const struct cp_example[]){
             {"parse logfmt | top 2 path", "path=/a\npath=/b\npath=/c\npath=/c\npath=/b\n",
-             "{\"path\":\"/b\",\"count\":2}\n{\"path\":\"/c\",\"count\":2}\n", "the most frequent values"},
+             "{\"path\":\"/b\",\"count\":2}\n{\"path\":\"/c\",\"count\":2}\n",
+             "the most frequent values"},
             {"parse json | top 1 path by sum(bytes)",
-             "{\"path\":\"/a\",\"bytes\":1}\n{\"path\":\"/b\",\"bytes\":9}\n{\"path\":\"/a\",\"bytes\":2}\n",
+             "{\"path\":\"/a\",\"bytes\":1}\n{\"path\":\"/b\",\"bytes\":9}\n{\"path\":\"/"
+             "a\",\"bytes\":2}\n",
              "{\"path\":\"/b\",\"sum_bytes\":9}\n", "by another figure"},
             {NULL},
         },

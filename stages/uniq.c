@@ -31,8 +31,8 @@ static int plan_field(struct cp_planner *p, struct uniq *self)
         return -1;
     for (const struct uniq_field *o = self->fields; o < f; o++)
         if (cp_slice_equal(o->name, f->name))
-            return cp_diag_error(p->diags, pos, "give one of them another name with as", "two fields are named %.*s",
-                                 (int)f->name.n, f->name.p);
+            return cp_diag_error(p->diags, pos, "give one of them another name with as",
+                                 "two fields are named %.*s", (int)f->name.n, f->name.p);
     return 0;
 }
 
@@ -96,9 +96,11 @@ const struct cp_stage_type cp_stage_uniq = {
     .kind = CP_AGGREGATE,
     .summary = "Makes one record of the named fields for each combination of their values",
     .usage = "[FIELD [as NAME] ...]",
-    .doc = "The record leaves when the combination first comes. Values are the same when their texts are; null and missing are the "
+    .doc = "The record leaves when the combination first comes. Values are the same when their "
+           "texts are; null and missing are the "
            "same. Without fields it is dedupe. Unlike uniq(1), records need not be neighbours.\n"
-           "Combinations take at most max_memory; beyond it the oldest are given up, they leave again when they come again, and "
+           "Combinations take at most max_memory; beyond it the oldest are given up, they leave "
+           "again when they come again, and "
            "the summary says so.",
     .args = CP_ARGS_EXPR,
     .flags = CP_STAGE_COUNTS,
@@ -112,8 +114,10 @@ const struct cp_stage_type cp_stage_uniq = {
     .examples =
         (const struct cp_example[]){
             {"parse json | uniq host, status",
-             "{\"host\":\"a\",\"status\":200,\"n\":1}\n{\"host\":\"a\",\"status\":500}\n{\"host\":\"a\",\"status\":200}\n",
-             "{\"host\":\"a\",\"status\":200}\n{\"host\":\"a\",\"status\":500}\n", "which combinations there are"},
+             "{\"host\":\"a\",\"status\":200,\"n\":1}\n{\"host\":\"a\",\"status\":500}\n{\"host\":"
+             "\"a\",\"status\":200}\n",
+             "{\"host\":\"a\",\"status\":200}\n{\"host\":\"a\",\"status\":500}\n",
+             "which combinations there are"},
             {NULL},
         },
 };

@@ -12,12 +12,13 @@
 #include "total.h"
 
 /* What every add, merge and finish of the table is given. */
-#define ADD(name)                                                                                                      \
-    static void name(struct cp_agg_env *env, const struct cp_agg_call *call, void *state, const struct cp_value *v,    \
-                     const struct cp_num *num, uint64_t position)
-#define MERGE(name)                                                                                                    \
-    static void name(struct cp_agg_env *env, const struct cp_agg_call *call, void *state, const void *other)
-#define FINISH(name)                                                                                                   \
+#define ADD(name)                                                                                  \
+    static void name(struct cp_agg_env *env, const struct cp_agg_call *call, void *state,          \
+                     const struct cp_value *v, const struct cp_num *num, uint64_t position)
+#define MERGE(name)                                                                                \
+    static void name(struct cp_agg_env *env, const struct cp_agg_call *call, void *state,          \
+                     const void *other)
+#define FINISH(name)                                                                               \
     static struct cp_value name(struct cp_agg_env *env, const struct cp_agg_call *call, void *state)
 #define UNUSED_ADD (void)env, (void)call, (void)v, (void)num, (void)position
 #define UNUSED (void)env, (void)call
@@ -39,7 +40,7 @@ MERGE(count_merge)
 FINISH(count_finish)
 {
     UNUSED;
-    return cp_int((int64_t)*(uint64_t *)state);
+    return cp_int((int64_t) * (uint64_t *)state);
 }
 
 /* ---- sum, avg, stdev, rate ---- */
@@ -149,7 +150,8 @@ static bool may_be_number(const struct cp_value *v)
 }
 
 /* sign 1: the largest, -1: the smallest. Of equal ones the first is kept. */
-static void extreme_add(struct cp_agg_env *env, struct extreme *e, const struct cp_value *v, uint64_t position, int sign)
+static void extreme_add(struct cp_agg_env *env, struct extreme *e, const struct cp_value *v,
+                        uint64_t position, int sign)
 {
     struct cp_num num = {.kind = CP_NUM_NONE};
     int c = 1;
@@ -158,7 +160,8 @@ static void extreme_add(struct cp_agg_env *env, struct extreme *e, const struct 
         cp_value_number(v, &num);
     if (e->kept.v.kind != CP_MISSING) {
         bool are_numbers = num.kind != CP_NUM_NONE && e->num.kind != CP_NUM_NONE;
-        c = are_numbers ? cp_num_compare(&num, &e->num) : cp_value_sort_compare(v, &e->kept.v, env->zone);
+        c = are_numbers ? cp_num_compare(&num, &e->num)
+                        : cp_value_sort_compare(v, &e->kept.v, env->zone);
         c *= sign;
     }
     if (c < 0 || (c == 0 && position > e->position) || !kept_set(env, &e->kept, v))
@@ -179,7 +182,8 @@ ADD(max_add)
     extreme_add(env, state, v, position, 1);
 }
 
-static void extreme_merge(struct cp_agg_env *env, struct extreme *e, const struct extreme *other, int sign)
+static void extreme_merge(struct cp_agg_env *env, struct extreme *e, const struct extreme *other,
+                          int sign)
 {
     if (other->kept.v.kind != CP_MISSING)
         extreme_add(env, e, &other->kept.v, other->position, sign);
@@ -210,10 +214,12 @@ struct placed {
     uint64_t position;
 };
 
-static void placed_add(struct cp_agg_env *env, struct placed *p, const struct cp_value *v, uint64_t position, bool is_last)
+static void placed_add(struct cp_agg_env *env, struct placed *p, const struct cp_value *v,
+                       uint64_t position, bool is_last)
 {
     bool is_none = p->kept.v.kind == CP_MISSING;
-    if ((is_none || (is_last ? position > p->position : position < p->position)) && kept_set(env, &p->kept, v))
+    if ((is_none || (is_last ? position > p->position : position < p->position)) &&
+        kept_set(env, &p->kept, v))
         p->position = position;
 }
 
@@ -229,7 +235,8 @@ ADD(last_add)
     placed_add(env, state, v, position, true);
 }
 
-static void placed_merge(struct cp_agg_env *env, struct placed *p, const struct placed *other, bool is_last)
+static void placed_merge(struct cp_agg_env *env, struct placed *p, const struct placed *other,
+                         bool is_last)
 {
     if (other->kept.v.kind != CP_MISSING)
         placed_add(env, p, &other->kept.v, other->position, is_last);
@@ -351,42 +358,51 @@ FINISH(values_finish)
 #define GROWING (CP_AGG_VALUE | CP_AGG_GROWS)
 
 const struct cp_aggregate cp_aggregates[] = {
-    {"count", "count() count(CONDITION)", "how many records there are, or those for which a condition is true",
-     "true false 3 \"\"", "2", CP_AGG_BARE | CP_AGG_VALUE | CP_AGG_TRUTHS, sizeof(uint64_t), count_add, count_merge,
+    {"count", "count() count(CONDITION)",
+     "how many records there are, or those for which a condition is true", "true false 3 \"\"", "2",
+     CP_AGG_BARE | CP_AGG_VALUE | CP_AGG_TRUTHS, sizeof(uint64_t), count_add, count_merge,
      count_finish},
-    {"sum", "sum(x)", "the exact sum of the numbers, rounded once", "0.1 0.2 null 0.3 \"x\"", "0.6", NUMBERS,
-     sizeof(struct total), sum_add, sum_merge, sum_finish},
-    {"avg", "avg(x)", "their mean, rounded once from the exact sum", "1 2 null 4.5", "2.5", NUMBERS, sizeof(struct total),
-     sum_add, sum_merge, avg_finish},
-    {"min", "min(x)", "the first value in the order of sort, as it is spelled", "10 9.0 \"b\"", "9.0", CP_AGG_VALUE,
-     sizeof(struct extreme), min_add, min_merge, extreme_finish},
-    {"max", "max(x)", "the last value in the order of sort, as it is spelled", "10 9.0 1e1", "10", CP_AGG_VALUE,
-     sizeof(struct extreme), max_add, max_merge, extreme_finish},
-    {"first", "first(x)", "the value of the first record that has one", "null \"a\" \"b\"", "\"a\"", CP_AGG_VALUE,
-     sizeof(struct placed), first_add, first_merge, placed_finish},
-    {"last", "last(x)", "the value of the last record that has one", "\"a\" \"b\" null", "\"b\"", CP_AGG_VALUE,
-     sizeof(struct placed), last_add, last_merge, placed_finish},
-    {"stdev", "stdev(x)", "the standard deviation of the sample; null for fewer than two numbers", "1 2 3 4 5 6 7 8 9 10 11 12",
-     "3.605551275463989", NUMBERS, sizeof(struct deviation), stdev_add, stdev_merge, stdev_finish},
+    {"sum", "sum(x)", "the exact sum of the numbers, rounded once", "0.1 0.2 null 0.3 \"x\"", "0.6",
+     NUMBERS, sizeof(struct total), sum_add, sum_merge, sum_finish},
+    {"avg", "avg(x)", "their mean, rounded once from the exact sum", "1 2 null 4.5", "2.5", NUMBERS,
+     sizeof(struct total), sum_add, sum_merge, avg_finish},
+    {"min", "min(x)", "the first value in the order of sort, as it is spelled", "10 9.0 \"b\"",
+     "9.0", CP_AGG_VALUE, sizeof(struct extreme), min_add, min_merge, extreme_finish},
+    {"max", "max(x)", "the last value in the order of sort, as it is spelled", "10 9.0 1e1", "10",
+     CP_AGG_VALUE, sizeof(struct extreme), max_add, max_merge, extreme_finish},
+    {"first", "first(x)", "the value of the first record that has one", "null \"a\" \"b\"", "\"a\"",
+     CP_AGG_VALUE, sizeof(struct placed), first_add, first_merge, placed_finish},
+    {"last", "last(x)", "the value of the last record that has one", "\"a\" \"b\" null", "\"b\"",
+     CP_AGG_VALUE, sizeof(struct placed), last_add, last_merge, placed_finish},
+    {"stdev", "stdev(x)", "the standard deviation of the sample; null for fewer than two numbers",
+     "1 2 3 4 5 6 7 8 9 10 11 12", "3.605551275463989", NUMBERS, sizeof(struct deviation),
+     stdev_add, stdev_merge, stdev_finish},
     {"pN", "p50(x) p99.9(x)",
-     "a percentile by nearest rank: a value as it is spelled, above 4,096 values per group an estimate within 0.5 %",
-     "5 3.0 1 4 2", "3.0", NUMBERS | CP_AGG_GROWS, sizeof(struct quantile), percentile_add, percentile_merge,
-     percentile_finish},
+     "a percentile by nearest rank: a value as it is spelled, above 4,096 values per group an "
+     "estimate within 0.5 %",
+     "5 3.0 1 4 2", "3.0", NUMBERS | CP_AGG_GROWS, sizeof(struct quantile), percentile_add,
+     percentile_merge, percentile_finish},
     {"pct", "pct(x, 99.95)", "the percentile that the second argument names", "5 3.0 1 4 2", "3.0",
-     NUMBERS | CP_AGG_GROWS | CP_AGG_PARAM, sizeof(struct quantile), percentile_add, percentile_merge, percentile_finish},
-    {"uniq", "uniq(x)", "how many different values there are", "1 \"1\" 1.0 null 2", "3", GROWING, sizeof(struct marks),
-     distinct_add, distinct_merge, distinct_finish},
+     NUMBERS | CP_AGG_GROWS | CP_AGG_PARAM, sizeof(struct quantile), percentile_add,
+     percentile_merge, percentile_finish},
+    {"uniq", "uniq(x)", "how many different values there are", "1 \"1\" 1.0 null 2", "3", GROWING,
+     sizeof(struct marks), distinct_add, distinct_merge, distinct_finish},
     {"~uniq", "~uniq(x)",
-     "about how many different values there are: exact up to 1,024, then with a standard error of 0.8 %, in 16 KiB a group",
-     "1 \"1\" 1.0 null 2", "3", GROWING, sizeof(struct sketch), estimate_add, estimate_merge, estimate_finish},
-    {"topk", "topk(x, 3)", "a list of the most frequent values, ties in the order of their first records",
-     "\"a\" \"b\" \"c\" \"c\" \"b\" 7", "[\"b\",\"c\",\"a\"]", GROWING | CP_AGG_PARAM, sizeof(struct ranking), topk_add,
-     topk_merge, topk_finish},
-    {"list", "list(x)", "a list of all values in the order of the records", "2 null \"a\" 1.0", "[2,\"a\",1.0]", GROWING,
-     sizeof(struct list), values_add, values_merge, values_finish},
+     "about how many different values there are: exact up to 1,024, then with a standard error of "
+     "0.8 %, in 16 KiB a group",
+     "1 \"1\" 1.0 null 2", "3", GROWING, sizeof(struct sketch), estimate_add, estimate_merge,
+     estimate_finish},
+    {"topk", "topk(x, 3)",
+     "a list of the most frequent values, ties in the order of their first records",
+     "\"a\" \"b\" \"c\" \"c\" \"b\" 7", "[\"b\",\"c\",\"a\"]", GROWING | CP_AGG_PARAM,
+     sizeof(struct ranking), topk_add, topk_merge, topk_finish},
+    {"list", "list(x)", "a list of all values in the order of the records", "2 null \"a\" 1.0",
+     "[2,\"a\",1.0]", GROWING, sizeof(struct list), values_add, values_merge, values_finish},
     {"rate", "rate() rate(x)",
-     "records, or the sum of x, per second of the event time (_time) that all records span, from the first to the last", NULL,
-     NULL, CP_AGG_BARE | NUMBERS | CP_AGG_TIMES, sizeof(struct total), rate_add, sum_merge, rate_finish},
+     "records, or the sum of x, per second of the event time (_time) that all records span, from "
+     "the first to the last",
+     NULL, NULL, CP_AGG_BARE | NUMBERS | CP_AGG_TIMES, sizeof(struct total), rate_add, sum_merge,
+     rate_finish},
     {NULL},
 };
 
@@ -439,9 +455,12 @@ const char *cp_aggregate_param(struct cp_agg_call *call, struct cp_slice text)
     bool is_number = read_decimal(text, &call->param, &call->scale);
 
     if (call->type->add == topk_add)
-        return is_number && call->scale == 1 && call->param > 0 && call->param <= 1000000 ? NULL
-                                                                                         : "a whole number such as 10";
-    return is_number && call->param <= 100 * call->scale ? NULL : "a percentage from 0 to 100 such as 99.95";
+        return is_number && call->scale == 1 && call->param > 0 && call->param <= 1000000
+                   ? NULL
+                   : "a whole number such as 10";
+    return is_number && call->param <= 100 * call->scale
+               ? NULL
+               : "a percentage from 0 to 100 such as 99.95";
 }
 
 bool cp_aggregate_same_state(const struct cp_agg_call *a, const struct cp_agg_call *b)

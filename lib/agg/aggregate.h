@@ -1,9 +1,10 @@
 /* aggregate.h: functions of many values: count, sum, p99 and the others that stats knows.
  *
- * An aggregate is one entry of the table cp_aggregates. It has a state of `size` bytes per group, zeroed at first; what grows
- * beyond that comes out of the stage's store. Values are added one by one; two states are merged when workers made them. The
- * result depends on the set of values and their positions alone, never on batching, the number of workers or the order of
- * merging (semantics 33).
+ * An aggregate is one entry of the table cp_aggregates. It has a state of `size` bytes per group,
+ * zeroed at first; what grows beyond that comes out of the stage's store. Values are added one by
+ * one; two states are merged when workers made them. The result depends on the set of values and
+ * their positions alone, never on batching, the number of workers or the order of merging
+ * (semantics 33).
  *
  *     call = cp_aggregate_find(name, &call)       which function, with which parameter
  *     call.type->add(&env, &call, state, …)       for every value that is not null
@@ -27,10 +28,10 @@ struct cp_agg_env {
     uint64_t seed;                   /* per run; no result depends on it */
     char *scratch;                   /* for texts that must be decoded; a piece of the store */
     size_t scratch_cap;
-    uint64_t lost;                   /* values for which there was no memory */
-    uint64_t estimates;              /* finished results that a histogram gave */
-    bool has_time;                   /* rate: */
-    int64_t first_time, last_time;   /* the event time that the records span */
+    uint64_t lost;                 /* values for which there was no memory */
+    uint64_t estimates;            /* finished results that a histogram gave */
+    bool has_time;                 /* rate: */
+    int64_t first_time, last_time; /* the event time that the records span */
 };
 
 struct cp_aggregate;
@@ -42,13 +43,14 @@ struct cp_agg_call {
 };
 
 enum cp_agg_flags {
-    CP_AGG_BARE = 1,     /* may be called without a value: add gets every record, with value NULL */
-    CP_AGG_VALUE = 2,    /* may be called with one */
-    CP_AGG_PARAM = 4,    /* has a number as its second argument */
-    CP_AGG_NUMBERS = 8,  /* the value must be a number: add gets it as num; others are counted and left out */
-    CP_AGG_TRUTHS = 16,  /* the value is a condition: add is called where it is true */
-    CP_AGG_TIMES = 32,   /* the stage keeps env.first_time and last_time */
-    CP_AGG_GROWS = 64,   /* the state takes memory from the store */
+    CP_AGG_BARE = 1,  /* may be called without a value: add gets every record, with value NULL */
+    CP_AGG_VALUE = 2, /* may be called with one */
+    CP_AGG_PARAM = 4, /* has a number as its second argument */
+    CP_AGG_NUMBERS =
+        8, /* the value must be a number: add gets it as num; others are counted and left out */
+    CP_AGG_TRUTHS = 16, /* the value is a condition: add is called where it is true */
+    CP_AGG_TIMES = 32,  /* the stage keeps env.first_time and last_time */
+    CP_AGG_GROWS = 64,  /* the state takes memory from the store */
 };
 
 struct cp_aggregate {
@@ -60,12 +62,16 @@ struct cp_aggregate {
     unsigned flags;
     size_t size; /* of the state; a multiple of 8 */
 
-    /* v is not null (NULL for CP_AGG_BARE calls). position: where the record stands in the order of all. */
-    void (*add)(struct cp_agg_env *env, const struct cp_agg_call *call, void *state, const struct cp_value *v,
-                const struct cp_num *num, uint64_t position);
-    /* Adds what `other` has. It stays valid; state may point into its store, which must live as long. */
-    void (*merge)(struct cp_agg_env *env, const struct cp_agg_call *call, void *state, const void *other);
-    /* The result; may be called more than once. Texts lie in the store or where they were; NULL-like when there is none. */
+    /* v is not null (NULL for CP_AGG_BARE calls). position: where the record stands in the order of
+     * all. */
+    void (*add)(struct cp_agg_env *env, const struct cp_agg_call *call, void *state,
+                const struct cp_value *v, const struct cp_num *num, uint64_t position);
+    /* Adds what `other` has. It stays valid; state may point into its store, which must live as
+     * long. */
+    void (*merge)(struct cp_agg_env *env, const struct cp_agg_call *call, void *state,
+                  const void *other);
+    /* The result; may be called more than once. Texts lie in the store or where they were;
+     * NULL-like when there is none. */
     struct cp_value (*finish)(struct cp_agg_env *env, const struct cp_agg_call *call, void *state);
 };
 

@@ -38,7 +38,8 @@ static char *scratch(struct cp_agg_env *env, size_t n)
 }
 
 /* The text of a value; false when there is no memory to decode it. small: for computed values. */
-static bool text_of(struct cp_agg_env *env, const struct cp_value *v, char small[64], struct cp_slice *out)
+static bool text_of(struct cp_agg_env *env, const struct cp_value *v, char small[64],
+                    struct cp_slice *out)
 {
     struct cp_arena a = {.base = small, .cap = 64};
 
@@ -75,7 +76,8 @@ static bool marks_grow(struct cp_agg_env *env, struct marks *m, size_t stride)
     m->p = p;
     m->cap = (uint32_t)cap;
     for (size_t i = 0; i < old.cap; i++) {
-        const struct fingerprint *e = (const struct fingerprint *)(const void *)(old.p + i * stride);
+        const struct fingerprint *e =
+            (const struct fingerprint *)(const void *)(old.p + i * stride);
         if ((e->a | e->b) != 0)
             memcpy(mark_find(m, stride, *e), e, stride);
     }
@@ -84,7 +86,8 @@ static bool marks_grow(struct cp_agg_env *env, struct marks *m, size_t stride)
 }
 
 /* The entry of f; a new one is zeroed but for f. NULL: no memory, counted as lost. */
-static void *mark_of(struct cp_agg_env *env, struct marks *m, size_t stride, struct fingerprint f, bool *is_new)
+static void *mark_of(struct cp_agg_env *env, struct marks *m, size_t stride, struct fingerprint f,
+                     bool *is_new)
 {
     struct fingerprint *e = m->cap ? mark_find(m, stride, f) : NULL;
 
@@ -194,7 +197,8 @@ static void sketch_add_hash(struct cp_agg_env *env, struct sketch *s, uint64_t h
     if (!s->registers) {
         if (s->cap && *hash_find(s, hash))
             return;
-        bool has_room = s->n < SPARSE_MAX ? s->n < s->cap / 2 || sketch_grow(env, s) : sketch_thicken(env, s);
+        bool has_room =
+            s->n < SPARSE_MAX ? s->n < s->cap / 2 || sketch_grow(env, s) : sketch_thicken(env, s);
         if (!has_room) {
             env->lost++;
             return;
@@ -288,8 +292,10 @@ struct ranked {
     struct cp_value v; /* as spelled at `position` */
 };
 
-/* The entry keeps its own copy of the text; one for which there is no memory counts all the same and shows null. */
-static void ranked_spell(struct cp_agg_env *env, struct ranked *e, const struct cp_value *v, uint64_t position)
+/* The entry keeps its own copy of the text; one for which there is no memory counts all the same
+ * and shows null. */
+static void ranked_spell(struct cp_agg_env *env, struct ranked *e, const struct cp_value *v,
+                         uint64_t position)
 {
     e->position = position;
     e->v = *v;
@@ -299,8 +305,8 @@ static void ranked_spell(struct cp_agg_env *env, struct ranked *e, const struct 
     }
 }
 
-static void ranked_count(struct cp_agg_env *env, struct ranking *r, struct fingerprint f, const struct cp_value *v,
-                         uint64_t position, uint64_t count)
+static void ranked_count(struct cp_agg_env *env, struct ranking *r, struct fingerprint f,
+                         const struct cp_value *v, uint64_t position, uint64_t count)
 {
     bool is_new;
     struct ranked *e = mark_of(env, &r->marks, sizeof *e, f, &is_new);
@@ -312,7 +318,8 @@ static void ranked_count(struct cp_agg_env *env, struct ranking *r, struct finge
     e->count += count;
 }
 
-void ranking_add(struct cp_agg_env *env, struct ranking *r, const struct cp_value *v, uint64_t position)
+void ranking_add(struct cp_agg_env *env, struct ranking *r, const struct cp_value *v,
+                 uint64_t position)
 {
     struct fingerprint f;
     if (fingerprint_of(env, v, &f))

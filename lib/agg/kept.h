@@ -1,4 +1,5 @@
-/* kept.h: a value that a state keeps as it is spelled, and replaces in place. Internal to lib/agg. */
+/* kept.h: a value that a state keeps as it is spelled, and replaces in place. Internal to lib/agg.
+ */
 #ifndef CP_AGG_KEPT_H
 #define CP_AGG_KEPT_H
 
@@ -10,7 +11,8 @@ struct kept {
     size_t cap;
 };
 
-/* Keeps a copy of v; what was kept before is forgotten. False: no memory, counted as lost, and nothing has changed. */
+/* Keeps a copy of v; what was kept before is forgotten. False: no memory, counted as lost, and
+ * nothing has changed. */
 bool kept_set(struct cp_agg_env *env, struct kept *k, const struct cp_value *v);
 
 /* A value as it is to be written. */

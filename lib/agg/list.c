@@ -1,4 +1,5 @@
-/* list.c: values one behind the other, as JSON, each with its position, so that lists can be merged. */
+/* list.c: values one behind the other, as JSON, each with its position, so that lists can be
+ * merged. */
 #include "list.h"
 
 #include <stdlib.h>

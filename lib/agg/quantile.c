@@ -16,8 +16,8 @@ enum {
 
 /* ---- Values ---- */
 
-/* The number as it is written when it is computed: its text need not be kept. Decimals of at most 15 digits are the shortest
- * form of their double. */
+/* The number as it is written when it is computed: its text need not be kept. Decimals of at most
+ * 15 digits are the shortest form of their double. */
 static bool is_canonical(const struct cp_value *v, const struct cp_num *num)
 {
     if (v->kind == CP_TEXT && !((v->flags & CP_UNTYPED) && v->esc == CP_PLAIN))
@@ -29,7 +29,8 @@ static bool is_canonical(const struct cp_value *v, const struct cp_num *num)
     return v->len <= 16 && v->p[v->len - 1] != '0' && (num->d >= 1e-5 || num->d <= -1e-5);
 }
 
-static bool value_copy(struct cp_agg_env *env, struct cp_value *to, const struct cp_value *v, const struct cp_num *num)
+static bool value_copy(struct cp_agg_env *env, struct cp_value *to, const struct cp_value *v,
+                       const struct cp_num *num)
 {
     *to = *v;
     if (!cp_is_spelled(v))
@@ -44,7 +45,8 @@ static bool value_copy(struct cp_agg_env *env, struct cp_value *to, const struct
 static bool values_grow(struct cp_agg_env *env, struct quantile *q)
 {
     size_t cap = q->cap ? 2 * (size_t)q->cap : FIRST_VALUES;
-    void *p = cp_store_grow(env->store, q->values, q->cap * sizeof *q->values, cap * sizeof *q->values);
+    void *p =
+        cp_store_grow(env->store, q->values, q->cap * sizeof *q->values, cap * sizeof *q->values);
     if (!p)
         return false;
     q->values = p;
@@ -52,7 +54,8 @@ static bool values_grow(struct cp_agg_env *env, struct quantile *q)
     return true;
 }
 
-static void values_add(struct cp_agg_env *env, struct quantile *q, const struct cp_value *v, const struct cp_num *num)
+static void values_add(struct cp_agg_env *env, struct quantile *q, const struct cp_value *v,
+                       const struct cp_num *num)
 {
     if ((q->n == q->cap && !values_grow(env, q)) || !value_copy(env, &q->values[q->n], v, num)) {
         env->lost++;
@@ -75,7 +78,9 @@ static int value_compare(const void *pa, const void *pb)
     if ((c = cp_num_compare(&x, &y)) != 0)
         return c;
     if (a->kind != b->kind || a->flags != b->flags || a->esc != b->esc)
-        return a->kind != b->kind ? a->kind - b->kind : a->flags != b->flags ? a->flags - b->flags : a->esc - b->esc;
+        return a->kind != b->kind     ? a->kind - b->kind
+               : a->flags != b->flags ? a->flags - b->flags
+                                      : a->esc - b->esc;
     if (!cp_is_spelled(a))
         return 0;
     c = memcmp(a->p, b->p, a->len < b->len ? a->len : b->len);
@@ -188,7 +193,8 @@ static bool to_buckets(struct cp_agg_env *env, struct quantile *q)
     return true;
 }
 
-void quantile_add(struct cp_agg_env *env, struct quantile *q, const struct cp_value *v, const struct cp_num *num)
+void quantile_add(struct cp_agg_env *env, struct quantile *q, const struct cp_value *v,
+                  const struct cp_num *num)
 {
     if (!q->is_buckets && q->n < CP_QUANTILE_EXACT)
         values_add(env, q, v, num);
@@ -227,12 +233,13 @@ void quantile_merge(struct cp_agg_env *env, struct quantile *q, const struct qua
 
 static int bucket_compare(const void *a, const void *b)
 {
-    uint64_t x = ((const struct quantile_bucket *)a)->key, y = ((const struct quantile_bucket *)b)->key;
+    uint64_t x = ((const struct quantile_bucket *)a)->key,
+             y = ((const struct quantile_bucket *)b)->key;
     return (x > y) - (x < y);
 }
 
-/* Sorts in place: empty buckets come first, as they have key 0. Nothing can be found by key any more, and nothing is added
- * after the end. */
+/* Sorts in place: empty buckets come first, as they have key 0. Nothing can be found by key any
+ * more, and nothing is added after the end. */
 static void sort_buckets(struct quantile *q)
 {
     if (!q->is_sorted)
@@ -268,7 +275,8 @@ static struct cp_value pivot_of(struct cp_value *v, size_t n)
     return *middle;
 }
 
-/* Hoare's selection: value number k in order comes to its place; what is before it is not above it. */
+/* Hoare's selection: value number k in order comes to its place; what is before it is not above it.
+ */
 static void select_value(struct cp_value *v, size_t n, size_t k)
 {
     while (n > 1) {
@@ -307,7 +315,8 @@ static struct cp_value bucket_value(struct cp_agg_env *env, struct quantile *q, 
     return cp_double(d);
 }
 
-struct cp_value quantile_at(struct cp_agg_env *env, struct quantile *q, uint64_t param, uint64_t scale)
+struct cp_value quantile_at(struct cp_agg_env *env, struct quantile *q, uint64_t param,
+                            uint64_t scale)
 {
     u128 hundred = (u128)100 * scale;
     uint64_t rank = (uint64_t)(((u128)q->n * param + hundred - 1) / hundred);

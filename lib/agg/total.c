@@ -67,7 +67,8 @@ void total_sum(const struct total *t, struct cp_sum *out)
 
 /* ---- Deviation ---- */
 
-/* Parts that a sum is taken apart into: 53 bits each, more than two numbers that differ in their last bit need. */
+/* Parts that a sum is taken apart into: 53 bits each, more than two numbers that differ in their
+ * last bit need. */
 enum { PARTS = 5 };
 
 /* The doubles whose sum it is, the largest first. False: it is not finite. */
@@ -96,7 +97,8 @@ static void add_product(struct cp_sum *sum, double a, double b)
         cp_sum_add_double(sum, fma(a, b, -high));
 }
 
-/* n * (sum of squares) - (sum)^2, added up exactly: the two are nearly equal where numbers are large and differ little. */
+/* n * (sum of squares) - (sum)^2, added up exactly: the two are nearly equal where numbers are
+ * large and differ little. */
 static double difference(double n, const double sum[PARTS], const double squares[PARTS])
 {
     struct cp_sum whole;

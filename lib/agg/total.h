@@ -19,7 +19,8 @@ void total_merge(struct cp_agg_env *env, struct total *t, const struct total *ot
 /* The whole as one sum. */
 void total_sum(const struct total *t, struct cp_sum *out);
 
-/* The standard deviation of the sample: from its sum and the sum of squares; null below two numbers. */
+/* The standard deviation of the sample: from its sum and the sum of squares; null below two
+ * numbers. */
 struct cp_value total_deviation(const struct total *sum, const struct total *squares);
 
 #endif

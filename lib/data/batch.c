@@ -284,7 +284,8 @@ static void move_texts(struct cp_batch *to, const struct cp_arena *from, uint32_
     }
 }
 
-struct cp_batch *cp_batch_move(struct cp_batch *b, size_t from, const uint16_t *slots, size_t n_slots)
+/* A batch that views what b views, with nothing selected. */
+static struct cp_batch *batch_beside(const struct cp_batch *b)
 {
     struct cp_batch *to = cp_pool_batch(b->home);
 
@@ -307,13 +308,24 @@ struct cp_batch *cp_batch_move(struct cp_batch *b, size_t from, const uint16_t *
     memcpy(to->rec, b->rec, b->n * sizeof *b->rec);
     if (to->origin)
         memcpy(to->origin, b->origin, b->n * sizeof *b->origin);
-    to->n_sel = b->n_sel - (uint32_t)from;
-    memcpy(to->sel, b->sel + from, to->n_sel * sizeof *b->sel);
+    return to;
+}
+
+struct cp_batch *cp_batch_move(struct cp_batch *b, size_t from, const uint16_t *slots, size_t n_slots,
+                               struct cp_batch *to)
+{
+    uint32_t n = b->n_sel - (uint32_t)from;
+
+    if (!to)
+        to = batch_beside(b);
+    memmove(to->sel + n, to->sel, to->n_sel * sizeof *to->sel);
+    memcpy(to->sel, b->sel + from, n * sizeof *to->sel);
+    to->n_sel += n;
     b->n_sel = (uint32_t)from;
     for (size_t k = 0; k < n_slots; k++)
-        for (uint32_t s = 0; s < to->n_sel; s++)
+        for (uint32_t s = 0; s < n; s++)
             to->col[slots[k]][to->sel[s]] = b->col[slots[k]][to->sel[s]];
-    for (uint32_t s = 0; s < to->n_sel; s++)
+    for (uint32_t s = 0; s < n; s++)
         move_texts(to, &b->arena, to->sel[s], slots, n_slots);
     return to;
 }

@@ -130,10 +130,12 @@ static inline void cp_block_ref(struct cp_block *b)
 }
 void cp_block_release(struct cp_block *b);
 
-/* Moves the records sel[from..) of b to a new batch of the same pool (blocks until one is free; the plan counted it): same
- * block, same input, same columns `slots`. Their texts that lie in b's arena are copied to the new arena, where they take
- * no more room than they took in b's. For a stage whose arena is full. */
-struct cp_batch *cp_batch_move(struct cp_batch *b, size_t from, const uint16_t *slots, size_t n_slots);
+/* Moves the records sel[from..) of b, with the values of their columns `slots`, to the front of the selection of `to`: a
+ * batch that an earlier call returned for the same b, or NULL for a new one of the same pool (blocks until one is free: the
+ * plan counted it). Their texts that lie in b's arena are copied to the other arena, where they take no more room than they
+ * took in b's. Returns to. For a stage whose arena is full. */
+struct cp_batch *cp_batch_move(struct cp_batch *b, size_t from, const uint16_t *slots, size_t n_slots,
+                               struct cp_batch *to);
 
 /* Line number and byte offset in its input of record i. O(bytes of the batch): for messages and _line. */
 uint64_t cp_batch_line(const struct cp_batch *b, uint32_t i);

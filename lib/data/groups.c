@@ -11,10 +11,10 @@
 #include "../base/alloc.h"
 
 enum {
-    BLOCK = 128,         /* records looked up together */
-    ROWS = 128,          /* of one piece */
+    BLOCK = 128, /* records looked up together */
+    ROWS = 128,  /* of one piece */
     FIRST_SLOTS = 256,
-    NO_GROUP = UINT32_MAX, /* an empty slot */
+    NO_GROUP = UINT32_MAX,  /* an empty slot */
     NULL_PART = UINT32_MAX, /* length of a null in a composed key */
     FIRST_SCRATCH = 4096,
 };
@@ -105,7 +105,8 @@ static void slots_set(struct cp_groups *g, size_t n)
     }
 }
 
-/* Room for one more: at 5/8 the table is doubled; where the store refuses that it may fill up to 7/8. */
+/* Room for one more: at 5/8 the table is doubled; where the store refuses that it may fill up to
+ * 7/8. */
 static bool slots_have_room(struct cp_groups *g)
 {
     size_t slots = g->mask + 1;
@@ -126,8 +127,10 @@ static bool is_own_text(const struct cp_value *v)
     return cp_is_spelled(v) && v->esc == CP_PLAIN;
 }
 
-/* The value as it is kept: over the text in the key, or over a copy where the key has it decoded. */
-static bool keep_value(struct cp_groups *g, struct cp_value *to, struct cp_value v, const char *text)
+/* The value as it is kept: over the text in the key, or over a copy where the key has it decoded.
+ */
+static bool keep_value(struct cp_groups *g, struct cp_value *to, struct cp_value v,
+                       const char *text)
 {
     if (cp_is_null(&v)) {
         v = cp_null();
@@ -142,7 +145,8 @@ static bool keep_value(struct cp_groups *g, struct cp_value *to, struct cp_value
     return true;
 }
 
-static bool keep_values(struct cp_groups *g, struct cp_group *group, const struct cp_value *const *cols, uint32_t i)
+static bool keep_values(struct cp_groups *g, struct cp_group *group,
+                        const struct cp_value *const *cols, uint32_t i)
 {
     struct cp_value *values = values_of(g, group);
     const char *at = group->key;
@@ -161,10 +165,11 @@ static bool keep_values(struct cp_groups *g, struct cp_group *group, const struc
 }
 
 /* A group for the key of record i; NULL closes the table. */
-static struct cp_group *group_new(struct cp_groups *g, struct key key, uint64_t hash, const struct cp_value *const *cols,
-                                  uint32_t i)
+static struct cp_group *group_new(struct cp_groups *g, struct key key, uint64_t hash,
+                                  const struct cp_value *const *cols, uint32_t i)
 {
-    bool has_room = g->n < NO_GROUP - 1 && g->store->used + key.len <= g->limit && slots_have_room(g);
+    bool has_room =
+        g->n < NO_GROUP - 1 && g->store->used + key.len <= g->limit && slots_have_room(g);
     struct cp_group *group = has_room ? row_next(g) : NULL;
 
     if (!group || (key.p && !(key.p = cp_store_copy(g->store, key.p, key.len))))
@@ -182,7 +187,8 @@ static struct cp_group *group_new(struct cp_groups *g, struct key key, uint64_t 
 }
 
 static struct cp_group *group_of_new_key(struct cp_groups *g, struct key key, uint64_t hash,
-                                         const struct cp_value *const *cols, uint32_t i, uint64_t position)
+                                         const struct cp_value *const *cols, uint32_t i,
+                                         uint64_t position)
 {
     struct cp_group *group = g->is_closed ? NULL : group_new(g, key, hash, cols, i);
     if (group) {
@@ -231,7 +237,8 @@ static void guess(const struct cp_groups *g, struct block *b, size_t n)
             __builtin_prefetch(b->guess[k]->key);
 }
 
-static struct cp_group *find_null(struct cp_groups *g, const struct cp_value *const *cols, uint32_t i, uint64_t position)
+static struct cp_group *find_null(struct cp_groups *g, const struct cp_value *const *cols,
+                                  uint32_t i, uint64_t position)
 {
     if (g->null)
         return g->null;
@@ -241,8 +248,8 @@ static struct cp_group *find_null(struct cp_groups *g, const struct cp_value *co
     return group;
 }
 
-static void find_block(struct cp_groups *g, struct block *b, const struct cp_value *const *cols, const uint16_t *sel,
-                       size_t n, uint64_t seq, struct cp_group **out)
+static void find_block(struct cp_groups *g, struct block *b, const struct cp_value *const *cols,
+                       const uint16_t *sel, size_t n, uint64_t seq, struct cp_group **out)
 {
     guess(g, b, n);
     for (size_t k = 0; k < n; k++) {
@@ -278,8 +285,8 @@ static bool text_of(const struct cp_value *v, struct cp_arena *a, struct key *ou
 }
 
 /* Length and bytes of each part, one behind the other. */
-static bool compose(const struct cp_groups *g, const struct cp_value *const *cols, uint32_t i, struct cp_arena *a,
-                    struct key *out)
+static bool compose(const struct cp_groups *g, const struct cp_value *const *cols, uint32_t i,
+                    struct cp_arena *a, struct key *out)
 {
     const char *start = a->base + a->used;
     for (size_t k = 0; k < g->width; k++) {
@@ -304,12 +311,13 @@ static bool compose(const struct cp_groups *g, const struct cp_value *const *col
 }
 
 /* Loads keys of sel[0..n), as many as the scratch buffer has room for. */
-static size_t load_keys(const struct cp_groups *g, struct block *b, const struct cp_value *const *cols,
-                        const uint16_t *sel, size_t n)
+static size_t load_keys(const struct cp_groups *g, struct block *b,
+                        const struct cp_value *const *cols, const uint16_t *sel, size_t n)
 {
     struct cp_arena a = {.base = g->scratch, .cap = g->cap_scratch};
     for (size_t k = 0; k < n; k++) {
-        bool done = g->width == 1 ? text_of(&cols[0][sel[k]], &a, &b->key[k]) : compose(g, cols, sel[k], &a, &b->key[k]);
+        bool done = g->width == 1 ? text_of(&cols[0][sel[k]], &a, &b->key[k])
+                                  : compose(g, cols, sel[k], &a, &b->key[k]);
         if (!done)
             return k;
     }
@@ -332,8 +340,8 @@ static void grow_scratch(struct cp_groups *g)
     memset(g->scratch + g->cap_scratch, 0, CP_PAD);
 }
 
-void cp_groups_find(struct cp_groups *g, const struct cp_value *const *cols, const uint16_t *sel, size_t n, uint64_t seq,
-                    struct cp_group **out)
+void cp_groups_find(struct cp_groups *g, const struct cp_value *const *cols, const uint16_t *sel,
+                    size_t n, uint64_t seq, struct cp_group **out)
 {
     struct block b;
     if (g->width == 0) {
@@ -370,16 +378,19 @@ struct cp_group *cp_groups_seek(struct cp_groups *g, const struct cp_value *cons
 
 /* ---- The whole ---- */
 
-/* What `other` shows in place of each value. */
+/* What `other` shows in place of each value; bytes behind it can be read, as behind every text. */
+static const char other_text[CP_PAD + 8] = "other";
+
 static void other_new(struct cp_groups *g)
 {
     g->other = cp_store_take(g->store, g->stride);
     g->other->number = NO_GROUP;
     for (size_t k = 0; k < g->width; k++)
-        values_of(g, g->other)[k] = cp_text("other", 5);
+        values_of(g, g->other)[k] = cp_text(other_text, strlen(other_text));
 }
 
-void cp_groups_init(struct cp_groups *g, struct cp_store *store, size_t width, size_t state, size_t limit)
+void cp_groups_init(struct cp_groups *g, struct cp_store *store, size_t width, size_t state,
+                    size_t limit)
 {
     *g = (struct cp_groups){
         .width = width,
@@ -404,7 +415,8 @@ void cp_groups_init(struct cp_groups *g, struct cp_store *store, size_t width, s
 
 size_t cp_groups_least(size_t width, size_t state)
 {
-    return CP_STORE_MIN_BUDGET + 2 * ROWS * (sizeof(struct cp_group) + state + width * sizeof(struct cp_value));
+    return CP_STORE_MIN_BUDGET +
+           2 * ROWS * (sizeof(struct cp_group) + state + width * sizeof(struct cp_value));
 }
 
 void cp_groups_release(struct cp_groups *g)
@@ -425,7 +437,8 @@ static struct cp_group *adopt_other(struct cp_groups *g, const struct cp_groups 
     return g->other;
 }
 
-struct cp_group *cp_groups_adopt(struct cp_groups *g, const struct cp_groups *from, const struct cp_group *group)
+struct cp_group *cp_groups_adopt(struct cp_groups *g, const struct cp_groups *from,
+                                 const struct cp_group *group)
 {
     const struct cp_value *values = cp_group_values(from, group);
     const struct cp_value *cols[CP_MAX_KEY];

@@ -15,8 +15,9 @@
  *              for each record i, ascending:
  *                  n = cp_keeper_measure(&k, i);                room for n bytes, aligned to 8
  *                  cp_keeper_write(&k, at);
- *     finish   cp_stage_give(s, &k, at) for each, in the order in which they shall leave;
- * cp_stage_give_end(s, &k) close    cp_keeper_release(&k);
+ *     finish   cp_stage_give(s, &k, at);                       for each, in the order wanted
+ *              cp_stage_give_end(s, &k);
+ *     close    cp_keeper_release(&k);
  *
  * What a stage wrote into columns itself (slots that are not in s->live) is not kept. Not thread
  * safe. Allocates only when an input is seen for the first time.

@@ -110,7 +110,8 @@ static void put_number(struct cp_sort_key *k, const struct cp_num *num)
     put_byte(k, rest & 0xFF);
 }
 
-static void put_time(struct cp_sort_key *k, const struct cp_value *v, const struct cp_time_zone *zone)
+static void put_time(struct cp_sort_key *k, const struct cp_value *v,
+                     const struct cp_time_zone *zone)
 {
     int64_t ns;
 
@@ -122,7 +123,8 @@ static void put_time(struct cp_sort_key *k, const struct cp_value *v, const stru
     put_u64(k, (uint64_t)ns ^ UINT64_C(1) << 63);
 }
 
-static void put_value(struct cp_sort_key *k, const struct cp_value *v, const struct cp_time_zone *zone)
+static void put_value(struct cp_sort_key *k, const struct cp_value *v,
+                      const struct cp_time_zone *zone)
 {
     struct cp_num num;
 
@@ -148,7 +150,8 @@ static void put_value(struct cp_sort_key *k, const struct cp_value *v, const str
     }
 }
 
-void cp_sort_key_add(struct cp_sort_key *k, const struct cp_value *v, bool is_descending, const struct cp_time_zone *zone)
+void cp_sort_key_add(struct cp_sort_key *k, const struct cp_value *v, bool is_descending,
+                     const struct cp_time_zone *zone)
 {
     size_t from = k->n;
 

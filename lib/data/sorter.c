@@ -13,7 +13,7 @@
 #include "value.h"
 
 enum {
-    RADIX_FROM = 512,   /* items; fewer are merged */
+    RADIX_FROM = 512, /* items; fewer are merged */
     INSERTION_MAX = 12,
     CUT_SLACK = 1024,
     LEAST_BUFFER = 16384,
@@ -60,8 +60,8 @@ static struct key key_of(const char *entry)
     return (struct key){entry + sizeof h + h.size, h.key_len};
 }
 
-/* Bytes [from, from + 8) of a key as a number; those behind its end are zero. No key is the beginning of another, so that
- * they decide nothing. */
+/* Bytes [from, from + 8) of a key as a number; those behind its end are zero. No key is the
+ * beginning of another, so that they decide nothing. */
 static uint64_t key_word(struct key k, size_t from)
 {
     uint64_t v = 0;
@@ -107,7 +107,8 @@ static void merge_sort(struct cp_sort_item *v, size_t n, struct cp_sort_item *sp
     memcpy(v + at, spare + i, (half - i) * sizeof *v);
 }
 
-/* By the bytes of the prefix from the last to the first; those that all have in common are passed over. */
+/* By the bytes of the prefix from the last to the first; those that all have in common are passed
+ * over. */
 static void radix_sort(struct cp_sort_item *v, size_t n, struct cp_sort_item *spare)
 {
     uint32_t count[8][256] = {0};
@@ -162,12 +163,13 @@ static size_t common_bytes(const char *memory, const struct cp_sort_item *v, siz
     return common;
 }
 
-static void sort_items(const char *memory, struct cp_sort_item *v, size_t n, struct cp_sort_item *spare, size_t from);
+static void sort_items(const char *memory, struct cp_sort_item *v, size_t n,
+                       struct cp_sort_item *spare, size_t from);
 
-/* Sorts each stretch of items with the same prefix by what follows, but the longest, which is left to the caller: so the
- * depth of the recursion is a logarithm. */
-static size_t sort_stretches(const char *memory, struct cp_sort_item *v, size_t n, struct cp_sort_item *spare, size_t from,
-                             size_t *longest_at)
+/* Sorts each stretch of items with the same prefix by what follows, but the longest, which is left
+ * to the caller: so the depth of the recursion is a logarithm. */
+static size_t sort_stretches(const char *memory, struct cp_sort_item *v, size_t n,
+                             struct cp_sort_item *spare, size_t from, size_t *longest_at)
 {
     size_t longest = 1;
 
@@ -188,7 +190,8 @@ static size_t sort_stretches(const char *memory, struct cp_sort_item *v, size_t 
 }
 
 /* Items whose keys are the same in their first `from` bytes. spare: n of them. */
-static void sort_items(const char *memory, struct cp_sort_item *v, size_t n, struct cp_sort_item *spare, size_t from)
+static void sort_items(const char *memory, struct cp_sort_item *v, size_t n,
+                       struct cp_sort_item *spare, size_t from)
 {
     while (n > 1) {
         size_t common = common_bytes(memory, v, n, from), at = 0;
@@ -242,7 +245,8 @@ static int compare_at(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* Leaves only the first `limit` items. Their entries move together in the order they came, so that equal ones stay in order. */
+/* Leaves only the first `limit` items. Their entries move together in the order they came, so that
+ * equal ones stay in order. */
 static void cut(struct cp_sorter *s)
 {
     struct cp_sort_item *v = sort_index(s);
@@ -281,7 +285,8 @@ static const char *temporary_folder(void)
 
 static int file_error(struct cp_err *err, int sys, const char *what)
 {
-    return cp_err_set(err, CP_EXIT_IO, sys, "cannot %s a temporary file in %s", what, temporary_folder());
+    return cp_err_set(err, CP_EXIT_IO, sys, "cannot %s a temporary file in %s", what,
+                      temporary_folder());
 }
 
 /* Where the file system knows no files without a name, one is removed at once. */
@@ -300,7 +305,8 @@ static int open_unlinked(const char *folder)
 
 static int file_open(struct cp_sort_file *f, struct cp_err *err)
 {
-    *f = (struct cp_sort_file){.fd = open(temporary_folder(), O_TMPFILE | O_RDWR | O_EXCL | O_CLOEXEC, 0600)};
+    *f = (struct cp_sort_file){
+        .fd = open(temporary_folder(), O_TMPFILE | O_RDWR | O_EXCL | O_CLOEXEC, 0600)};
     if (f->fd < 0)
         f->fd = open_unlinked(temporary_folder());
     return f->fd >= 0 ? 0 : file_error(err, errno, "make");
@@ -338,7 +344,8 @@ static int out_flush(struct cp_sorter *s, struct cp_sort_file *f, struct cp_err 
     return 0;
 }
 
-static int out_put(struct cp_sorter *s, struct cp_sort_file *f, const char *p, size_t n, struct cp_err *err)
+static int out_put(struct cp_sorter *s, struct cp_sort_file *f, const char *p, size_t n,
+                   struct cp_err *err)
 {
     while (n > 0) {
         size_t part = CP_SORT_WRITE_SIZE - s->out_used < n ? CP_SORT_WRITE_SIZE - s->out_used : n;
@@ -394,7 +401,8 @@ static int spill(struct cp_sorter *s, struct cp_err *err)
 void cp_sorter_init(struct cp_sorter *s, size_t max_memory, uint64_t limit)
 {
     *s = (struct cp_sorter){.max = max_memory & ~(size_t)15, .limit = limit, .file.fd = -1};
-    s->memory = mmap(NULL, s->max + CP_PAD, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    s->memory = mmap(NULL, s->max + CP_PAD, PROT_READ | PROT_WRITE,
+                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (s->memory == MAP_FAILED)
         cp_oom();
 }
@@ -433,7 +441,9 @@ char *cp_sorter_add(struct cp_sorter *s, const char *key, size_t n, size_t size,
     char *to;
 
     if (entry > s->max / 4 || entry > UINT32_MAX) {
-        cp_err_set(err, CP_EXIT_IO, 0, "a record of %zu bytes is too large to be sorted in %zu bytes of memory", entry, s->max);
+        cp_err_set(err, CP_EXIT_IO, 0,
+                   "a record of %zu bytes is too large to be sorted in %zu bytes of memory", entry,
+                   s->max);
         return NULL;
     }
     if (make_room(s, entry, err) < 0)
@@ -451,7 +461,8 @@ char *cp_sorter_add(struct cp_sorter *s, const char *key, size_t n, size_t size,
 
 /* ---- Reading runs ---- */
 
-/* Reads on, so that a whole entry is in the buffer. 1: there is one, 0: the run has ended, -1: err is set. */
+/* Reads on, so that a whole entry is in the buffer. 1: there is one, 0: the run has ended, -1: err
+ * is set. */
 static int run_fill(const struct cp_sorter *s, struct cp_sort_run *r, struct cp_err *err)
 {
     size_t left = r->have - r->pos;
@@ -462,7 +473,8 @@ static int run_fill(const struct cp_sorter *s, struct cp_sort_run *r, struct cp_
     r->pos = 0;
     r->have = left;
     while (r->have < r->cap && r->at < r->end) {
-        size_t n = (size_t)(r->end - r->at) < r->cap - r->have ? (size_t)(r->end - r->at) : r->cap - r->have;
+        size_t n = (size_t)(r->end - r->at) < r->cap - r->have ? (size_t)(r->end - r->at)
+                                                               : r->cap - r->have;
         ssize_t got = pread(s->file.fd, r->buf + r->have, n, r->at);
         if (got < 0 && errno == EINTR)
             continue;
@@ -539,7 +551,8 @@ static size_t fan(const struct cp_sorter *s)
     return n > CP_SORT_FAN ? CP_SORT_FAN : n < 2 ? 2 : n;
 }
 
-static int merge_runs(struct cp_sorter *s, struct cp_sort_run *runs, size_t n, struct cp_sort_file *to, struct cp_err *err)
+static int merge_runs(struct cp_sorter *s, struct cp_sort_run *runs, size_t n,
+                      struct cp_sort_file *to, struct cp_err *err)
 {
     off_t from = to->size;
     uint64_t left = s->limit ? s->limit : UINT64_MAX;
@@ -562,7 +575,8 @@ static int merge_pass(struct cp_sorter *s, struct cp_err *err)
     int rc = file_open(&to, err);
 
     for (size_t i = 0; i < s->file.n && rc == 0; i += width)
-        rc = merge_runs(s, s->file.runs + i, s->file.n - i < width ? s->file.n - i : width, &to, err);
+        rc = merge_runs(s, s->file.runs + i, s->file.n - i < width ? s->file.n - i : width, &to,
+                        err);
     file_close(&s->file);
     s->file = to;
     return rc;

@@ -1,12 +1,13 @@
 /* store.h: the memory of a stage that keeps state: bounded, given back all at once.
  *
- * DESIGN. State grows with the data, so that every byte of it comes out of one budget (semantics 35). A store counts what it
- * takes from the system, also what it wastes, and refuses before the budget is exceeded; the caller then has a rule for what
- * happens to the data (the group `other`, a value left out and counted). Two kinds of memory:
+ * DESIGN. State grows with the data, so that every byte of it comes out of one budget (semantics
+ * 35). A store counts what it takes from the system, also what it wastes, and refuses before the
+ * budget is exceeded; the caller then has a rule for what happens to the data (the group `other`, a
+ * value left out and counted). Two kinds of memory:
  *
  *   copies   of key texts: packed densely, never given back
- *   pieces   of arrays that grow: a power of two of bytes, given back to a list of their size. Large ones come from the
- *            system and return to it.
+ *   pieces   of arrays that grow: a power of two of bytes, given back to a list of their size.
+ * Large ones come from the system and return to it.
  *
  * Nothing that is handed out moves; CP_PAD bytes behind it can be read. Not thread safe.
  */
@@ -18,7 +19,7 @@
 #include <stdint.h>
 
 enum {
-    CP_STORE_MIN = 16,           /* the smallest piece */
+    CP_STORE_MIN = 16, /* the smallest piece */
     CP_STORE_CLASSES = 40,
     CP_STORE_MIN_BUDGET = 65536, /* less makes no sense */
 };
@@ -47,12 +48,14 @@ void *cp_store_take(struct cp_store *s, size_t n);
 size_t cp_store_piece_size(size_t n);
 /* A piece of at least n bytes, not zeroed, aligned to 16; NULL when refused. */
 void *cp_store_piece(struct cp_store *s, size_t n);
-/* The piece made larger: the first `old` bytes are kept. p may be NULL. NULL when refused: p stays as it was. */
+/* The piece made larger: the first `old` bytes are kept. p may be NULL. NULL when refused: p stays
+ * as it was. */
 void *cp_store_grow(struct cp_store *s, void *p, size_t old, size_t n);
 /* Gives a piece of (at least) n bytes back; NULL is allowed. */
 void cp_store_give(struct cp_store *s, void *p, size_t n);
 
-/* Counts memory that the caller takes from the system on its own; false when there is no room for it. */
+/* Counts memory that the caller takes from the system on its own; false when there is no room for
+ * it. */
 bool cp_store_reserve(struct cp_store *s, size_t n);
 void cp_store_unreserve(struct cp_store *s, size_t n);
 

@@ -242,7 +242,7 @@ static const char *fn_query(const struct cp_call *c, const struct cp_value *args
     if (cp_call_text(c, &args[0], &text))
         return cp_call_full;
     u = url_split(text);
-    if (c->n == 1)
+    if (c->n == 1 || !u.query.p)
         return give_slice(u.query, out);
     if (cp_call_text(c, &args[1], &key))
         return cp_call_full;

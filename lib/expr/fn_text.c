@@ -696,12 +696,14 @@ static const char *fn_printf(const struct cp_call *c, const struct cp_value *arg
 static int prepare_printf(struct cp_binder *b, struct cp_expr *x, void **prepared)
 {
     const struct cp_value *format = &x->args[0]->value;
-    const char *p = format->p, *end = p + format->len;
+    const char *p, *end;
     size_t n = 1;
 
     (void)prepared;
     if (!cp_expr_is_const(x->args[0]) || format->kind != CP_TEXT)
         return 0;
+    p = format->p;
+    end = p + format->len;
     while ((p = memchr(p, '%', (size_t)(end - p)))) {
         struct verb v = verb_parse(p + 1, end);
         if (!v.conversion)

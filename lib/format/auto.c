@@ -96,9 +96,9 @@ static const char *auto_decode(void *decoder, const char *p, size_t n, const str
 }
 
 static const struct cp_format_example examples[] = {
-    {"{\"a\":1}\n{\"a\":2}", NULL, "{\"a\":1}\n{\"a\":2}"},
-    {"level=info n=1\nlevel=warn n=2", NULL,
-     "{\"level\":\"info\",\"n\":1}\n{\"level\":\"warn\",\"n\":2}"},
+    {"{\"a\":1}\n{\"a\":2}\n", NULL, "{\"a\":1}\n{\"a\":2}\n"},
+    {"level=info n=1\nlevel=warn n=2\n", NULL,
+     "{\"level\":\"info\",\"n\":1}\n{\"level\":\"warn\",\"n\":2}\n"},
     {NULL, NULL, NULL},
 };
 

@@ -570,7 +570,7 @@ static void plan_pool(struct cp_plan *plan, size_t k)
     size->batches = 1;
     for (size_t i = k + 1; i < plan->n; i++) {
         const struct cp_stage *t = plan->stages[i];
-        size->batches += t->capacity + 1 + t->makes_text;
+        size->batches += t->capacity + 1 + (t->makes_text ? 2 : 0); /* see work_shrink */
         if (t->makes_text)
             size->arena = 2 * t->max_line;
         if (is_origin(t))

@@ -153,57 +153,85 @@ bool cp_emit(struct cp_stage *s, struct cp_batch *b)
 
 /* ---- One stage's thread ---- */
 
-/* The arena of b is full: halves the work. Returns the second half as a batch of its own; with one record only, moves it to
- * a batch where it is alone, once. NULL: one record alone is too much. */
-static struct cp_batch *stage_halve(struct cp_stage *s, struct cp_batch *b, bool *alone)
-{
-    if (b->n_sel > 1)
-        return cp_batch_move(b, b->n_sel / 2, s->live, s->n_live);
-    if (*alone)
-        return NULL;
-    *alone = true;
-    return cp_batch_move(b, 0, s->live, s->n_live);
-}
+/* What a stage holds while it works: the batch, and the records that have to wait because the arena was full. */
+struct work {
+    struct cp_batch *batch, *rest;
+    bool is_alone; /* one record in an arena that holds only its texts */
+};
 
-static enum cp_outcome stage_work(struct cp_stage *s, struct cp_batch *b, bool alone);
-
-static enum cp_outcome stage_work_halves(struct cp_stage *s, struct cp_batch *b, bool alone)
+/* The arena is full: makes the batch smaller, or moves its one record to where it is alone. Even that was not enough: the
+ * record is given up. At most three batches are held at a time; the plan counted them. */
+static void work_shrink(struct cp_stage *s, struct work *w)
 {
-    struct cp_batch *rest = stage_halve(s, b, &alone);
-    if (!rest) {
+    struct cp_batch *b = w->batch;
+
+    if (b->n_sel > 1) {
+        s->portion = b->n_sel / 2;
+    } else if (!w->is_alone) {
+        w->batch = cp_batch_move(b, 0, s->live, s->n_live, NULL);
+        w->is_alone = true;
+        cp_batch_release(b);
+    } else {
         cp_stage_record_error(s, b, b->sel[0], "its computed texts are too large");
         s->account.errored++;
-        cp_batch_release(b);
-        return CP_OUTCOME_OK;
+        b->n_sel = 0;
     }
-    if (b->n_sel == 0) {
-        cp_batch_release(b);
-        return stage_work(s, rest, alone);
+}
+
+/* Leaves as many records in the batch as its arena has lately been enough for. */
+static void work_cut(struct cp_stage *s, struct work *w)
+{
+    if (s->portion > 0 && w->batch->n_sel > s->portion)
+        w->rest = cp_batch_move(w->batch, s->portion, s->live, s->n_live, w->rest);
+}
+
+/* The arena was enough: next time for more. */
+static void work_grow(struct cp_stage *s)
+{
+    s->portion = s->portion < s->records / 2 ? s->portion * 2 : 0;
+}
+
+/* Processes the batch until its arena suffices, and sends it on. */
+static enum cp_outcome work_batch(struct cp_stage *s, struct work *w)
+{
+    enum cp_outcome step = CP_OUTCOME_OK;
+
+    w->is_alone = false;
+    while (w->batch->n_sel > 0) {
+        work_cut(s, w);
+        size_t mark = w->batch->arena.used;
+        step = s->type->process(s, s->self, w->batch);
+        if (step != CP_OUTCOME_FULL) {
+            work_grow(s);
+            break;
+        }
+        cp_arena_reset(&w->batch->arena, mark);
+        work_shrink(s, w);
+        step = CP_OUTCOME_OK;
     }
-    enum cp_outcome step = stage_work(s, b, false);
-    if (step == CP_OUTCOME_OK)
-        return stage_work(s, rest, false);
-    s->account.filtered += rest->n_sel;
-    cp_batch_release(rest);
+    if (step != CP_OUTCOME_FAILED)
+        return stage_forward(s, w->batch) ? step : CP_OUTCOME_DONE;
+    s->account.held += w->batch->n_sel;
+    cp_batch_release(w->batch);
     return step;
 }
 
 /* Processes b and sends it on; owns it. */
-static enum cp_outcome stage_work(struct cp_stage *s, struct cp_batch *b, bool alone)
+static enum cp_outcome stage_work(struct cp_stage *s, struct cp_batch *b)
 {
-    size_t mark = b->arena.used;
-    enum cp_outcome step = s->type->process(s, s->self, b);
+    struct work w = {.rest = b};
+    enum cp_outcome step = CP_OUTCOME_OK;
 
-    if (step == CP_OUTCOME_FULL) {
-        cp_arena_reset(&b->arena, mark);
-        return stage_work_halves(s, b, alone);
+    while (w.rest && step == CP_OUTCOME_OK) {
+        w.batch = w.rest;
+        w.rest = NULL;
+        step = work_batch(s, &w);
     }
-    if (step == CP_OUTCOME_FAILED) {
-        s->account.held += b->n_sel;
-        cp_batch_release(b);
-        return step;
+    if (w.rest) {
+        s->account.filtered += w.rest->n_sel;
+        cp_batch_release(w.rest);
     }
-    return stage_forward(s, b) ? step : CP_OUTCOME_DONE;
+    return step;
 }
 
 /* The next batch; tells the stage when there is none at hand. */
@@ -227,7 +255,7 @@ static void stage_loop(struct cp_stage *s)
     enum cp_outcome step = CP_OUTCOME_OK;
 
     while (step == CP_OUTCOME_OK && stage_receive(s, &b))
-        step = stage_work(s, b, false);
+        step = stage_work(s, b);
     stage_cut_input(s);
     if (s->type->finish && step != CP_OUTCOME_FAILED)
         s->type->finish(s, s->self);

@@ -1,12 +1,13 @@
-/* Tests of lib/agg: every aggregate against a naive reference, merging in any order, error bounds, memory. Prints TAP. */
+/* Tests of lib/agg: every aggregate against a naive reference, merging in any order, error bounds,
+ * memory. Prints TAP. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "../../lib/agg/aggregate.h"
 #include "../../lib/agg/quantile.h"
-#include "../../lib/base/arena.h"
 #include "../../lib/base/alloc.h"
+#include "../../lib/base/arena.h"
 #include "../../lib/format/json.h"
 
 static int tests, failures;
@@ -48,14 +49,16 @@ static struct cp_value json(const char *p, size_t n)
 static struct cp_agg_call call_of(const char *name, const char *param)
 {
     struct cp_agg_call call;
-    if (!cp_aggregate_find(cp_slice_of(name), &call) || (param && cp_aggregate_param(&call, cp_slice_of(param)))) {
+    if (!cp_aggregate_find(cp_slice_of(name), &call) ||
+        (param && cp_aggregate_param(&call, cp_slice_of(param)))) {
         printf("Bail out! no aggregate %s\n", name);
         exit(1);
     }
     return call;
 }
 
-static void add(struct cp_agg_env *env, const struct cp_agg_call *call, void *state, const struct cp_value *v, uint64_t position)
+static void add(struct cp_agg_env *env, const struct cp_agg_call *call, void *state,
+                const struct cp_value *v, uint64_t position)
 {
     struct cp_num num = {.kind = CP_NUM_NONE};
     if (cp_is_null(v))
@@ -103,7 +106,8 @@ static char *whole(const struct cp_agg_call *call, const struct cp_value *v, siz
     return result;
 }
 
-/* The same from parts that are merged in any order; all of them in one store, as its texts must live. */
+/* The same from parts that are merged in any order; all of them in one store, as its texts must
+ * live. */
 static char *in_parts(const struct cp_agg_call *call, const struct cp_value *v, size_t n)
 {
     struct bench b;
@@ -139,7 +143,8 @@ static void test_examples(void)
     for (const struct cp_aggregate *a = cp_aggregates; a->name; a++) {
         struct cp_value values[64];
         const char *name = strcmp(a->name, "pN") == 0 ? "p50" : a->name;
-        struct cp_agg_call call = call_of(name, a->flags & CP_AGG_PARAM ? (strcmp(name, "topk") == 0 ? "3" : "50") : NULL);
+        struct cp_agg_call call = call_of(
+            name, a->flags & CP_AGG_PARAM ? (strcmp(name, "topk") == 0 ? "3" : "50") : NULL);
         char title[64];
         if (!a->values)
             continue;
@@ -153,11 +158,13 @@ static void test_examples(void)
 
 static void test_nothing(void)
 {
-    static const char *const expected[][2] = {{"count", "0"}, {"sum", "0"},     {"uniq", "0"},  {"~uniq", "0"}, {"list", "[]"},
-                                              {"avg", "null"}, {"min", "null"}, {"p99", "null"}, {"stdev", "null"},
-                                              {"first", "null"}, {"topk", "null"}, {"rate", "null"}};
+    static const char *const expected[][2] = {
+        {"count", "0"},    {"sum", "0"},      {"uniq", "0"},    {"~uniq", "0"},
+        {"list", "[]"},    {"avg", "null"},   {"min", "null"},  {"p99", "null"},
+        {"stdev", "null"}, {"first", "null"}, {"topk", "null"}, {"rate", "null"}};
     for (size_t i = 0; i < sizeof expected / sizeof *expected; i++) {
-        struct cp_agg_call call = call_of(expected[i][0], strcmp(expected[i][0], "topk") == 0 ? "3" : NULL);
+        struct cp_agg_call call =
+            call_of(expected[i][0], strcmp(expected[i][0], "topk") == 0 ? "3" : NULL);
         char title[64];
         snprintf(title, sizeof title, "%s of nothing is %s", expected[i][0], expected[i][1]);
         check(strcmp(whole(&call, NULL, 0), expected[i][1]) == 0, title);
@@ -194,7 +201,9 @@ static struct cp_value draw_number(void)
 
 static struct cp_value draw_any(void)
 {
-    static const char *const some[] = {"null", "true", "false", "\"a\"", "\"\\u0061\"", "\"b\"", "[1]", "{\"a\":1}", "\"\"", "1", "1.0"};
+    static const char *const some[] = {"null",        "true",  "false", "\"a\"",
+                                       "\"\\u0061\"", "\"b\"", "[1]",   "{\"a\":1}",
+                                       "\"\"",        "1",     "1.0"};
     const char *s = some[below(sizeof some / sizeof *some)];
     return below(2) ? draw_number() : json(s, strlen(s));
 }
@@ -263,10 +272,12 @@ static void test_stdev(void)
 
     for (int i = 0; i < 1000; i++)
         v[i] = cp_int(INT64_C(1700000000000000) + i % 2);
-    check(is_near(whole(&call, v, 1000), sqrt(250.0 / 999), 1e-12), "stdev of large integers that differ by one");
+    check(is_near(whole(&call, v, 1000), sqrt(250.0 / 999), 1e-12),
+          "stdev of large integers that differ by one");
     for (int i = 0; i < 1000; i++)
         v[i] = cp_double(1e9 + 0.25 * (i % 2));
-    check(is_near(whole(&call, v, 1000), 0.25 * sqrt(250.0 / 999), 1e-12), "stdev of doubles that differ little");
+    check(is_near(whole(&call, v, 1000), 0.25 * sqrt(250.0 / 999), 1e-12),
+          "stdev of doubles that differ little");
 }
 
 static void test_exact_sums(void)
@@ -279,7 +290,8 @@ static void test_exact_sums(void)
         v[1000 + i] = cp_int(INT64_MIN);
         v[2000 + i] = cp_int(i);
     }
-    check(strcmp(whole(&call, v, 3000), "498500") == 0, "sums of integers do not overflow on the way");
+    check(strcmp(whole(&call, v, 3000), "498500") == 0,
+          "sums of integers do not overflow on the way");
     v[0] = cp_double(1e300);
     v[1] = cp_double(0.5);
     v[2] = cp_double(-1e300);
@@ -339,13 +351,16 @@ static void test_histogram(void)
     static struct cp_value v[CP_QUANTILE_EXACT + 1];
     struct cp_agg_call call = call_of("p50", NULL);
 
-    check(within_bound(100000, draw_wide), "estimates of numbers of all sizes and signs are within 0.5 %");
+    check(within_bound(100000, draw_wide),
+          "estimates of numbers of all sizes and signs are within 0.5 %");
     check(within_bound(50000, draw_latency), "of latencies");
     check(within_bound(50000, draw_whole), "of small integers");
     for (int i = 0; i <= CP_QUANTILE_EXACT; i++)
         v[i] = json("7.50", 4);
-    check(strcmp(whole(&call, v, CP_QUANTILE_EXACT), "7.50") == 0, "4096 values are exact, as they are spelled");
-    check(strcmp(whole(&call, v, CP_QUANTILE_EXACT + 1), "7.5") == 0, "beyond that the smallest and the largest bound the estimate");
+    check(strcmp(whole(&call, v, CP_QUANTILE_EXACT), "7.50") == 0,
+          "4096 values are exact, as they are spelled");
+    check(strcmp(whole(&call, v, CP_QUANTILE_EXACT + 1), "7.5") == 0,
+          "beyond that the smallest and the largest bound the estimate");
 }
 
 static void test_ranks(void)
@@ -355,7 +370,8 @@ static void test_ranks(void)
 
     for (int i = 0; i < 1000; i++)
         v[i] = cp_int(i + 1);
-    check(strcmp(whole(&call, v, 1000), "999") == 0, "p99.9 of 1000 is the 999th: the rank is computed exactly");
+    check(strcmp(whole(&call, v, 1000), "999") == 0,
+          "p99.9 of 1000 is the 999th: the rank is computed exactly");
     call = call_of("p100", NULL);
     check(strcmp(whole(&call, v, 1000), "1000") == 0, "p100 is the largest");
     check(!cp_aggregate_find(CP_SLICE("p101"), &call) && !cp_aggregate_find(CP_SLICE("p"), &call) &&
@@ -389,9 +405,10 @@ static void test_distinct(void)
 
 static void test_merge(void)
 {
-    static const char *const names[][2] = {
-        {"count"}, {"sum"}, {"avg"}, {"min"}, {"max"}, {"first"}, {"last"}, {"stdev"}, {"p50"}, {"p99.9"}, {"pct", "12.5"},
-        {"uniq"}, {"~uniq"}, {"topk", "5"}, {"list"}, {"rate"}};
+    static const char *const names[][2] = {{"count"}, {"sum"},       {"avg"},         {"min"},
+                                           {"max"},   {"first"},     {"last"},        {"stdev"},
+                                           {"p50"},   {"p99.9"},     {"pct", "12.5"}, {"uniq"},
+                                           {"~uniq"}, {"topk", "5"}, {"list"},        {"rate"}};
     static const size_t sizes[] = {0, 1, 7, 500, 5000, 20000};
     struct cp_value *v = cp_xcalloc(20000, sizeof *v);
 
@@ -406,7 +423,8 @@ static void test_merge(void)
             for (int k = 0; k < 3; k++)
                 ok &= strcmp(in_parts(&call, v, sizes[s]), expected) == 0;
         }
-        snprintf(title, sizeof title, "%s of parts, merged in any order, is that of the whole", names[a][0]);
+        snprintf(title, sizeof title, "%s of parts, merged in any order, is that of the whole",
+                 names[a][0]);
         check(ok, title);
     }
     free(v);
@@ -425,7 +443,8 @@ static void test_memory(void)
 
         bench_open(&b, 65536);
         for (uint64_t i = 0; i < 100000; i++) {
-            struct cp_value v = cp_text(buf, (size_t)sprintf(buf, "%llu.50", (unsigned long long)i * i));
+            struct cp_value v =
+                cp_text(buf, (size_t)sprintf(buf, "%llu.50", (unsigned long long)i * i));
             add(&b.env, &call, b.state, &v, i);
             most = b.store.used > most ? b.store.used : most;
         }

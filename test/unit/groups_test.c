@@ -1,4 +1,5 @@
-/* Tests of lib/data: groups, store, sort keys and the sorter, against naive references. Prints TAP. */
+/* Tests of lib/data: groups, store, sort keys and the sorter, against naive references. Prints TAP.
+ */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -109,7 +110,8 @@ static void test_equality(void)
 {
     struct cp_value missing = {.kind = CP_MISSING};
 
-    check(together(cp_int(1), text("1")) && together(spelled(CP_NUMBER, "1"), cp_int(1)), "1 and \"1\" are one key");
+    check(together(cp_int(1), text("1")) && together(spelled(CP_NUMBER, "1"), cp_int(1)),
+          "1 and \"1\" are one key");
     check(!together(cp_int(1), spelled(CP_NUMBER, "1.0")), "1 and 1.0 are two");
     check(together(cp_null(), missing), "null and missing are one");
     check(!together(cp_null(), text("")) && !together(cp_null(), text("null")), "null is no text");
@@ -221,12 +223,14 @@ static void test_bound(void)
     for (uint32_t i = 0; i < cp_groups_count(&t.groups); i++)
         counted += *(uint64_t *)cp_group_state(cp_groups_at(&t.groups, i));
     check(most <= t.store.max, "distinct keys without end stay within the bound");
-    check(counted == records && t.groups.n_other == records - t.groups.n, "no record of them is lost");
+    check(counted == records && t.groups.n_other == records - t.groups.n,
+          "no record of them is lost");
     check(t.groups.n > 5000, "the bound is used");
     printf("# %u groups in %" PRIu64 " of %zu bytes\n", t.groups.n, most, t.store.max);
     column[0] = text("a-key-that-never-comes-again-7");
     count_batch(&t, cols, 1, 0, found);
-    check(found[0]->number == 7 && *(uint64_t *)cp_group_state(found[0]) == 2, "known keys are found after that");
+    check(found[0]->number == 7 && *(uint64_t *)cp_group_state(found[0]) == 2,
+          "known keys are found after that");
     const struct cp_value *other = cp_group_values(&t.groups, t.groups.other);
     check(other->len == 5 && memcmp(other->p, "other", 5) == 0, "the group is called other");
     table_close(&t);
@@ -234,21 +238,25 @@ static void test_bound(void)
 
 static void test_values(void)
 {
-    struct cp_value a[3] = {spelled(CP_NUMBER, "1.50"), escaped("x\\ty"), cp_null()}, b[3] = {cp_int(2), cp_time(5), text("")};
+    struct cp_value a[3] = {spelled(CP_NUMBER, "1.50"), escaped("x\\ty"), cp_null()},
+                    b[3] = {cp_int(2), cp_time(5), text("")};
     const struct cp_value *cols[] = {a, b};
     struct cp_group *found[3];
     struct table t;
 
     table_open(&t, 1 << 20, 2);
     count_batch(&t, cols, 3, 9, found);
-    const struct cp_value *v = cp_group_values(&t.groups, found[0]), *w = cp_group_values(&t.groups, found[1]),
+    const struct cp_value *v = cp_group_values(&t.groups, found[0]),
+                          *w = cp_group_values(&t.groups, found[1]),
                           *x = cp_group_values(&t.groups, found[2]);
-    check(v[0].kind == CP_NUMBER && v[0].len == 4 && memcmp(v[0].p, "1.50", 4) == 0 && v[0].p != a[0].p &&
-              v[1].kind == CP_INT && v[1].i == 2,
+    check(v[0].kind == CP_NUMBER && v[0].len == 4 && memcmp(v[0].p, "1.50", 4) == 0 &&
+              v[0].p != a[0].p && v[1].kind == CP_INT && v[1].i == 2,
           "values are kept as they are spelled");
-    check(w[0].esc == CP_ESC_JSON && w[0].len == 4 && memcmp(w[0].p, "x\\ty", 4) == 0 && w[1].kind == CP_TIME,
+    check(w[0].esc == CP_ESC_JSON && w[0].len == 4 && memcmp(w[0].p, "x\\ty", 4) == 0 &&
+              w[1].kind == CP_TIME,
           "escapes are kept, too");
-    check(x[0].kind == CP_NULL && x[1].kind == CP_TEXT && x[1].len == 0, "null and empty text in one key");
+    check(x[0].kind == CP_NULL && x[1].kind == CP_TEXT && x[1].len == 0,
+          "null and empty text in one key");
     check(found[2]->first == cp_position(9, 2), "the position of the first record is known");
     table_close(&t);
 }
@@ -276,7 +284,8 @@ static void test_long_keys(void)
 
 static void test_adopt(void)
 {
-    struct cp_value first[3] = {text("a"), text("b"), cp_null()}, second[3] = {text("c"), cp_null(), text("a")};
+    struct cp_value first[3] = {text("a"), text("b"), cp_null()},
+                    second[3] = {text("c"), cp_null(), text("a")};
     const struct cp_value *first_cols[] = {first}, *second_cols[] = {second};
     struct cp_group *found[3];
     struct table t, u;
@@ -286,11 +295,14 @@ static void test_adopt(void)
     count_batch(&t, first_cols, 3, 5, found);
     count_batch(&u, second_cols, 3, 4, found);
     for (uint32_t i = 0; i < u.groups.n; i++) {
-        struct cp_group *from = cp_groups_at(&u.groups, i), *to = cp_groups_adopt(&t.groups, &u.groups, from);
+        struct cp_group *from = cp_groups_at(&u.groups, i),
+                        *to = cp_groups_adopt(&t.groups, &u.groups, from);
         *(uint64_t *)cp_group_state(to) += *(uint64_t *)cp_group_state(from);
     }
-    check(t.groups.n == 4 && *(uint64_t *)cp_group_state(cp_groups_at(&t.groups, 0)) == 2, "tables are merged");
-    check(cp_groups_at(&t.groups, 0)->first == cp_position(4, 2) && cp_groups_at(&t.groups, 3)->first == cp_position(4, 0),
+    check(t.groups.n == 4 && *(uint64_t *)cp_group_state(cp_groups_at(&t.groups, 0)) == 2,
+          "tables are merged");
+    check(cp_groups_at(&t.groups, 0)->first == cp_position(4, 2) &&
+              cp_groups_at(&t.groups, 3)->first == cp_position(4, 0),
           "with the first of both positions");
     table_close(&t);
     table_close(&u);
@@ -313,7 +325,8 @@ static void test_no_key(void)
 /* Values of all classes, with many that are equal or nearly so. */
 static struct cp_value draw_any(void)
 {
-    static const char *const texts[] = {"", "a", "ab", "b", "abcdefgh", "abcdefghi", "abcdefgh\x01", "12", "9", "1e3", "z"};
+    static const char *const texts[] = {
+        "", "a", "ab", "b", "abcdefgh", "abcdefghi", "abcdefgh\x01", "12", "9", "1e3", "z"};
     char buf[64];
 
     switch (below(12)) {
@@ -397,7 +410,8 @@ static int sample_compare(const void *a, const void *b)
 }
 
 /* Sorts n samples with so much memory; records of `size` bytes begin with the sample's number. */
-static bool sorts(size_t n, size_t memory, uint64_t limit, size_t size, bool sample_is_text, uint64_t *spilled)
+static bool sorts(size_t n, size_t memory, uint64_t limit, size_t size, bool sample_is_text,
+                  uint64_t *spilled)
 {
     struct sample *samples = cp_xcalloc(n + 1, sizeof *samples);
     struct cp_sort_key key = {0};
@@ -424,7 +438,8 @@ static bool sorts(size_t n, size_t memory, uint64_t limit, size_t size, bool sam
     ok &= cp_sorter_end(&s, &err) == 0;
     qsort(samples, n, sizeof *samples, sample_compare);
     for (const char *r; ok && (r = cp_sorter_next(&s, &err)); got++)
-        ok &= got < want && memcmp(r, &samples[got].number, sizeof samples[got].number) == 0 && r[size - 1] == 'r';
+        ok &= got < want && memcmp(r, &samples[got].number, sizeof samples[got].number) == 0 &&
+              r[size - 1] == 'r';
     *spilled = s.spilled;
     cp_sorter_release(&s);
     cp_sort_key_release(&key);
@@ -436,16 +451,21 @@ static void test_sorter(void)
 {
     uint64_t spilled;
 
-    check(sorts(0, 1 << 20, 0, 16, false, &spilled) && sorts(1, 1 << 20, 0, 16, false, &spilled), "none and one");
-    check(sorts(20000, 16 << 20, 0, 16, false, &spilled) && spilled == 0, "in memory as a stable sort of all values");
+    check(sorts(0, 1 << 20, 0, 16, false, &spilled) && sorts(1, 1 << 20, 0, 16, false, &spilled),
+          "none and one");
+    check(sorts(20000, 16 << 20, 0, 16, false, &spilled) && spilled == 0,
+          "in memory as a stable sort of all values");
     check(sorts(20000, 16 << 20, 0, 16, true, &spilled), "texts with the same beginning");
     check(sorts(30000, 1 << 20, 0, 104, true, &spilled) && spilled > 0, "with a few runs");
-    check(sorts(100000, 65536, 0, 40, false, &spilled), "with so many runs that they are merged in passes");
+    check(sorts(100000, 65536, 0, 40, false, &spilled),
+          "with so many runs that they are merged in passes");
     printf("# %" PRIu64 " bytes written\n", spilled);
     check(sorts(3000, 65536, 0, 12000, true, &spilled), "with records of a fifth of the memory");
     check(sorts(20000, 16 << 20, 10, 16, false, &spilled) && spilled == 0, "the first ten");
-    check(sorts(50000, 65536, 500, 40, true, &spilled) && spilled == 0, "the first 500 of many equal ones");
-    check(sorts(50000, 65536, 5000, 40, true, &spilled) && spilled > 0, "a limit larger than the memory");
+    check(sorts(50000, 65536, 500, 40, true, &spilled) && spilled == 0,
+          "the first 500 of many equal ones");
+    check(sorts(50000, 65536, 5000, 40, true, &spilled) && spilled > 0,
+          "a limit larger than the memory");
 }
 
 static void test_sorter_errors(void)
@@ -461,11 +481,13 @@ static void test_sorter_errors(void)
         if ((to = cp_sorter_add(&s, "k", 1, 4000, &err)))
             memset(to, 0, 4000);
     cp_sorter_release(&s);
-    check(!to && err.exit == CP_EXIT_IO && strstr(err.message, "/nonexistent/folder") && err.sys == ENOENT,
+    check(!to && err.exit == CP_EXIT_IO && strstr(err.message, "/nonexistent/folder") &&
+              err.sys == ENOENT,
           "no folder for the temporary file: says which and why");
     err = (struct cp_err){0};
     cp_sorter_init(&s, 65536, 0);
-    check(!cp_sorter_add(&s, "k", 1, 40000, &err) && err.exit == CP_EXIT_IO, "a record too large for the memory is refused");
+    check(!cp_sorter_add(&s, "k", 1, 40000, &err) && err.exit == CP_EXIT_IO,
+          "a record too large for the memory is refused");
     cp_sorter_release(&s);
     if (old)
         setenv("TMPDIR", old, 1);

@@ -1,0 +1,127 @@
+# The manual pages and README: clean, in step with the program, and every example in them does what it says.
+load helper
+
+pages() {
+    ls "$ROOT"/man/*.[157]
+}
+
+# The pages as they are installed.
+made() {
+    for page in $(pages); do sh "$ROOT/man/stages.sh" fill <"$page" >"${page##*/}" || return 1; done
+    sh "$ROOT/man/stages.sh" stages >chanpipe-stages.7
+}
+
+# A folder with the samples and the pipelines: where the examples are at home.
+at_home() {
+    cp "$SAMPLES"/* .
+    ln -s "$ROOT/pipelines" pipelines
+    gzip -k requests.csv
+}
+
+# The examples of a page: files 1.cmd, 1.out, 2.cmd …; lines of a literal block from `$ chanpipe` to the next one.
+examples() {
+    awk '/^\.Bd -literal/ { in_block = 1; next } /^\.Ed/ { in_block = at = 0; next } !in_block { next }
+        { gsub(/\\&/, ""); gsub(/\\\(dq/, "\""); gsub(/\\e/, "\\") }
+        /^\$ / { at = ++n; sub(/^\$ /, ""); print >(n ".cmd"); printf "" >(n ".out"); next }
+        at { print >(at ".out") }' "$1"
+}
+
+# check_examples PAGE: runs them all; at least as many as $2.
+check_examples() {
+    at_home
+    examples "$ROOT/man/$1"
+    n=0
+    for cmd in [0-9]*.cmd; do
+        grep -q '^chanpipe ' "$cmd" || fail "not a command of chanpipe: $(cat "$cmd")"
+        [ -s "${cmd%.cmd}.out" ] || fail "no output is shown for: $(cat "$cmd")"
+        bash -c "$(cat "$cmd")" </dev/null >got 2>&1 || true
+        diff "${cmd%.cmd}.out" got >differences || fail "$(cat "$cmd")
+$(cat differences)"
+        n=$((n + 1))
+    done
+    [ "$n" -ge "$2" ]
+}
+
+@test "mandoc finds nothing to complain about in the pages" {
+    made
+    mandoc -T lint -W style ./*.[157] 2>&1 |
+        grep -vE 'referenced manual not found|outdated mandoc.db|longer than 80 bytes|no blank before trailing|unknown.*Os' >found || true
+    [ ! -s found ] || fail "$(cat found)"
+}
+
+@test "the examples of chanpipe(1)" {
+    check_examples chanpipe.1 6
+}
+
+@test "the examples of chanpipe-expr(7)" {
+    check_examples chanpipe-expr.7 4
+}
+
+@test "the examples of chanpipe-pipeline(5)" {
+    check_examples chanpipe-pipeline.5 2
+}
+
+@test "the file in chanpipe-pipeline(5) is accepted" {
+    awk '/^\.Bd/ { n++; next } /^\.Ed/ { on = 0 } n == 2 && !/^\./ { on = 1 } on && n == 2' "$ROOT/man/chanpipe-pipeline.5" >page.yaml
+    grep -q '^stages:' page.yaml
+    cp_run check page.yaml
+    assert_equal "$status $stderr" '0 '
+}
+
+@test "chanpipe(1) lists the options of run, no more and no fewer" {
+    awk '/^\.Sh OPTIONS/ { on = 1; next } /^\.Sh/ { on = 0 } on && /^\.It Fl/' "$ROOT/man/chanpipe.1" |
+        grep -oE 'Fl -?[a-zA-Z-]+' | sed 's/Fl /-/' | sort -u >in_manual
+    chanpipe run -h | awk '/^Options:/ { on = 1; next } on && /^  -/' | sed 's/   .*//' |
+        grep -oE '(^|[ ,])--?[a-zA-Z][a-z-]*' | tr -d ' ,' | grep -vxE -- '-h|--help' | sort -u >in_program
+    diff in_manual in_program
+}
+
+@test "chanpipe(1) lists the commands, no more and no fewer" {
+    awk '/^\.Ss Commands/ { on = 1; next } /^\.Sh/ { on = 0 } on && /^\.It Cm/ { print $3 }' "$ROOT/man/chanpipe.1" | sort >in_manual
+    chanpipe help | awk '/^Commands:/ { on = 1; next } /^$/ { on = 0 } on && /^  [a-z]/ { print $1 }' | sort >in_program
+    diff in_manual in_program
+}
+
+@test "chanpipe-stages(7) has every stage and every format, each with its options" {
+    made
+    for name in $(chanpipe list stages | awk '/^  [a-z]/ { print $1 }') $(chanpipe list formats | awk 'NR > 1 { print $1 }'); do
+        grep -qx "\.Ss $name" chanpipe-stages.7 || fail "$name is not in chanpipe-stages(7)"
+    done
+    mandoc -T ascii chanpipe-stages.7 | col -b >page
+    for word in max_line max_memory header delimiter new_fields append; do grep -qw "$word" page || fail "no $word"; done
+}
+
+@test "chanpipe-expr(7) has every function and every aggregate" {
+    made
+    ! grep -n '@[A-Z]*@' chanpipe-expr.7
+    for name in $(chanpipe list functions | sed -nE 's/^  ([~a-z0-9]+)\(.*/\1/p'); do
+        grep -qE "^\.It .*$name\(" chanpipe-expr.7 || fail "$name is not in chanpipe-expr(7)"
+    done
+    for name in count sum avg min max first last stdev p50 pct uniq '~uniq' topk list rate; do
+        awk '/^\.Ss Aggregates/ { on = 1 } on' chanpipe-expr.7 | grep -qE "^\.It .*$name" || fail "$name is not in chanpipe-expr(7)"
+    done
+}
+
+@test "the commands of README work" {
+    at_home
+    cp access.log saved
+    awk '/^```yaml/ { on = 1; next } /^```/ { on = 0 } on' "$ROOT/README.md" >errors.yaml
+    journalctl() { cat auth.log; }
+    export -f journalctl
+    grep -hE '^    (\$ )?(chanpipe|journalctl) ' "$ROOT/README.md" | sed -E 's/^    (\$ )?//; s/ +#.*//' >commands
+    [ "$(wc -l <commands)" -ge 8 ]
+    while read -r command; do
+        bash -c "set -o pipefail; $command" </dev/null >got 2>err || fail "$command
+$(cat err)"
+        [ ! -s err ] || fail "$command: $(cat err)"
+        [ -s got ] || [ -s pipeline.yaml ] || fail "$command writes nothing"
+    done <commands
+    cmp access.log saved
+}
+
+@test "the output in README is the program's" {
+    at_home
+    cp_run 'parse combined | filter status >= 500 | count by path | sort -count | head 3' access.log
+    shown=$(grep -A1 '^    \$ chanpipe' "$ROOT/README.md" | tail -1 | sed 's/^ *//')
+    assert_equal "$(head -1 <<<"$output")" "$shown"
+}
