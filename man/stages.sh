@@ -6,7 +6,7 @@ set -eu
 export LC_ALL=C
 
 # A text as it stands, for lines of text: nothing in it is mdoc.
-plain='function plain(s) { gsub(/\\/, "\\e", s); gsub(/\(\)/, "\\\\\\&()", s); sub(/ +$/, "", s); sub(/^[.'"'"']/, "\\\\\\&&", s); return s }
+plain='function plain(s) { gsub(/\\/, "\\e", s); gsub(/\(\)/, "\\\\\\&()", s); sub(/[ \t]+$/, "", s); sub(/^[.'"'"']/, "\\\\\\&&", s); return s }
     function text(s) {
         while (match(s, /[.] +[A-Z]/)) { print plain(substr(s, 1, RSTART)); s = substr(s, RSTART + RLENGTH - 1) }
         if (s != "") print plain(s)

@@ -211,6 +211,12 @@ void chan_rx_shutdown(chan_rx *rx)
     chani_park_notify(&chan->not_full, SIZE_MAX);
 }
 
+void chan_rx_discard(chan_rx *rx)
+{
+    chani_guard_check(&rx->guard, "chan_rx_discard");
+    discard_queued(rx->chan);
+}
+
 size_t chan_tx_len(const chan_tx *tx)
 {
     chani_guard_check(&tx->guard, "chan_tx_len");

@@ -131,9 +131,15 @@ void chan_rx_drop(chan_rx *rx);
  * Ends the receiving side without giving the handle up: from now on every send and every receive on
  * this channel gives CHAN_CLOSED, those that are waiting included. Any thread may call it while the
  * handle is alive, also during a receive on it, also repeatedly. What is queued is destroyed when
- * the last receiver is dropped. Does not block.
+ * the last receiver is dropped, or by chan_rx_discard(). Does not block.
  */
 void chan_rx_shutdown(chan_rx *rx);
+
+/*
+ * Destroys what is queued in a channel that has been shut down. As a receive, only the thread that
+ * uses the handle may call it. Waits for a send that is just being made.
+ */
+void chan_rx_discard(chan_rx *rx);
 
 /*
  * Send one value, copied from *elem. CHAN_OK, or CHAN_CLOSED when no receiver is left.

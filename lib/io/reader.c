@@ -31,6 +31,15 @@ static int check_kind(struct cp_reader *r, const struct stat *st, struct cp_err 
     return 0;
 }
 
+/* Years before 1677 and after 2262 are beyond what is counted here: taken as unknown. */
+static int64_t nanoseconds(const struct timespec *t)
+{
+    int64_t ns;
+    if (__builtin_mul_overflow(t->tv_sec, INT64_C(1000000000), &ns) || __builtin_add_overflow(ns, t->tv_nsec, &ns))
+        return 0;
+    return ns;
+}
+
 int cp_reader_open_fd(struct cp_reader *r, int fd, const char *name, int stop_fd, struct cp_err *err)
 {
     struct stat st;
@@ -40,7 +49,7 @@ int cp_reader_open_fd(struct cp_reader *r, int fd, const char *name, int stop_fd
         return cp_err_set(err, CP_EXIT_IO, errno, "cannot read %s", name);
     r->is_regular = S_ISREG(st.st_mode);
     if (r->is_regular) {
-        r->modified = st.st_mtim.tv_sec * INT64_C(1000000000) + st.st_mtim.tv_nsec;
+        r->modified = nanoseconds(&st.st_mtim);
         posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
     } else if (S_ISFIFO(st.st_mode)) {
         fcntl(fd, F_SETPIPE_SZ, PIPE_SIZE); /* a larger pipe costs its writer fewer wake-ups; may be refused */
@@ -155,18 +164,17 @@ static ssize_t gzip_fill(struct cp_reader *r, struct cp_err *err)
     return 1;
 }
 
-/* Behind a member: another one may follow; zeros and anything else are padding, as gzip(1) has it. */
-static bool gzip_next_member(struct cp_gzip *g)
+/* Behind a member: another one may follow, or zeros that pad; anything else is damage. */
+static void gzip_next_member(struct cp_gzip *g)
 {
     while (g->z.avail_in > 0 && *g->z.next_in == 0) {
         g->z.next_in++;
         g->z.avail_in--;
     }
     if (g->z.avail_in == 0)
-        return true;
+        return;
     inflateReset(&g->z);
     g->is_in_member = true;
-    return true;
 }
 
 static ssize_t read_gzip(struct cp_reader *r, void *buf, size_t n, struct cp_err *err)
@@ -181,7 +189,9 @@ static ssize_t read_gzip(struct cp_reader *r, void *buf, size_t n, struct cp_err
             return gzip_error(r, err, "the gzip data ends too early");
         if (st <= 0)
             return st;
-        if (!g->is_in_member && gzip_next_member(g) && !g->is_in_member)
+        if (!g->is_in_member)
+            gzip_next_member(g);
+        if (!g->is_in_member)
             continue;
         int rc = inflate(&g->z, Z_NO_FLUSH);
         if (rc == Z_STREAM_END)

@@ -371,6 +371,7 @@ static struct cp_stage *stage_new(struct walk *w, const struct cp_item *item, co
     s->self = cp_heap_take(&plan->heap, type->size);
     s->pos = item->kind.pos;
     s->error_slot = CP_NO_SLOT;
+    s->stop_fd = -1;
     s->max_line = w->planner.max_line;
     s->records = plan->batch_records;
     s->reports_values = plan->options.counts_values;

@@ -51,6 +51,9 @@ static void count_too_long(struct cp_feed *f)
     f->stage->account.in++;
     f->stage->account.errored++;
     cp_stage_input_error(f->stage, f->input->name, f->line, reason);
+    if (f->wants_header)
+        cp_stage_fail(f->stage, CP_EXIT_RECORDS, 0, "%s:%llu: the header is longer than max_line", f->input->name,
+                      (unsigned long long)f->line);
 }
 
 static void advance(struct cp_feed *f, size_t to)
@@ -67,10 +70,12 @@ static void skip_on(struct cp_feed *f)
     f->is_skipping = !done;
 }
 
-/* Takes the records out of the selection that fit the large block, but are longer than allowed all the same. */
+/* Takes the records out of the selection that fit the block, but are longer than allowed all the same. */
 static void drop_too_long(struct cp_feed *f, struct cp_batch *b)
 {
     uint32_t kept = 0;
+    if (f->stage->max_line >= f->block->cap)
+        return;
     for (uint32_t k = 0; k < b->n_sel; k++) {
         if (b->rec[b->sel[k]].len > f->stage->max_line)
             count_too_long(f);
@@ -86,6 +91,8 @@ static void drop_too_long(struct cp_feed *f, struct cp_batch *b)
 static bool take_header(struct cp_feed *f, struct cp_batch *b)
 {
     const struct cp_framing *fr = f->framing;
+    if (f->stage->err.exit != CP_EXIT_OK)
+        return false; /* the header was too long */
     struct cp_slice raw = cp_batch_raw(b, 0);
     const char *reason = fr->format->header(fr->decoder, raw.p, raw.n, f->input);
 
@@ -139,10 +146,9 @@ static void fill_lines(const struct cp_feed *f, struct cp_batch *b)
 static bool send(struct cp_feed *f, size_t n, size_t next)
 {
     struct cp_batch *b = batch_of(f, n, next);
-    bool ok = !f->wants_header || take_header(f, b);
 
-    if (f->block->is_large)
-        drop_too_long(f, b);
+    drop_too_long(f, b);
+    bool ok = !f->wants_header || take_header(f, b);
     fill_lines(f, b);
     if (f->framing->frame == CP_FRAME_LINE) {
         f->line += n;
@@ -183,6 +189,14 @@ static void replace_block(struct cp_feed *f, struct cp_block *to)
     f->have = rest;
 }
 
+/* The unfinished record is too long already: passes over what is there of it, into a block that nobody else sees. */
+static void start_skipping(struct cp_feed *f)
+{
+    count_too_long(f);
+    skip_on(f);
+    replace_block(f, cp_pool_block(f->stage->pool));
+}
+
 /* Room for more bytes behind the unfinished record. Bytes that have left are not written again: a new block, always. */
 static void make_room(struct cp_feed *f)
 {
@@ -190,9 +204,7 @@ static void make_room(struct cp_feed *f)
     size_t rest = f->have - f->from, most = f->stage->max_line + 2; /* and its line end */
 
     if (rest >= most) {
-        count_too_long(f);
-        skip_on(f);
-        f->from = f->have = 0; /* what was skipped is not needed any more, and nobody else sees this large block */
+        start_skipping(f);
     } else if (rest < f->block_size) {
         replace_block(f, cp_pool_block(pool));
     } else {
@@ -230,7 +242,7 @@ static bool take_bytes(struct cp_feed *f, bool at_end)
         return false;
     if (!at_end)
         make_room(f);
-    return true;
+    return f->stage->err.exit == CP_EXIT_OK;
 }
 
 static void start_frames(struct cp_feed *f)

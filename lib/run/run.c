@@ -30,6 +30,7 @@ struct cp_run {
     const struct cp_run_options *options;
     pthread_t *threads;
     size_t started;
+    _Atomic bool is_aborted; /* not all threads could be started: nothing is to be finished */
     int done_fd; /* eventfd: counts threads that ended */
 
     pthread_mutex_t mu;
@@ -257,7 +258,8 @@ static void stage_loop(struct cp_stage *s)
     while (step == CP_OUTCOME_OK && stage_receive(s, &b))
         step = stage_work(s, b);
     stage_cut_input(s);
-    if (s->type->finish && step != CP_OUTCOME_FAILED)
+    chan_rx_discard(s->in); /* the source may be waiting for these batches */
+    if (s->type->finish && step != CP_OUTCOME_FAILED && !atomic_load(&s->run->is_aborted))
         s->type->finish(s, s->self);
 }
 
@@ -376,6 +378,7 @@ static int run_start(struct cp_run *run)
 static void run_unwind(struct cp_run *run)
 {
     struct cp_plan *plan = run->plan;
+    atomic_store(&run->is_aborted, true);
     for (size_t i = 0; i < plan->n - run->started; i++)
         if (plan->stages[i]->out)
             chan_tx_drop(plan->stages[i]->out);

@@ -141,46 +141,46 @@ enum cp_outcome cp_stage_settle(struct cp_stage *s, struct cp_batch *b, struct c
     }
 }
 
-/* The union of keep and the records that failed, in order. */
-static size_t keep_failed(const struct cp_batch *b, const char *const *reason, const uint16_t *keep, size_t kept,
-                          uint16_t *out)
+/* Whether a record passes: it was chosen, and on_error has nothing against it. */
+static bool passes(const struct cp_stage *s, const char *reason, bool is_chosen)
+{
+    if (!reason || s->on_error == CP_ON_ERROR_DEFAULT)
+        return is_chosen;
+    return s->on_error == CP_ON_ERROR_KEEP;
+}
+
+/* Those of b's selection that pass. */
+static size_t choose(const struct cp_stage *s, const struct cp_batch *b, const char *const *reason, const uint16_t *keep,
+                     size_t kept, uint16_t *out)
 {
     size_t n = 0, at = 0;
     for (uint32_t k = 0; k < b->n_sel; k++) {
         uint16_t i = b->sel[k];
-        bool is_kept = at < kept && keep[at] == i;
-        at += is_kept;
-        if (is_kept || reason[i])
+        bool is_chosen = at < kept && keep[at] == i;
+        at += is_chosen;
+        if (passes(s, reason[i], is_chosen))
             out[n++] = i;
     }
     return n;
 }
 
-enum cp_outcome cp_stage_pass(struct cp_stage *s, struct cp_batch *b, struct cp_eval *ev, const uint16_t *keep, size_t kept)
+enum cp_outcome cp_stage_pass(struct cp_stage *s, struct cp_batch *b, struct cp_eval *ev, const uint16_t *keep,
+                              size_t kept)
 {
-    uint16_t all[CP_BATCH_RECORDS];
+    uint16_t chosen[CP_BATCH_RECORDS];
+    struct cp_account before = s->account;
     uint32_t n = b->n_sel;
-    uint64_t errored = s->account.errored;
     enum cp_outcome step = CP_OUTCOME_OK;
 
-    if (ev->n_failed > 0 && s->on_error == CP_ON_ERROR_STOP) {
-        uint64_t filtered = s->account.filtered;
-        step = cp_stage_settle(s, b, ev);
-        s->account.filtered = filtered;
-        while (kept > 0 && (b->n_sel == 0 || keep[kept - 1] > b->sel[b->n_sel - 1]))
-            kept--;
-    } else if (ev->n_failed > 0) {
-        if (s->on_error == CP_ON_ERROR_KEEP) {
-            kept = keep_failed(b, ev->reason, keep, kept, all);
-            keep = all;
-        }
-        cp_stage_settle(s, b, ev);
-    } else if (s->error_slot != CP_NO_SLOT) {
-        cp_stage_settle(s, b, ev);
+    if (ev->n_failed > 0 || s->error_slot != CP_NO_SLOT)
+        step = cp_stage_settle(s, b, ev); /* leaves those that may pass in b's selection */
+    if (ev->n_failed > 0) {
+        kept = choose(s, b, ev->reason, keep, kept, chosen);
+        keep = chosen;
     }
     memmove(b->sel, keep, kept * sizeof *keep);
     b->n_sel = (uint32_t)kept;
-    s->account.filtered += n - kept - (s->account.errored - errored);
+    s->account.filtered = before.filtered + n - kept - (s->account.errored - before.errored);
     return step;
 }
 
