@@ -146,6 +146,10 @@ struct cp_expr *cp_plan_expr(struct cp_planner *p);
 int cp_plan_bind(struct cp_planner *p, struct cp_expr *x);
 /* How to read a field here; warns when no stage makes it. */
 struct cp_ref cp_plan_read(struct cp_planner *p, const struct cp_path *path, struct cp_pos pos);
+/* For stages that take words: a word key=value sets that option of the stage. */
+int cp_plan_word_option(struct cp_planner *p, const struct cp_word *w);
+/* For stages that take a number and options, such as head: *n is left as it is without one. -1 and "expected …". */
+int cp_plan_count(struct cp_planner *p, uint64_t *n, const char *expected);
 /* The stage takes memory in the batch's arena: batches get one, and the pool one batch more. */
 void cp_plan_makes_text(struct cp_planner *p);
 /* The stage keeps records (data/keeper.h) and gives them back with cp_stage_give: its pool gets blocks for them. It has

@@ -71,7 +71,7 @@ static int files_plan(struct cp_planner *p, void *data)
     for (size_t i = 0; i < p->words.n; i++) {
         const struct cp_word *w = &p->words.v[i];
         if (w->key.n > 0)
-            source_word(p, options, self, w);
+            cp_plan_word_option(p, w);
         else
             add(p, self, &w->text.s, w->quoted, cp_text_pos(&w->text, 0, w->text.s.n));
     }

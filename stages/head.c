@@ -21,10 +21,10 @@ static int head_plan(struct cp_planner *p, void *data)
     struct head *self = data;
 
     self->left = 10;
-    if (!cp_lexer_at_end(p->lexer))
-        cp_lexer_accept_count(p->lexer, &self->left);
+    if (cp_plan_count(p, &self->left, "a number of records, as in head 10") < 0)
+        return -1;
     offer_cut(p, self->left);
-    return cp_lexer_expect_end(p->lexer, "a number of records, as in head 10");
+    return 0;
 }
 
 static enum cp_outcome head_process(struct cp_stage *s, void *data, struct cp_batch *b)
@@ -49,7 +49,7 @@ const struct cp_stage_type cp_stage_head = {
     .doc = "Without N, 10. When it has them all it closes its input, and everything before it ends "
            "too. Over several files "
            "it counts over all of them.",
-    .args = CP_ARGS_EXPR,
+    .args = CP_ARGS_WORDS,
     .flags = CP_STAGE_COUNTS,
     .size = sizeof(struct head),
     .plan = head_plan,

@@ -254,13 +254,14 @@ static int parse_plan(struct cp_planner *p, void *data)
         plan_names(p, self, &names, &n) < 0)
         return -1;
     cp_plan_at_end(p, parse_at_end);
-    if (self->time.n > 0)
-        p->scope->time = self->time;
     if (!args.from && args.as)
         return cp_diag_error(p->diags, cp_text_pos(&args.as->text, 0, args.as->text.s.n),
                              "parse json from msg as m_", "a prefix goes with `from FIELD`");
-    if (!args.from)
-        return plan_record(p, self, names, n);
+    if (!args.from) {
+        int rc = plan_record(p, self, names, n);
+        p->scope->time = self->time;
+        return rc;
+    }
     self->has_from = true;
     self->from.format = self->format;
     self->from.decoder = self->decoder;

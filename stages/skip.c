@@ -9,11 +9,9 @@ static int skip_plan(struct cp_planner *p, void *data)
 {
     struct skip *self = data;
 
-    if (cp_lexer_at_end(p->lexer))
-        return cp_diag_error(p->diags, cp_lexer_pos(p->lexer), "skip 1",
-                             "skip needs a number of records");
-    cp_lexer_accept_count(p->lexer, &self->left);
-    return cp_lexer_expect_end(p->lexer, "a number of records, as in skip 1");
+    if (p->words.n == 0)
+        return cp_diag_error(p->diags, p->stage->pos, "skip 1", "skip needs a number of records");
+    return cp_plan_count(p, &self->left, "a number of records, as in skip 1");
 }
 
 static enum cp_outcome skip_process(struct cp_stage *s, void *data, struct cp_batch *b)
@@ -36,7 +34,7 @@ const struct cp_stage_type cp_stage_skip = {
     .summary = "Leaves out the first records",
     .usage = "N",
     .doc = "Over several files it counts over all of them.",
-    .args = CP_ARGS_EXPR,
+    .args = CP_ARGS_WORDS,
     .flags = CP_STAGE_COUNTS,
     .size = sizeof(struct skip),
     .plan = skip_plan,

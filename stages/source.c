@@ -16,12 +16,3 @@ void source_plan(struct cp_planner *p, const struct source_options *o)
         p->framing->is_chosen = true;
     }
 }
-
-int source_word(struct cp_planner *p, const struct cp_option *table, void *base, const struct cp_word *w)
-{
-    const struct cp_option *o = cp_option_find(table, w->key);
-    if (!o)
-        return cp_diag_error(p->diags, cp_text_pos(&w->text, 0, w->text.s.n), NULL, "%s has no option %.*s",
-                             p->stage->type->name, (int)w->key.n, w->key.p);
-    return cp_option_set_text(o, base, &w->text, p->heap, p->diags);
-}

@@ -17,7 +17,5 @@ struct source_options {
 
 /* Applies the options to the plan. */
 void source_plan(struct cp_planner *p, const struct source_options *o);
-/* A word key=value of a source. */
-int source_word(struct cp_planner *p, const struct cp_option *table, void *base, const struct cp_word *w);
 
 #endif

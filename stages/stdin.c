@@ -25,7 +25,7 @@ static int stdin_plan(struct cp_planner *p, void *data)
         if (w->key.n == 0)
             return cp_diag_error(p->diags, cp_text_pos(&w->text, 0, w->text.s.n), "files reads files",
                                  "stdin takes no arguments");
-        if (source_word(p, options, self, w) < 0)
+        if (cp_plan_word_option(p, w) < 0)
             return -1;
     }
     source_plan(p, &self->common);

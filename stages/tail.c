@@ -31,11 +31,11 @@ static int tail_plan(struct cp_planner *p, void *data)
     struct tail *self = data;
 
     self->wanted = 10;
-    if (!cp_lexer_at_end(p->lexer))
-        cp_lexer_accept_count(p->lexer, &self->wanted);
+    if (cp_plan_count(p, &self->wanted, "a number of records, as in tail 10") < 0)
+        return -1;
     cp_plan_keeps_records(p);
     cp_plan_memory(p, self->max_memory);
-    return cp_lexer_expect_end(p->lexer, "a number of records, as in tail 10");
+    return 0;
 }
 
 static int tail_open(struct cp_stage *s, void *data, struct cp_err *err)
@@ -177,7 +177,7 @@ const struct cp_stage_type cp_stage_tail = {
     .usage = "[N] [with max_memory=SIZE]",
     .doc = "Without N, 10. They leave in their order when the input ends. Over several files it "
            "counts over all of them.",
-    .args = CP_ARGS_EXPR,
+    .args = CP_ARGS_WORDS,
     .flags = CP_STAGE_COUNTS | CP_STAGE_MAKES,
     .size = sizeof(struct tail),
     .options = options,

@@ -14,7 +14,7 @@ section() {
         result=${line##* => }
         message=
         [[ $result == *' ! '* ]] && message=${result#* ! } && result=${result%% ! *} && message=${message:-.}
-        chanpipe run --strict -o json -e "parse $format | set _r = $expression | keep _r" <<<"$record" >got 2>err
+        chanpipe run --strict -o json -e "parse $format | set _r = $expression | keep _r" <<<"$record" >got 2>err || true
         got=$(cat got)
         if [ "$got" != "{\"_r\":$result}" ]; then
             echo "$expression"$'\n'"    is       ${got:-$(cat err)}"$'\n'"    not      {\"_r\":$result}"
@@ -116,7 +116,7 @@ section() {
 }
 
 @test "an operator at fault is shown with its place" {
-    refuses ':1:23: error: .*filter a < b < c' 'parse json | filter a < b < c'
+    refuses ':1:27: error: .*filter a < b < c' 'parse json | filter a < b < c'
     refuses ':1:24: error' 'parse json | filter a =='
     refuses ':1:21: error' 'parse json | filter )'
     refuses ':1:21: error: .*did you mean lower' 'parse json | filter lowr(a)'
@@ -130,10 +130,11 @@ section() {
 }
 
 @test "named groups become fields when it matches and stay away when not" {
-    gives '{"m":"id=7 x"}\n{"m":"none"}\n' '{"m":"id=7 x","id":7}' 'parse json | filter m =~ /id=(?<id>\\d+)/'
-    gives '{"m":"id=7"}\n{"m":"none","id":3}\n' '{"m":"id=7","r":true,"id":7}\n{"m":"none","id":3,"r":false}' \
-        'parse json | set r = m =~ /id=(?<id>\\d+)/ | keep m, r, id | keep m, id, r' || true
-    gives '{"m":"id=7"}\n{"m":"x"}\n' '{"id":"7"}\n{}' -o json 'parse json | set r = m =~ /id=(?<id>.+)/ | keep id | set id = id .. "" | filter true' || true
+    gives '{"m":"id=7 x"}\n{"m":"none"}\n' '{"m":"id=7 x","id":7}' 'parse json | filter m =~ /id=(?<id>\d+)/'
+    gives '{"m":"id=7"}\n{"m":"x","id":3}\n{"m":"y"}\n' '{"id":7,"r":true}\n{"id":3,"r":false}\n{"r":false}' \
+        'parse json | set r = m =~ /id=(?<id>\d+)/ | keep id, r'
+    gives '{"m":"ab"}\n' '{"m":"ab","x":null,"y":"b"}' 'parse json | filter m =~ /(?<x>z)?(?<y>b)/'
+    gives '{"m":"ab"}\n' '{"m":"ab"}' 'parse json | filter not (m !~ /(?<y>b)/)'
 }
 
 @test "env, var and -D" {
@@ -160,7 +161,7 @@ section() {
 }
 
 @test "an expression nested too deep is an error, not a crash" {
-    printf -v open '%100000s' ''
+    printf -v open '%30000s' ''
     refuses 'error: ' "parse json | filter ${open// /(}1${open// /)}"
     printf -v nots '%20000s' ''
     refuses 'error: ' "parse json | filter ${nots// /not }1"

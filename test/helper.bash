@@ -33,10 +33,10 @@ gives() {
     expected=$(printf '%b' "$2")
     shift 2
     cp_run "$@" < <(printf '%b' "$input")
-    [ "$status" = 0 ] && [ -z "$stderr" ] && [ "$output" = "$expected" ] || fail "chanpipe $*
+    [ "$status" = 0 ] && [ -z "$stderr" ] && [ "$output" = "$expected" ] || fail "chanpipe $(cut -c1-400 <<<"$*")
 expected: $expected
-got:      $output
-status $status, standard error: $stderr"
+got:      ${output:0:2000}
+status $status, standard error: ${stderr:0:2000}"
 }
 
 # skips INPUT OUTPUT PATTERN ARGS…: the same, where standard error matches PATTERN.
@@ -45,10 +45,10 @@ skips() {
     expected=$(printf '%b' "$2")
     shift 3
     cp_run "$@" < <(printf '%b' "$input")
-    [ "$status" = 0 ] && grep -qE -- "$pattern" <<<"$stderr" && [ "$output" = "$expected" ] || fail "chanpipe $*
+    [ "$status" = 0 ] && grep -qE -- "$pattern" <<<"$stderr" && [ "$output" = "$expected" ] || fail "chanpipe $(cut -c1-400 <<<"$*")
 expected: $expected
-got:      $output
-status $status, standard error: $stderr
+got:      ${output:0:2000}
+status $status, standard error: ${stderr:0:2000}
 to match: $pattern"
 }
 
@@ -57,10 +57,10 @@ refuses() {
     local pattern=$1
     shift
     cp_run "$@" </dev/null
-    [ "$status" = 2 ] && [ -z "$output" ] && grep -qE -- "$pattern" <<<"${stderr//$'\n'/ }" || fail "chanpipe $*
+    [ "$status" = 2 ] && [ -z "$output" ] && grep -qE -- "$pattern" <<<"${stderr//$'\n'/ }" || fail "chanpipe $(cut -c1-400 <<<"$*")
 expected: status 2, $pattern
-got:      status $status, standard output: $output
-standard error: $stderr"
+got:      status $status, standard output: ${output:0:400}
+standard error: ${stderr:0:2000}"
 }
 
 # assert_stderr PATTERN: a regular expression that a line of standard error matches.

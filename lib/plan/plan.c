@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "../base/alloc.h"
+#include "../base/number.h"
 #include "../data/keeper.h"
 
 enum {
@@ -58,6 +59,39 @@ struct cp_ref cp_plan_read(struct cp_planner *p, const struct cp_path *path, str
     if (!exists)
         cp_diag_warning(p->diags, pos, NULL, "no stage before makes the field %.*s", (int)path->text.n, path->text.p);
     return ref;
+}
+
+int cp_plan_word_option(struct cp_planner *p, const struct cp_word *w)
+{
+    const struct cp_stage_type *type = p->stage->type;
+    const struct cp_option *o = type->options ? cp_option_find(type->options, w->key) : NULL;
+    if (!o)
+        return cp_diag_error(p->diags, cp_text_pos(&w->text, 0, w->text.s.n), NULL, "%s has no option %.*s", type->name,
+                             (int)w->key.n, w->key.p);
+    return cp_option_set_text(o, p->stage->self, &w->text, p->heap, p->diags);
+}
+
+static bool is_count(struct cp_slice s, uint64_t *n)
+{
+    return s.n > 0 && s.n <= 18 && cp_digits_parse(s.p, s.n, n);
+}
+
+int cp_plan_count(struct cp_planner *p, uint64_t *n, const char *expected)
+{
+    bool has_count = false;
+    for (size_t i = 0; i < p->words.n; i++) {
+        const struct cp_word *w = &p->words.v[i];
+        if (w->key.n > 0) {
+            if (cp_plan_word_option(p, w) < 0)
+                return -1;
+        } else if (has_count || !is_count(w->text.s, n)) {
+            return cp_diag_error(p->diags, cp_text_pos(&w->text, 0, w->text.s.n), NULL, "expected %s, not %.*s", expected,
+                                 (int)w->text.s.n, w->text.s.p);
+        } else {
+            has_count = true;
+        }
+    }
+    return 0;
 }
 
 void cp_plan_makes_text(struct cp_planner *p)

@@ -44,13 +44,13 @@ static size_t skip(struct cp_feed *f, bool *done)
 
 /* ---- Records that are too long ---- */
 
-static void count_too_long(struct cp_feed *f)
+static void count_too_long(struct cp_feed *f, uint64_t line)
 {
     char reason[64];
     snprintf(reason, sizeof reason, "record longer than max_line (%zu bytes)", f->stage->max_line);
     f->stage->account.in++;
     f->stage->account.errored++;
-    cp_stage_input_error(f->stage, f->input->name, f->line, reason);
+    cp_stage_input_error(f->stage, f->input->name, line, reason);
     if (f->wants_header)
         cp_stage_fail(f->stage, CP_EXIT_RECORDS, 0, "%s:%llu: the header is longer than max_line", f->input->name,
                       (unsigned long long)f->line);
@@ -78,7 +78,7 @@ static void drop_too_long(struct cp_feed *f, struct cp_batch *b)
         return;
     for (uint32_t k = 0; k < b->n_sel; k++) {
         if (b->rec[b->sel[k]].len > f->stage->max_line)
-            count_too_long(f);
+            count_too_long(f, cp_batch_line(b, b->sel[k]));
         else
             b->sel[kept++] = b->sel[k];
     }
@@ -192,7 +192,7 @@ static void replace_block(struct cp_feed *f, struct cp_block *to)
 /* The unfinished record is too long already: passes over what is there of it, into a block that nobody else sees. */
 static void start_skipping(struct cp_feed *f)
 {
-    count_too_long(f);
+    count_too_long(f, f->line);
     skip_on(f);
     replace_block(f, cp_pool_block(f->stage->pool));
 }
