@@ -117,7 +117,7 @@ section() {
 
 @test "an operator at fault is shown with its place" {
     refuses ':1:27: error: .*filter a < b < c' 'parse json | filter a < b < c'
-    refuses ':1:24: error' 'parse json | filter a =='
+    refuses ':1:25: error' 'parse json | filter a =='
     refuses ':1:21: error' 'parse json | filter )'
     refuses ':1:21: error: .*did you mean lower' 'parse json | filter lowr(a)'
     refuses 'error: .*' 'parse json | filter a =~ /(/'

@@ -681,6 +681,9 @@ int cp_plan_make(struct cp_plan *plan, const struct cp_doc *doc, const struct cp
     walk_init(&w, plan, doc, diags);
     plan_items(&w, plan_source(&w));
     plan_layers(&w);
+    if (plan->n_slots > CP_MAX_SLOTS)
+        cp_diag_error(diags, plan->stages[0]->pos, "split it: write to a file between the halves",
+                      "the pipeline reads and makes %zu fields, more than %d", plan->n_slots, CP_MAX_SLOTS);
     if (diags->errors == 0)
         plan_sizes(&w);
     return diags->errors ? -1 : plan_at_end(plan, diags);
