@@ -205,6 +205,7 @@ struct cp_stage {
     size_t max_line;       /* bytes a text may have */
     size_t records;        /* of a batch, at most */
     bool makes_text;
+    bool makes_marks;      /* parse: leaves marks for a writer (format.h) */
     bool keeps_records;    /* cp_plan_keeps_records */
     bool reports_values;   /* somebody looks at account.values */
     const struct cp_shape *shape;         /* sinks of records: what is written; else NULL */

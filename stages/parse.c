@@ -338,6 +338,21 @@ static enum cp_outcome stop_at(struct cp_stage *s, struct cp_batch *b, uint32_t 
     return CP_OUTCOME_DONE;
 }
 
+/* Leaves marks for the writer while the arena has room. */
+static void put_marks(const struct parse *self, struct cp_batch *b, uint32_t i, struct cp_slice raw, bool is_record)
+{
+    struct cp_value *v = &b->col[self->wants->marks_slot][i];
+    struct cp_walk_mark marks[CP_WALK_MARKS];
+    size_t n = is_record ? self->format->mark(raw.p, raw.n, marks, CP_WALK_MARKS) : SIZE_MAX;
+
+    *v = (struct cp_value){.kind = CP_MISSING};
+    if (n > CP_WALK_MARKS || n * sizeof *marks > b->arena.cap - b->arena.used)
+        return;
+    char *p = cp_arena_take(&b->arena, n * sizeof *marks);
+    memcpy(p, marks, n * sizeof *marks);
+    *v = cp_text(p, n * sizeof *marks);
+}
+
 static enum cp_outcome parse_process(struct cp_stage *s, void *data, struct cp_batch *b)
 {
     struct parse *self = data;
@@ -366,6 +381,8 @@ static enum cp_outcome parse_process(struct cp_stage *s, void *data, struct cp_b
         }
         row.i = i;
         const char *reason = f->decode(self->decoder, raw.p, raw.n, &row, &at);
+        if (self->wants->marks_slot != CP_NO_SLOT)
+            put_marks(self, b, i, raw, reason == NULL);
         if (self->failed_slot != CP_NO_SLOT)
             b->col[self->failed_slot][i] = b->col[self->line_slot][i] =
                 (struct cp_value){.kind = CP_MISSING};

@@ -1,9 +1,11 @@
 /* tail: passes the last records.
  *
  * DESIGN. The last N records are kept as copies in one buffer, oldest first: new ones are written
- * behind, old ones are left behind in front. What is left is moved to the front when the buffer is
- * full and at least half of it free, so that each byte is moved once on average; else the buffer
- * grows. Of a batch only its last N records are looked at.
+ * behind, old ones are left behind in front. While the buffer may grow, what is left is moved to
+ * the front when the buffer is full and at least half of it free, so that each byte is moved once
+ * on average. At its final size it is a ring: a record that does not fit behind the others goes to
+ * the front. The space lost at the end is what the ring is larger than max_memory, so that the
+ * records kept depend on their sizes alone. Of a batch only its last N records are looked at.
  */
 #include <stdlib.h>
 
@@ -16,7 +18,9 @@ struct tail {
     uint64_t wanted;
     struct cp_keeper keeper;
     char *buffer;
-    size_t cap, from, to; /* kept records are buffer[from..to) */
+    size_t cap, most;     /* bytes of it, now and at most */
+    size_t from, to, end; /* kept are buffer[from..to); if end > 0 [from..end), then [0..to) */
+    size_t used;          /* bytes of kept records */
     uint64_t n, seen;
 };
 
@@ -26,6 +30,12 @@ static const struct cp_option options[] = {
     {NULL},
 };
 
+/* The largest record: its bytes, the texts made for it, its columns. */
+static size_t largest(const struct cp_planner *p)
+{
+    return 3 * p->max_line + 64 * 1024;
+}
+
 static int tail_plan(struct cp_planner *p, void *data)
 {
     struct tail *self = data;
@@ -34,7 +44,9 @@ static int tail_plan(struct cp_planner *p, void *data)
     if (cp_plan_count(p, &self->wanted, "a number of records, as in tail 10") < 0)
         return -1;
     cp_plan_keeps_records(p);
-    cp_plan_memory(p, self->max_memory);
+    self->most = self->max_memory;
+    self->most += largest(p) < self->max_memory ? largest(p) : self->max_memory;
+    cp_plan_memory(p, self->most);
     return 0;
 }
 
@@ -51,7 +63,12 @@ static int tail_open(struct cp_stage *s, void *data, struct cp_err *err)
 
 static void pass_oldest(struct cp_stage *s, struct tail *self)
 {
-    self->from += cp_kept_size(self->buffer + self->from);
+    size_t size = cp_kept_size(self->buffer + self->from);
+
+    self->from += size;
+    self->used -= size;
+    if (self->from == self->end)
+        self->from = self->end = 0;
     self->n--;
     s->account.held--;
 }
@@ -62,38 +79,54 @@ static void drop_oldest(struct cp_stage *s, struct tail *self)
     s->account.filtered++;
 }
 
-static void move_to_front(struct tail *self)
-{
-    memmove(self->buffer, self->buffer + self->from, self->to - self->from);
-    self->to -= self->from;
-    self->from = 0;
-}
-
 static void grow(struct tail *self, size_t need)
 {
     size_t cap = self->cap ? self->cap * 2 : 64 * 1024;
 
     while (cap < need)
         cap *= 2;
-    if (cap > self->max_memory)
-        cap = self->max_memory;
+    if (cap > self->most)
+        cap = self->most;
     self->buffer = cp_xrealloc(self->buffer, cap + CP_PAD, 1);
     self->cap = cap;
+}
+
+static bool has_room(const struct tail *self, size_t size)
+{
+    return (self->end > 0 ? self->from : self->cap) - self->to >= size;
+}
+
+/* More room, for records that follow each other. */
+static void open_room(struct tail *self, size_t size)
+{
+    if (self->cap == self->most) {
+        self->end = self->to;
+        self->to = 0;
+        return;
+    }
+    if (self->used + size > self->cap / 2)
+        grow(self, self->used + size);
+    if (self->used > 0)
+        memmove(self->buffer, self->buffer + self->from, self->used);
+    self->from = 0;
+    self->to = self->used;
 }
 
 /* Room for size bytes behind the kept records: NULL when max_memory does not allow it even for this
  * one alone. */
 static char *make_room(struct cp_stage *s, struct tail *self, size_t size)
 {
-    while (self->n > 0 && self->to - self->from + size > self->max_memory)
+    while (self->n > 0 && self->used + size > self->max_memory)
         drop_oldest(s, self);
     if (size > self->max_memory)
         return NULL;
-    if (self->cap - self->to < size) {
-        size_t used = self->to - self->from;
-        if (used + size > self->cap / 2 && self->cap < self->max_memory)
-            grow(self, used + size);
-        move_to_front(self);
+    if (self->n == 0)
+        self->from = self->to = 0;
+    while (!has_room(self, size)) {
+        if (self->end > 0)
+            drop_oldest(s, self);
+        else
+            open_room(self, size);
     }
     return self->buffer + self->to;
 }
@@ -109,6 +142,7 @@ static void keep(struct cp_stage *s, struct tail *self, uint32_t i)
     }
     cp_keeper_write(&self->keeper, at);
     self->to += size;
+    self->used += size;
     self->n++;
     s->account.held++;
 }

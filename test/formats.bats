@@ -12,7 +12,7 @@ load helper
 
 @test "json: an edited record keeps every other byte" {
     gives '{ "a" : 1 , "b" : [ 1 ] }\n' '{ "a" : 2 , "b" : [ 1 ] }' 'parse json | set a = 2'
-    gives '{ "a" : 1 }\n' '{ "a" : 1 ,"b":2}' 'parse json | set b = 2' || gives '{ "a" : 1 }\n' '{ "a" : 1,"b":2 }' 'parse json | set b = 2'
+    gives '{ "a" : 1 }\n' '{ "a" : 1,"b":2 }' 'parse json | set b = 2'
     gives '{}\n' '{"b":2}' 'parse json | set b = 2'
     gives '{"a":1, "b":2, "c":3}\n' '{"a":1, "c":3}' 'parse json | unset b'
     gives '{"a":1, "b":2, "c":3}\n' '{"b":2, "c":3}' 'parse json | unset a'
@@ -38,8 +38,8 @@ load helper
 }
 
 @test "json: lone surrogates, bad UTF-8" {
-    gives '{"a":"\\\\ud800x"}\n' '{"a":"\\\\ud800x","n":2}' 'parse json | set n = len(a)'
-    gives '{"a":"\\\\ud800x"}\n' '{"b":"\xef\xbf\xbdx"}' 'parse json | set b = a .. "" | keep b'
+    gives '{"a":"\\ud800x"}\n' '{"a":"\\ud800x","n":2}' 'parse json | set n = len(a)'
+    gives '{"a":"\\ud800x"}\n' '{"b":"\xef\xbf\xbdx"}' 'parse json | set b = a .. "" | keep b'
     gives '{"a":"\xffx"}\n' '{"a":"\xffx"}' 'parse json'
     gives '{"a":"\xffx"}\n' '{"b":"\xef\xbf\xbdx"}' 'parse json | set b = a .. "" | keep b'
     gives 'a=\xff\xfe\n' '{"a":"\xef\xbf\xbd\xef\xbf\xbd"}' -o json 'parse logfmt'
@@ -73,16 +73,16 @@ load helper
 }
 
 @test "frames: nul, blank, whole" {
-    gives 'a\nb\0c\0' '{"line":"a\\\\nb"}\n{"line":"c"}' -o json 'stdin frame=nul'
-    gives 'a\nb\n\n\nc\n' '{"line":"a\\\\nb"}\n{"line":"c"}' -o json 'stdin frame=blank'
-    gives 'a\nb\n' '{"line":"a\\\\nb"}' -o json 'stdin frame=whole'
+    gives 'a\nb\0c\0' '{"line":"a\\nb"}\n{"line":"c"}' -o json 'stdin frame=nul'
+    gives 'a\nb\n\n\nc\n' '{"line":"a\\nb"}\n{"line":"c"}' -o json 'stdin frame=blank'
+    gives 'a\nb\n' '{"line":"a\\nb"}' -o json 'stdin frame=whole'
     gives '' '' -o json 'stdin frame=whole'
-    gives 'a\r\0b' '{"line":"a\\\\r"}\n{"line":"b"}' -o json 'stdin frame=nul'
+    gives 'a\r\0b' '{"line":"a\\r"}\n{"line":"b"}' -o json 'stdin frame=nul'
 }
 
 @test "logfmt: bare keys, quotes, escapes, equal signs" {
-    gives 'a b= c="" d="x y" e=f=g h="\\\\"q\\\\"" i=a"b\n' '{"a":true,"b":"","c":"","d":"x y","e":"f=g","h":"\\\\"q\\\\"","i":"a\\\\"b"}' -o json 'parse logfmt'
-    gives 'a="\\\\n\\\\t\\\\u0041\\\\q"\n' '{"a":"\\\\n\\\\tA\\\\\\\\q"}' -o json 'parse logfmt'
+    gives 'a b= c="" d="x y" e=f=g h="\\"q\\"" i=a"b\n' '{"a":true,"b":"","c":"","d":"x y","e":"f=g","h":"\\"q\\"","i":"a\\"b"}' -o json 'parse logfmt'
+    gives 'a="\\n\\t\\u0041\\q"\n' '{"a":"\\n\\tA\\\\q"}' -o json 'parse logfmt'
     gives 'a=1 b=2 a=3\n' '{"a":3,"b":2}' -o json 'parse logfmt'
     for bad in 'a="open' 'a="x"y' '=1'; do
         skips "$bad\nok=1\n" '{"ok":1}' 'parse: 1 of 2 records skipped \(first: -:1: ' -o json 'parse logfmt'
@@ -99,9 +99,9 @@ load helper
 }
 
 @test "csv: quotes, empty cells, header names" {
-    gives 'a,b,c\n1,"x,y","q""r"\n,"",z"z\n' '{"a":1,"b":"x,y","c":"q\\\\"r"}\n{"a":null,"b":"","c":"z\\\\"z"}' -o json 'parse csv'
+    gives 'a,b,c\n1,"x,y","q""r"\n,"",z"z\n' '{"a":1,"b":"x,y","c":"q\\"r"}\n{"a":null,"b":"","c":"z\\"z"}' -o json 'parse csv'
     gives 'a,a,,a\n1,2,3,4\n' '{"a":1,"a_2":2,"3":3,"a_3":4}' -o json 'parse csv'
-    gives 'a\n"x\ny"\nz\n' '{"a":"x\\\\ny","n":2}\n{"a":"z","n":4}' -o json 'parse csv | set n = _line'
+    gives 'a\n"x\ny"\nz\n' '{"a":"x\\ny","n":2}\n{"a":"z","n":4}' -o json 'parse csv | set n = _line'
     gives '1;x\n' '{"a":1,"b":"x"}' -o json 'parse csv header=a,b delimiter=";"'
     for bad in '1' '1,2,3' '"x"y,2'; do
         skips "a,b\n$bad\n3,4\n" '{"a":3,"b":4}' 'parse: 1 of 2 records skipped \(first: -:2: ' -o json 'parse csv'
@@ -118,7 +118,7 @@ load helper
 }
 
 @test "tsv: escapes, quotes mean nothing" {
-    gives 'a\tb\n"x\ty\\\\tz\\\\n\\\\\\\\\n' '{"a":"\\\\"x","b":"y\\\\tz\\\\n\\\\\\\\"}' -o json 'parse tsv'
+    gives 'a\tb\n"x\ty\\tz\\n\\\\\n' '{"a":"\\"x","b":"y\\tz\\n\\\\"}' -o json 'parse tsv'
     gives 'a\tb\n\t1\n' '{"a":null,"b":1}' -o json 'parse tsv'
 }
 
@@ -127,10 +127,10 @@ load helper
 }
 
 @test "combined: dashes, escaped quotes, odd requests" {
-    gives '1.2.3.4 - bob [20/Nov/2026:18:00:00 +0100] "GET /a?b HTTP/1.1" 500 12 "-" "a \\\\"b\\\\" c"\n' \
-        '{"host":"1.2.3.4","ident":null,"user":"bob","time":"20/Nov/2026:18:00:00 +0100","method":"GET","path":"/a?b","protocol":"HTTP/1.1","status":500,"bytes":12,"referer":null,"agent":"a \\\\"b\\\\" c"}' \
-        -o json 'parse combined' || true
-    gives 'h - - [20/Nov/2026:18:00:00 +0000] "\\\\x16\\\\x03" 400 - "-" "-"\n' '{"method":null,"path":"\\\\\\\\x16\\\\\\\\x03","protocol":null,"bytes":null,"agent":null}' \
+    gives '1.2.3.4 - bob [20/Nov/2026:18:00:00 +0100] "GET /a?b HTTP/1.1" 500 12 "-" "a \\"b\\" c"\n' \
+        '{"host":"1.2.3.4","ident":null,"user":"bob","time":"20/Nov/2026:18:00:00 +0100","method":"GET","path":"/a?b","protocol":"HTTP/1.1","status":500,"bytes":12,"referer":null,"agent":"a \\\\\\"b\\\\\\" c"}' \
+        -o json 'parse combined'
+    gives 'h - - [20/Nov/2026:18:00:00 +0000] "\\x16\\x03" 400 - "-" "-"\n' '{"method":null,"path":"\\\\x16\\\\x03","protocol":null,"bytes":null,"agent":null}' \
         'parse combined | keep method, path, protocol, bytes, agent'
     gives 'h - - [20/Nov/2026:18:00:00 +0100] "GET / HTTP/1.1" 200 1 "-" "-"\n' '{"u":"2026-11-20T17:00:00Z"}' 'parse combined | set u = time + 0s | keep u'
     for bad in 'h - - [20/Nov/2026:18:00:00 +0000] "GET / HTTP/1.1" 2x0 1 "-" "-"' 'h - - [99/Nov/2026:18:00:00 +0000] "GET / HTTP/1.1" 200 1 "-" "-"' \
@@ -159,7 +159,7 @@ load helper
 
 @test "syslog: RFC 5424" {
     gives "<165>1 2026-10-11T22:14:15.003Z host app 111 ID47 [ex@1 k=\"v\"] hello\n" \
-        '{"priority":165,"facility":"local4","severity":"notice","time":"2026-10-11T22:14:15.003Z","hostname":"host","app":"app","pid":111,"msgid":"ID47","sd":"[ex@1 k=\\\\"v\\\\"]","msg":"hello"}' -o json 'parse syslog'
+        '{"priority":165,"facility":"local4","severity":"notice","time":"2026-10-11T22:14:15.003Z","hostname":"host","app":"app","pid":111,"msgid":"ID47","sd":"[ex@1 k=\\"v\\"]","msg":"hello"}' -o json 'parse syslog'
     gives '<14>1 - - - - - -\n' '{"time":null,"hostname":null,"app":null,"pid":null,"msgid":null,"sd":null,"msg":null}' \
         'parse syslog | keep time, hostname, app, pid, msgid, sd, msg'
 }
@@ -172,9 +172,8 @@ load helper
 }
 
 @test "regex and pattern" {
-    gives 'a=1 b=x\nnone\n' '' 'parse regex "zzz(?<q>.)" with on_error=keep | filter false' || true
-    gives 'GET /a 5\n' '{"m":"GET","p":"/a","n":5}' -o json 'parse regex "(?<m>[A-Z]+) (?<p>\\\\S+) (?<n>\\\\d+)"' ||
-        gives 'GET /a 5\n' '{"m":"GET","p":"/a","n":5}' -o json 'parse regex /(?<m>[A-Z]+) (?<p>\S+) (?<n>\d+)/'
+    gives 'GET /a 5\n' '{"m":"GET","p":"/a","n":5}' -o json 'parse regex "(?<m>[A-Z]+) (?<p>\S+) (?<n>\d+)"'
+    gives 'GET /a 5\n' '{"m":"GET","p":"/a","n":5}' -o json 'parse regex /(?<m>[A-Z]+) (?<p>\S+) (?<n>\d+)/'
     gives 'GET /a 5\n' '{"m":"GET","p":"/a","n":5}' -o json 'parse pattern "<m> <p> <n>"'
     gives '1.2.3.4 - [t] "x y" 7\n' '{"ip":"1.2.3.4","ts":"t","n":7}' -o json 'parse pattern "<ip> - [<ts>] \"<_>\" <n>"'
     skips 'nothing\n' '' 'parse: 1 of 1 record' -o json 'parse pattern "<a>=<b>"'
@@ -197,10 +196,10 @@ load helper
     gives '{"id":1,"m":"a=1 b=x"}\n{"id":2}\n{"id":3,"m":null}\n{"id":4,"m":""}\n' \
         '{"id":1,"m":"a=1 b=x","a":1,"b":"x"}\n{"id":2}\n{"id":3,"m":null}\n{"id":4,"m":""}' 'parse json | parse logfmt from m'
     gives '{"m":"a=1"}\n' '{"m":"a=1","p_a":1}' 'parse json | parse logfmt from m as p_'
-    gives '{"m":"{\\\\"a\\\\":{\\\\"b\\\\":5}}"}\n' '{"x":5}' 'parse json | parse json from m | keep a.b as x'
+    gives '{"m":"{\\"a\\":{\\"b\\":5}}"}\n' '{"x":5}' 'parse json | parse json from m | keep a.b as x'
     gives '{"m":"1,x"}\n' '{"m":"1,x","a":1,"b":"x"}' 'parse json | parse csv header=a,b from m'
     refuses 'header' 'parse json | parse csv from m'
-    skips '{"m":"a=\\\\"open"}\n{"m":"a=1"}\n' '{"m":"a=1","a":1}' 'parse2: 1 of 2 records skipped' 'parse json | parse logfmt from m'
+    skips '{"m":"a=\\"open"}\n{"m":"a=1"}\n' '{"m":"a=1","a":1}' 'parse2: 1 of 2 records skipped' 'parse json | parse logfmt from m'
 }
 
 @test "on_error=keep gives line and _error" {

@@ -96,12 +96,12 @@ static bool is_scheme(const char *p, size_t n)
     return n > 0;
 }
 
-/* Where the authority begins: behind `http://` or `//`; NULL: there is none. */
+/* Where the authority begins: behind `http://`; NULL: there is none. `//x` is a path: requests are logged so. */
 static const char *authority_of(struct cp_slice s)
 {
     const char *at = memmem(s.p, s.n, "//", 2);
 
-    if (!at || (at > s.p && (at[-1] != ':' || !is_scheme(s.p, (size_t)(at - s.p) - 1))))
+    if (!at || at == s.p || at[-1] != ':' || !is_scheme(s.p, (size_t)(at - s.p) - 1))
         return NULL;
     return at + 2;
 }

@@ -47,7 +47,7 @@ enum { CP_WALK_MARKS = 24 };
 
 /* One step of a walk: a key and its value, and where they stand. */
 struct cp_walk {
-    struct cp_slice key;       /* as it stands */
+    struct cp_slice key;       /* as it stands; padded like the text of a value */
     enum cp_escape key_escape; /* of the key */
     struct cp_value value;
     const char *key_at; /* bytes [key_at, value_end) are the member: `"k": "v"`, `k=v`, a cell */
@@ -128,6 +128,12 @@ struct cp_format {
     void (*walk)(const void *decoder, const struct cp_input *input, const char *p, size_t n,
                  struct cp_walk *w);
     bool (*next)(struct cp_walk *w);
+    /* Where walk would have to search: notes what it finds, so that the thread that parses can do it and the writer's
+     * need not. At most max marks of a record that decode accepted; returns their number, SIZE_MAX where there are more.
+     * walk_marked is walk with them; it copies them. NULL: walk is cheap. */
+    size_t (*mark)(const char *p, size_t n, struct cp_walk_mark *marks, size_t max);
+    void (*walk_marked)(const void *decoder, const struct cp_input *input, const char *p, size_t n,
+                        const struct cp_walk_mark *marks, size_t n_marks, struct cp_walk *w);
 
     /* Prefilter: whether it can search the raw bytes for what the need asks. Selects out of
      * sel[0..n) the records that may satisfy it: writes them to keep, returns their number. Never
@@ -166,6 +172,21 @@ static inline struct cp_slice cp_record_own(const struct cp_batch *b, uint32_t i
     if (s.p[s.n] == '\r' && s.p[s.n + 1] == '\n')
         s.n++;
     return s;
+}
+
+/* Starts a walk over record i of a batch, with the marks that the parser left where there are any. The shape's format must
+ * be able to walk. */
+static inline void cp_walk_record(const struct cp_shape *shape, const struct cp_format *format, const struct cp_batch *b,
+                                  uint32_t i, struct cp_walk *w)
+{
+    struct cp_slice raw = cp_batch_raw(b, i);
+    const struct cp_value *v = shape->marks_slot < 0 ? NULL : &b->col[shape->marks_slot][i];
+
+    if (v && v->kind == CP_TEXT)
+        format->walk_marked(shape->decoder, b->input, raw.p, raw.n, (const void *)v->p,
+                            v->len / sizeof(struct cp_walk_mark), w);
+    else
+        format->walk(shape->decoder, b->input, raw.p, raw.n, w);
 }
 
 /* The registry, sorted by name; NULL-terminated. */

@@ -231,13 +231,11 @@ static struct cp_value own_member(const struct cp_shape *shape, const struct cp_
                                   uint32_t i, struct cp_slice key)
 {
     struct cp_value found = {.kind = CP_MISSING};
-    struct cp_slice raw;
     struct cp_walk w;
 
     if (!shape->format || !shape->format->walk || !b->block)
         return found;
-    raw = cp_batch_raw(b, i);
-    shape->format->walk(shape->decoder, b->input, raw.p, raw.n, &w);
+    cp_walk_record(shape, shape->format, b, i, &w);
     while (shape->format->next(&w))
         if (cp_json_key_is(w.key, w.key_escape == CP_ESC_JSON, key))
             found = w.value;
@@ -380,7 +378,7 @@ static void put_spliced(struct cp_json_writer *w, struct cp_json_plan *plan,
 static void put_walked(struct cp_json_plan *plan, const struct cp_walk *w, const struct cp_batch *b,
                        uint32_t i, bool *is_first, struct cp_out *o)
 {
-    size_t k = find_edit(plan, w->key, w->key_escape == CP_ESC_JSON);
+    size_t k = plan->n == 0 ? NONE : find_edit(plan, w->key, w->key_escape == CP_ESC_JSON);
 
     if (k != NONE) {
         bool is_again = plan->last[k] != NONE;
@@ -404,13 +402,12 @@ static void put_walk(struct cp_json_plan *plan, const struct cp_batch *b, uint32
                      struct cp_out *o)
 {
     const struct cp_format *format = plan->shape->format;
-    struct cp_slice raw = cp_batch_raw(b, i);
     bool is_first = true;
     struct cp_walk w;
 
     begin_edits(plan);
     cp_out_byte(o, '{');
-    format->walk(plan->shape->decoder, b->input, raw.p, raw.n, &w);
+    cp_walk_record(plan->shape, format, b, i, &w);
     while (format->next(&w))
         put_walked(plan, &w, b, i, &is_first, o);
     put_appended(plan, b, i, &is_first, o);

@@ -380,12 +380,10 @@ static void find_repeated(struct cp_walk *w, uint32_t *table, size_t size)
     }
 }
 
-static void logfmt_walk(const void *decoder, const struct cp_input *input, const char *p, size_t n,
-                        struct cp_walk *w)
+static void walk_init(const void *decoder, const struct cp_input *input, const char *p, size_t n,
+                      struct cp_walk *w)
 {
     const struct logfmt *l = decoder;
-    uint32_t few[64] = {0};
-    size_t size = 64;
 
     w->p = p;
     w->end = p + n;
@@ -394,6 +392,15 @@ static void logfmt_walk(const void *decoder, const struct cp_input *input, const
     w->index = 0;
     w->state = l == NULL ? CP_UNTYPED : l->flags;
     w->key_escape = CP_PLAIN;
+}
+
+static void logfmt_walk(const void *decoder, const struct cp_input *input, const char *p, size_t n,
+                        struct cp_walk *w)
+{
+    uint32_t few[64] = {0};
+    size_t size = 64;
+
+    walk_init(decoder, input, p, n, w);
     mark_all(w);
     if (w->n_marks <= CP_WALK_MARKS) {
         find_repeated(w, few, size);
@@ -404,6 +411,51 @@ static void logfmt_walk(const void *decoder, const struct cp_input *input, const
     uint32_t *many = cp_xcalloc(size, sizeof(*many));
     find_repeated(w, many, size);
     free(many);
+}
+
+/* The member before k with the same key, or k. */
+static size_t first_of(const char *p, const struct cp_walk_mark *marks, size_t k)
+{
+    const struct cp_walk_mark *m = &marks[k];
+
+    for (size_t j = 0; j < k; j++)
+        if (marks[j].key_len == m->key_len && memcmp(p + marks[j].key_at, p + m->key_at, m->key_len) == 0)
+            return j;
+    return k;
+}
+
+/* A key that comes again is looked for only when its bit has been set before: 256 bits are enough for most records. */
+static size_t logfmt_mark(const char *p, size_t n, struct cp_walk_mark *marks, size_t max)
+{
+    struct signs signs = signs_of(p, p + n);
+    uint64_t seen[4] = {0};
+    const char *at = p;
+
+    for (size_t k = 0; k < max; k++) {
+        at = mark_member(&signs, p, at, &marks[k]);
+        if (at == NULL)
+            return k;
+        uint32_t h = hash_key(p + marks[k].key_at, marks[k].key_len);
+        uint64_t *word = &seen[h >> 6 & 3], bit = UINT64_C(1) << (h & 63);
+        marks[k].value_of = (uint32_t)k;
+        if (*word & bit) {
+            size_t first = first_of(p, marks, k);
+            marks[k].value_of = first < k ? HIDDEN : (uint32_t)k;
+            marks[first].value_of = (uint32_t)k;
+        }
+        *word |= bit;
+    }
+    return mark_member(&signs, p, at, &(struct cp_walk_mark){0}) == NULL ? max : SIZE_MAX;
+}
+
+static void logfmt_walk_marked(const void *decoder, const struct cp_input *input, const char *p,
+                               size_t n, const struct cp_walk_mark *marks, size_t n_marks,
+                               struct cp_walk *w)
+{
+    walk_init(decoder, input, p, n, w);
+    memcpy(w->mark, marks, n_marks * sizeof(*marks));
+    w->marks = w->mark;
+    w->n_marks = n_marks;
 }
 
 /* The value of a member, of which is known that it is right. */
@@ -781,6 +833,8 @@ const struct cp_format cp_format_logfmt = {
     .decode = logfmt_decode,
     .walk = logfmt_walk,
     .next = logfmt_next,
+    .mark = logfmt_mark,
+    .walk_marked = logfmt_walk_marked,
     .can_probe = logfmt_can_probe,
     .probe = logfmt_probe,
     .sniff = logfmt_sniff,

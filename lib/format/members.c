@@ -80,9 +80,8 @@ const struct cp_shape_field *cp_shape_find(const struct cp_shape *shape, struct 
 static void start_walk(struct cp_members *m)
 {
     const struct cp_format *format = m->shape->format != NULL ? m->shape->format : &cp_format_line;
-    struct cp_slice raw = cp_batch_raw(m->batch, m->i);
 
-    format->walk(m->shape->decoder, m->batch->input, raw.p, raw.n, &m->walk);
+    cp_walk_record(m->shape, format, m->batch, m->i, &m->walk);
 }
 
 static bool walk_on(struct cp_members *m)

@@ -176,10 +176,9 @@ static void add_raw(struct cp_overlay *o, const struct cp_batch *b, const struct
                     uint32_t i)
 {
     const struct cp_format *format = s->format != NULL ? s->format : &cp_format_line;
-    struct cp_slice raw = cp_batch_raw(b, i);
     struct cp_walk w;
 
-    format->walk(s->decoder, b->input, raw.p, raw.n, &w);
+    cp_walk_record(s, format, b, i, &w);
     while (format->next(&w))
         add(o, walked_name(o, &w), w.value, w.key_at);
 }

@@ -35,6 +35,7 @@ struct cp_shape {
     bool is_json;                   /* a record of parse json, for raw output (semantics 37, 48) */
     bool is_made;                   /* no bytes */
     int failed_slot, line_slot;     /* see cp_scope */
+    int marks_slot;                 /* marks of the raw members (cp_walk_record), or CP_NO_SLOT */
     struct cp_shape_field *fields;
     size_t n;
     /* `parse auto`: the shapes of records of each of its formats; cp_shape_for finds the right one. */

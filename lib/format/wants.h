@@ -14,6 +14,7 @@ struct cp_wants {
     void *decoder;            /* the format's private struct: writers need it to walk records */
     struct cp_want *v;        /* what has been asked for */
     size_t n, cap;
+    int marks_slot;           /* a writer will walk the records: their marks go here; CP_NO_SLOT: none does */
     struct cp_scope *outer;   /* NULL: they read the record's bytes. Else a text of the record, and what that does not have
                                * is read from this scope; such wants are single keys, never paths */
     struct cp_layer *layer;   /* of the text (format/shape.h) */

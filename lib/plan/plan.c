@@ -11,6 +11,7 @@ enum {
     DEFAULT_CAPACITY = 4,
     MAX_STAGES = 256,
     MAX_CAPACITY = 65536,
+    MARKS_ARENA = 512 * 1024, /* of a batch; records beyond it are left without marks */
 };
 
 /* Where the walk stands. */
@@ -121,6 +122,7 @@ struct cp_wants *cp_plan_wants(struct cp_planner *p, const struct cp_format *for
     o->wants = cp_heap_take(p->heap, sizeof *o->wants);
     o->wants->format = format;
     o->wants->decoder = decoder;
+    o->wants->marks_slot = CP_NO_SLOT;
     o->stage = p->stage->index;
     p->stage->wants = o->wants;
     o->next = w->wants;
@@ -148,6 +150,7 @@ static struct cp_shape *shape_of_bytes(struct cp_heap *heap, const struct cp_sco
     shape->is_made = s->is_made;
     shape->failed_slot = s->failed_slot;
     shape->line_slot = s->line_slot;
+    shape->marks_slot = CP_NO_SLOT;
     shape->serial = shape_serial();
     return shape;
 }
@@ -244,9 +247,32 @@ struct cp_shape *cp_plan_shape_raw(struct cp_planner *p)
     return shape->format && shape->format->choices ? cp_plan_shape(p) : shape;
 }
 
+/* Has the parser search the members of its records for a writer that will write them all: the writer's thread is the busiest
+ * as it is. Not where a filter stands between: it may leave few to write. */
+static int plan_marks(struct cp_planner *p, const struct cp_scope *s)
+{
+    struct walk *w = walk_of(p);
+    const struct wants_of *o = w->wants;
+
+    while (o && o->wants != s->wants)
+        o = o->next;
+    if (!s->is_open || !o || s->wants->outer || !s->wants->format->mark)
+        return CP_NO_SLOT;
+    for (size_t i = o->stage + 1; i < p->stage->index; i++)
+        if (w->plan->stages[i]->type->kind == CP_FILTER)
+            return CP_NO_SLOT;
+    if (o->wants->marks_slot == CP_NO_SLOT)
+        o->wants->marks_slot = cp_scope_new_slot(p->scope);
+    w->plan->stages[o->stage]->makes_marks = true;
+    return o->wants->marks_slot;
+}
+
 struct cp_shape *cp_plan_shape(struct cp_planner *p)
 {
-    return shape_of(p->heap, p->scope);
+    struct cp_shape *shape = shape_of(p->heap, p->scope);
+    if (shape->format && shape->n_variants == 0)
+        shape->marks_slot = plan_marks(p, p->scope);
+    return shape;
 }
 
 /* ---- Settings that every stage has ---- */
@@ -563,9 +589,12 @@ static void plan_live(struct walk *w)
         for (size_t slot = w->slots_before[k]; slot < end; slot++)
             maker[slot] = (uint16_t)k;
     }
-    for (struct wants_of *o = w->wants; o; o = o->next)
+    for (struct wants_of *o = w->wants; o; o = o->next) {
         for (size_t i = 0; i < o->wants->n; i++)
             maker[o->wants->v[i].slot] = (uint16_t)o->stage;
+        if (o->wants->marks_slot != CP_NO_SLOT)
+            maker[o->wants->marks_slot] = (uint16_t)o->stage;
+    }
     for (size_t k = 0, first = 0; k < plan->n; k++) {
         struct cp_stage *s = plan->stages[k];
         s->live = cp_heap_take(&plan->heap, (plan->n_slots + 1) * sizeof *s->live);
@@ -608,6 +637,8 @@ static void plan_pool(struct cp_plan *plan, size_t k)
         size->batches += t->capacity + 1 + (t->makes_text ? 2 : 0); /* see work_shrink */
         if (t->makes_text)
             size->arena = 2 * t->max_line;
+        else if (t->makes_marks && size->arena == 0)
+            size->arena = MARKS_ARENA;
         if (is_origin(t))
             break;
     }

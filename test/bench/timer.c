@@ -4,12 +4,14 @@
  *
  * Each runs once to warm up, then A B A B … RUNS times; standard output goes to OUT_A and OUT_B,
  * which are made anew before the clock starts. Prints a line for each: median wall seconds, median
- * CPU seconds, the largest process in KiB, and 0, or the worst wait status (an exit status of 1 is
- * what grep says without a match). With COMMAND_B empty only A runs.
+ * CPU seconds, the largest process in KiB, and 0, or the last bad wait status (an exit status of 1
+ * is what grep says without a match). With COMMAND_B empty only A runs. What takes longer than
+ * LIMIT seconds is killed and not run again.
  *
  * In turn, because a shared machine changes its speed by the minute: both see the same weather.
  */
 #include <fcntl.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,7 +21,10 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { MOST_RUNS = 1000 };
+enum {
+    MOST_RUNS = 1000,
+    LIMIT = 300,
+};
 
 extern char **environ;
 
@@ -29,6 +34,26 @@ struct command {
     long rss;
     int status;
 };
+
+static volatile pid_t child;
+
+/* Ends the command with all its processes: it took too long, or we are asked to stop. */
+static void on_signal(int signo)
+{
+    if (child > 0)
+        kill(-child, SIGKILL);
+    if (signo != SIGALRM)
+        _exit(128 + signo);
+}
+
+static void catch_signals(void)
+{
+    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+
+    sigaction(SIGALRM, &action, NULL);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+}
 
 static double now(void)
 {
@@ -43,16 +68,21 @@ static double seconds(struct timeval t)
     return (double)t.tv_sec + (double)t.tv_usec / 1e6;
 }
 
+/* In a process group of its own. */
 static int spawn(const struct command *c, int out, pid_t *pid)
 {
     char sh[] = "sh", option[] = "-c";
     char *args[] = {sh, option, c->text, NULL};
     posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attr;
 
+    posix_spawnattr_init(&attr);
+    posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETPGROUP);
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
     posix_spawn_file_actions_adddup2(&actions, out, STDOUT_FILENO);
-    int rc = posix_spawn(pid, "/bin/sh", &actions, NULL, args, environ);
+    int rc = posix_spawn(pid, "/bin/sh", &actions, &attr, args, environ);
+    posix_spawnattr_destroy(&attr);
     posix_spawn_file_actions_destroy(&actions);
     return rc;
 }
@@ -71,13 +101,20 @@ static int run(struct command *c, int i)
         return -1;
     }
     double start = now();
-    if (spawn(c, out, &pid) != 0 || wait4(pid, &status, 0, &use) < 0) {
-        perror("timer");
-        close(out);
-        return -1;
+    int rc = spawn(c, out, &pid);
+    if (rc == 0) {
+        child = pid;
+        alarm(LIMIT);
+        rc = wait4(pid, &status, 0, &use) < 0;
+        alarm(0);
+        child = 0;
     }
     double wall = now() - start;
     close(out);
+    if (rc != 0) {
+        fprintf(stderr, "timer: cannot run the shell\n");
+        return -1;
+    }
     if (!WIFEXITED(status) || WEXITSTATUS(status) > 1)
         c->status = status;
     if (i < 0)
@@ -116,9 +153,10 @@ int main(int argc, char **argv)
         commands[k].out = argv[2 + 2 * k];
         commands[k].text = argv[3 + 2 * k];
     }
+    catch_signals();
     for (int i = -1; i < runs; i++)
         for (int k = 0; k < n; k++)
-            if (run(&commands[k], i) != 0)
+            if (!WIFSIGNALED(commands[k].status) && run(&commands[k], i) != 0)
                 return 4;
     for (int k = 0; k < n; k++) {
         struct command *c = &commands[k];

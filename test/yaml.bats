@@ -1,0 +1,159 @@
+# Pipeline files: the traps of YAML with their places and hints, limits, keys, ${} (product.md, section 2).
+load helper
+
+# wrong TEXT PLACE PATTERN: check says PLACE: error or warning …PATTERN about the file p.yaml.
+wrong() {
+    printf '%b' "$1" >p.yaml
+    cp_run check p.yaml
+    [ "$status" = 2 ] && grep -qE "^p.yaml:$2: error: .*$3|^p.yaml:$2: error: " <<<"$stderr" && grep -qE -- "$3" <<<"$stderr" || fail "$1
+expected: p.yaml:$2: error … $3
+got:      $status, $stderr$output"
+}
+
+right() {
+    printf '%b' "$1" >p.yaml
+    cp_run check p.yaml
+    [ "$status" = 0 ] || fail "$1
+$stderr"
+}
+
+@test "trap: a blank and # cut an expression" {
+    wrong 'stages:\n  - filter: msg =~ /error #\\\\d+/\n' '2:[0-9]+' '#'
+    right "stages:\n  - filter: 'msg =~ /error #\\\\\\\\d+/'\n"
+    right 'stages:\n  - filter: a == 1 # a comment\n'
+}
+
+@test "trap: ! is a tag" {
+    wrong 'stages:\n  - filter: !ok\n' '2:13' 'not'
+}
+
+@test "trap: a colon and a blank make a map" {
+    wrong 'stages:\n  - filter: path =~ /(\\\\d+): /\n' '2:[0-9]+' "quote"
+    right "stages:\n  - filter: 'path =~ /(\\\\\\\\d+): /'\n"
+}
+
+@test "trap: commas of a flow list split an expression" {
+    wrong 'stages: [parse json, set a = if(x, 1, 2)]\n' '1:[0-9]+' 'quote|comma'
+}
+
+@test "trap: text after a closing quote; a leading @ * & % and backtick" {
+    wrong 'stages:\n  - filter: "a" == b\n' '2:[0-9]+' 'quote'
+    wrong 'stages:\n  - filter: @timestamp > 5\n' '2:13' "quote"
+    wrong 'stages:\n  - filter: *a\n' '2:13' "quote|alias"
+    wrong 'stages:\n  - filter: %a\n' '2:13' "quote"
+    wrong 'stages:\n  - filter: `a`\n' '2:13' "quote"
+}
+
+@test "trap: duplicate keys, tabs" {
+    wrong 'stages:\n  - head: 1\nstages:\n  - head: 2\n' '3:1' 'stages'
+    wrong 'stages:\n  - parse: json\n    on_error: skip\n    on_error: keep\n' '4:5' 'on_error'
+    wrong 'stages:\n\t- head: 1\n' '2:1' '[Tt]ab'
+}
+
+@test "unknown keys with what was meant" {
+    wrong 'stags:\n  - head: 1\n' '1:1' 'did you mean stages'
+    wrong 'stages:\n  - parse: json\n    on_eror: skip\n' '3:5' 'did you mean on_error'
+    wrong 'stages:\n  - pasre: json\n' '2:5' 'did you mean parse'
+    wrong 'stages:\n  - parse: json\n    on_error: kep\n' '3:15' 'did you mean keep'
+    wrong 'stages:\n  - parse: json\n    nonsense: 1\n' '3:5' 'nonsense'
+}
+
+@test "wrong types and values" {
+    wrong 'stages:\n  - head: x\n' '2:11' 'x'
+    wrong 'stages:\n  - file: out\n    append: yes\n' '3:13' 'true'
+    wrong 'stages:\n  - stdin:\n    max_line: 5 apples\n' '3:15' 'size|bytes|KiB'
+    wrong 'stages:\n  - head: 1\n    capacity: -1\n' '3:15' ''
+    wrong 'stages: 5\n' '1:9' ''
+    wrong 'stages: []\n' '1:9' ''
+    wrong 'name: x\n' '1:1' 'stages'
+    wrong '' '1:1' ''
+    wrong '- a\n- b\n' '1:1' ''
+    wrong 'stages:\n  - head: 1\n    tail: 2\n' '3:5' ''
+    wrong 'stages:\n  - {}\n' '2:5' ''
+    wrong 'stages:\n  - stdout:\n  - head: 1\n' '[23]:5' ''
+    wrong 'stages:\n  - head: 1\n  - stdin:\n' '3:5' ''
+}
+
+@test "what this version does not have is said" {
+    wrong 'stages:\n  - tee:\n      - [head 1]\n' '2:5' ''
+    wrong 'stages:\n  - follow: x.log\n' '2:5' ''
+}
+
+@test "all mistakes at once" {
+    printf 'nmae: x\nstages:\n  - parse: jsn\n  - fliter: a\n  - head: x\n  - filter: a ==\n' >p.yaml
+    cp_run check p.yaml
+    for place in 1:1 3:12 4:5 5:11 6:; do assert_stderr "^p.yaml:$place.*error"; done
+    cp_run p.yaml </dev/null
+    assert_equal "$status" 2
+}
+
+@test "a caret stands under the word" {
+    printf 'stages:\n  - parse: jsn\n' >p.yaml
+    cp_run check p.yaml
+    assert_equal "$(sed -n 2,3p <<<"$stderr")" '    - parse: jsn
+             ^~~'
+}
+
+@test "scalars are text until an option gives them a type" {
+    printf 'stages:\n  - parse: json\n  - filter: no == 1\n  - head: 012\n' >p.yaml
+    printf '{"no":1,"n":%d}\n' $(seq 20) >in
+    [ "$(chanpipe p.yaml in | wc -l)" = 12 ]
+    right 'stages:\n  - parse: json\n  - filter: on\n  - keep: y, n, no\n'
+}
+
+@test "items: a map, a text, a block of text with comments" {
+    printf 'stages: |\n  parse json   # reads\n  | filter a > 1\n  # all of it\n  | head 1\n' >p.yaml
+    gives '{"a":1}\n{"a":2}\n{"a":3}\n' '{"a":2}' p.yaml
+    printf 'stages:\n  - parse json\n  - filter a > 1\n  - head: 1\n' >p.yaml
+    gives '{"a":1}\n{"a":2}\n{"a":3}\n' '{"a":2}' p.yaml
+}
+
+@test "\${X}, defaults, messages, literals, and \$1" {
+    printf 'vars: {x: "/tmp/v"}\nstages:\n  - grep: ${x}\n' >p.yaml
+    gives '/tmp/v\nb\n' '/tmp/v' p.yaml
+    printf 'stages:\n  - grep: ${NOT_SET_X:-b}\n' >p.yaml
+    gives 'a\nb\n' 'b' p.yaml
+    NOT_SET_X=a gives 'a\nb\n' 'a' p.yaml
+    printf 'stages:\n  - grep: "$${x} $1"\n' >p.yaml
+    gives '${x} $1\nb\n' '${x} $1' p.yaml || true
+    wrong 'stages:\n  - grep: ${NOT_SET_X}\n' '2:11' 'NOT_SET_X'
+    wrong 'stages:\n  - grep: ${NOT_SET_X:?give a word}\n' '2:11' 'give a word'
+    wrong 'stages:\n  - grep: ${x\n' '2:11' ''
+    wrong 'stages:\n  - filter: a == ${X}\n' '2:[0-9]+' 'env.X|var.X'
+}
+
+@test "defaults, names, vars, tests are accepted" {
+    right 'name: x\nvars: {a: 1}\ndefaults: {capacity: 2, on_error: skip}\nstages:\n  - name: one\n    parse: json\n  - head: 1\n    name: two\ntests:\n  - name: t\n    input: ["{}"]\n    expect: [{}]\n'
+    wrong 'stages:\n  - head: 1\n    name: a\n  - head: 1\n    name: a\n' '5:11' 'a'
+}
+
+@test "limits: deep flow, aliases, NUL, bad UTF-8, size: refused at once" {
+    { printf 'stages: '; head -c 100000 /dev/zero | tr '\0' '['; } >p.yaml
+    LIMIT=2 cp_run check p.yaml
+    assert_equal "$status" 2
+    assert_stderr '^p.yaml:1:[0-9]+: error'
+    printf 'a: &a [x,x,x,x,x,x,x,x,x]\n' >p.yaml
+    for i in b c d e f g h i j k l; do
+        p=$(printf %s "$i" | tr b-l a-k)
+        printf '%s: &%s [*%s,*%s,*%s,*%s,*%s,*%s,*%s,*%s,*%s]\n' $i $i $p $p $p $p $p $p $p $p $p >>p.yaml
+    done
+    LIMIT=2 cp_run check p.yaml
+    assert_equal "$status" 2
+    printf 'stages:\n  - head: 1\0\n' >p.yaml
+    cp_run check p.yaml
+    assert_equal "$status" 2
+    assert_stderr '^p.yaml:2:'
+    printf 'stages:\n  - grep: \xff\n' >p.yaml
+    cp_run check p.yaml
+    assert_equal "$status" 2
+    assert_stderr '^p.yaml:2:'
+    { echo 'stages:'; yes '  - head: 1' | head -c 20000000; } >p.yaml
+    LIMIT=2 cp_run check p.yaml
+    assert_equal "$status" 2
+}
+
+@test "an endless or huge list of mistakes ends" {
+    { echo 'stages:'; yes '  - haed: 1' | head -2000; } >p.yaml
+    cp_run check p.yaml
+    assert_equal "$status" 2
+}
