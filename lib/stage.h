@@ -39,8 +39,7 @@ enum cp_stage_kind { CP_SOURCE, CP_PARSE, CP_TRANSFORM, CP_FILTER, CP_AGGREGATE,
 enum cp_stage_flags {
     CP_STAGE_STATELESS = 1,     /* records do not depend on each other: may have workers */
     CP_STAGE_MAKES = 2,         /* sends batches of its own with cp_stage_batch (aggregates, sort) */
-    CP_STAGE_LOOSES_ORDER = 4,
-    CP_STAGE_COUNTS = 8,        /* what passes depends on how many came before (head, skip, sample): no prefilter behind */
+    CP_STAGE_COUNTS = 4,        /* what passes depends on how many came before (head, skip, sample): no prefilter behind */
 };
 
 /* One tested example: what the stage makes of an input, in a one-liner. Run by the tests, shown by help. */
@@ -224,7 +223,7 @@ struct cp_stage {
     struct cp_pool *pool;
     struct chan_rx *in;
     struct chan_tx *out;
-    struct cp_stage *above, *below;
+    struct cp_stage *above;
     struct cp_eval *eval;  /* made by cp_stage_eval */
     _Atomic bool must_stop; /* sources: somebody asked it to end */
     int stop_fd;            /* sources: readable when must_stop */
@@ -264,7 +263,7 @@ enum cp_outcome cp_stage_pass(struct cp_stage *s, struct cp_batch *b, struct cp_
  * CP_EVAL_FULL can come any more. */
 enum cp_outcome cp_stage_settle(struct cp_stage *s, struct cp_batch *b, struct cp_eval *ev);
 
-/* Counts record i as errored and keeps the first example. Does not change the selection. at: offset in the record, or -1. */
+/* Keeps the first example of a failed record, for the summary. Counting it is the caller's business. */
 void cp_stage_record_error(struct cp_stage *s, const struct cp_batch *b, uint32_t i, const char *reason);
 /* A reason as the value of `_error`: values need bytes behind them that can be read, which static texts do not have. */
 struct cp_value cp_stage_reason(struct cp_stage *s, const char *reason);

@@ -170,6 +170,7 @@ static int grep_open(struct cp_stage *s, void *data, struct cp_err *err)
 
     if (self->regex)
         cp_regex_scratch_init(&self->scratch, self->regex->groups, s->heap);
+    cp_stage_prepare(s, NULL);
     return self->is_made ? text_open(s, &self->text, err) : 0;
 }
 
@@ -258,8 +259,8 @@ static int is_found(struct grep *self, struct cp_slice s)
 
 /* Of the records from[0..n) those that are found; those for which the regex gave up are errors, in
  * neither list. */
-static size_t search_each(struct cp_stage *s, struct grep *self, struct cp_batch *b,
-                          const uint16_t *from, size_t n, uint16_t *keep, uint8_t *gave_up)
+static size_t search_each(struct grep *self, struct cp_batch *b, struct cp_eval *ev,
+                          const uint16_t *from, size_t n, uint16_t *keep)
 {
     size_t kept = 0;
 
@@ -268,39 +269,33 @@ static size_t search_each(struct cp_stage *s, struct grep *self, struct cp_batch
         int rc = is_found(self, self->is_made ? text_make(&self->text, b, i) : cp_batch_raw(b, i));
         if (rc > 0)
             keep[kept++] = i;
-        if (rc >= 0)
-            continue;
-        gave_up[i] = 1;
-        s->account.errored++;
-        cp_stage_record_error(s, b, i, "the regex takes too long on this record");
+        if (rc < 0)
+            cp_eval_fail(ev, i, cp_regex_limit);
     }
     return kept;
 }
 
-/* Leaves those that are (not) in keep. */
-static void select_records(struct cp_stage *s, const struct grep *self, struct cp_batch *b,
-                           const uint16_t *keep, size_t kept, const uint8_t *gave_up)
+/* Those of b's selection that are not in keep and did not fail. */
+static size_t invert(const struct cp_batch *b, const struct cp_eval *ev, const uint16_t *keep, size_t kept,
+                     uint16_t *out)
 {
-    uint32_t n = 0, failed = 0;
-    size_t at = 0;
+    size_t n = 0, at = 0;
 
     for (uint32_t k = 0; k < b->n_sel; k++) {
         uint16_t i = b->sel[k];
         bool is_kept = at < kept && keep[at] == i;
         at += is_kept;
-        failed += gave_up[i];
-        if (is_kept != self->inverts && !gave_up[i])
-            b->sel[n++] = i;
+        if (!is_kept && !(ev->n_failed > 0 && ev->reason[i]))
+            out[n++] = i;
     }
-    s->account.filtered += b->n_sel - n - failed;
-    b->n_sel = n;
+    return n;
 }
 
 static enum cp_outcome grep_process(struct cp_stage *s, void *data, struct cp_batch *b)
 {
     struct grep *self = data;
-    uint16_t keep[CP_BATCH_RECORDS];
-    uint8_t gave_up[CP_BATCH_RECORDS] = {0};
+    struct cp_eval *ev = cp_stage_eval(s, b);
+    uint16_t keep[CP_BATCH_RECORDS], others[CP_BATCH_RECORDS];
     const uint16_t *from = b->sel;
     size_t n = b->n_sel;
 
@@ -313,9 +308,11 @@ static enum cp_outcome grep_process(struct cp_stage *s, void *data, struct cp_ba
         from = keep;
     }
     if (self->is_made || !self->has_literal || !self->is_literal)
-        n = search_each(s, self, b, from, n, keep, gave_up);
-    select_records(s, self, b, keep, n, gave_up);
-    return CP_OUTCOME_OK;
+        n = search_each(self, b, ev, from, n, keep);
+    if (!self->inverts)
+        return cp_stage_pass(s, b, ev, keep, n);
+    n = invert(b, ev, keep, n, others);
+    return cp_stage_pass(s, b, ev, others, n);
 }
 
 const struct cp_stage_type cp_stage_grep = {

@@ -76,17 +76,17 @@ static int keep_open(struct cp_stage *s, void *data, struct cp_err *err)
 static enum cp_outcome keep_process(struct cp_stage *s, void *data, struct cp_batch *b)
 {
     struct keep *self = data;
+    struct cp_eval *ev = cp_stage_eval(s, b);
 
     for (size_t k = 0; k < self->n; k++) {
         const struct keep_item *it = &self->items[k];
         if (it->slot != CP_NO_SLOT) {
-            const struct cp_value *v =
-                cp_ref_eval(&it->ref, cp_stage_eval(s, b), b->sel, b->n_sel, b->col[it->slot]);
+            const struct cp_value *v = cp_ref_eval(&it->ref, ev, b->sel, b->n_sel, b->col[it->slot]);
             for (uint32_t j = 0; v != b->col[it->slot] && j < b->n_sel; j++)
                 b->col[it->slot][b->sel[j]] = v[b->sel[j]];
         }
     }
-    return CP_OUTCOME_OK;
+    return cp_stage_settle(s, b, ev);
 }
 
 const struct cp_stage_type cp_stage_keep = {

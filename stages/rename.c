@@ -36,8 +36,7 @@ static void rename_key(struct cp_planner *p, struct rename *self, struct renamin
 
     r->value = read_name(p, r->from.name, &from_exists);
     if (!from_exists) {
-        cp_diag_warning(p->diags, r->from.pos, NULL, "no stage before makes the field %.*s",
-                        (int)r->from.name.n, r->from.name.p);
+        cp_scope_warn(p->scope, cp_path_literal(p->heap, r->from.name), r->from.pos, p->diags);
         return;
     }
     r->old_to = read_name(p, r->to.name, &to_exists);

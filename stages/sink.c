@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* ---- Planning ---- */
@@ -138,6 +139,13 @@ int sink_open(struct cp_stage *s, struct sink *k, int fd, const char *path, stru
     return k->format->encode_open ? k->format->encode_open(k->encoder, s->heap, err) : 0;
 }
 
+/* The file ends where we left it: nobody else has appended to it meanwhile. */
+static bool is_ours(const struct sink *k)
+{
+    struct stat st;
+    return fstat(k->writer.fd, &st) == 0 && (uint64_t)st.st_size == k->start + k->writer.bytes;
+}
+
 /* The write failed. A reader that left is no failure. */
 static enum cp_outcome write_failed(struct cp_stage *s, struct sink *k)
 {
@@ -145,7 +153,7 @@ static enum cp_outcome write_failed(struct cp_stage *s, struct sink *k)
         cp_stage_reader_left(s);
         return CP_OUTCOME_DONE;
     }
-    if (k->cuts && ftruncate(k->writer.fd, (off_t)(k->start + k->whole)) == 0)
+    if (k->cuts && is_ours(k) && ftruncate(k->writer.fd, (off_t)(k->start + k->whole)) == 0)
         k->writer.bytes = k->whole;
     return cp_stage_fail(s, CP_EXIT_IO, k->writer.sys, "cannot write %s after %llu bytes", k->path,
                          (unsigned long long)k->writer.bytes);

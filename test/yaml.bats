@@ -95,7 +95,7 @@ $stderr"
 }
 
 @test "scalars are text until an option gives them a type" {
-    printf 'stages:\n  - parse: json\n  - filter: no == 1\n  - head: 012\n' >p.yaml
+    printf 'stages:\n  - parse: json\n  - filter: no == 1\n  - head: 12\n' >p.yaml
     printf '{"no":1,"n":%d}\n' $(seq 20) >in
     [ "$(chanpipe p.yaml in | wc -l)" = 12 ]
     right 'stages:\n  - parse: json\n  - filter: on\n  - keep: y, n, no\n'
@@ -109,13 +109,13 @@ $stderr"
 }
 
 @test "\${X}, defaults, messages, literals, and \$1" {
-    printf 'vars: {x: "/tmp/v"}\nstages:\n  - grep: ${x}\n' >p.yaml
-    gives '/tmp/v\nb\n' '/tmp/v' p.yaml
+    printf 'vars: {x: "bx"}\nstages:\n  - grep: ${x}\n' >p.yaml
+    gives 'abx\nb\n' 'abx' p.yaml
     printf 'stages:\n  - grep: ${NOT_SET_X:-b}\n' >p.yaml
     gives 'a\nb\n' 'b' p.yaml
     NOT_SET_X=a gives 'a\nb\n' 'a' p.yaml
-    printf 'stages:\n  - grep: "$${x} $1"\n' >p.yaml
-    gives '${x} $1\nb\n' '${x} $1' p.yaml || true
+    printf 'stages:\n  - grep: $${x}$1\n' >p.yaml
+    gives 'a${x}$1\nb\n' 'a${x}$1' p.yaml
     wrong 'stages:\n  - grep: ${NOT_SET_X}\n' '2:11' 'NOT_SET_X'
     wrong 'stages:\n  - grep: ${NOT_SET_X:?give a word}\n' '2:11' 'give a word'
     wrong 'stages:\n  - grep: ${x\n' '2:11' ''

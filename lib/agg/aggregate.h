@@ -55,8 +55,8 @@ enum cp_agg_flags {
 
 struct cp_aggregate {
     const char *name;
-    const char *usage;   /* sum(x) */
-    const char *summary; /* one sentence, no full stop */
+    const char *usage;   /* sum(x); further forms behind blanks */
+    const char *summary; /* one sentence */
     /* A tested example: values of x, one JSON value for each record, and the result. */
     const char *values, *result;
     unsigned flags;

@@ -10,6 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+const char cp_regex_limit[] =
+    "the regex takes too many steps on this record: avoid repeats inside repeats, as in (a+)+";
+
 /* ---- One error ---- */
 
 /* A text that was cut ends before the code point that did not fit. */

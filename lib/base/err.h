@@ -34,6 +34,10 @@ int cp_err_set(struct cp_err *e, enum cp_exit exit, int sys, const char *fmt, ..
 /* Adds a hint to the error just set and returns -1. */
 int cp_err_hint(struct cp_err *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+/* Why a record fails when a search with a regex is given up: the same words wherever there is one.
+ */
+extern const char cp_regex_limit[];
+
 /* The text of a pipeline, as the user wrote it: a file or a one-liner. */
 struct cp_source {
     const char *name; /* a path, or "-e" / "pipeline" for text from the command line */

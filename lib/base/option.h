@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "arena.h"
 #include "slice.h"
 
 enum cp_option_type {
@@ -34,5 +35,21 @@ struct cp_option {
     const char *fallback; /* the value when it is left out, as a user would write it; NULL: zero */
     const char *summary; /* one sentence without full stop */
 };
+
+/* The option of that name, or NULL. */
+const struct cp_option *cp_option_find(const struct cp_option *table, struct cp_slice name);
+
+/* Sets every option of the table to its fallback, which must be a value of it. base: the private
+ * struct. */
+void cp_options_init(const struct cp_option *table, void *base, struct cp_heap *heap);
+
+/* Gives an option the value that a text stands for. Texts and lists end in NUL and live in the
+ * heap; a list is split at commas, blanks around its parts dropped. False: the text is no value of
+ * the option, which is left as it was (a list: may be cut). */
+bool cp_option_set(const struct cp_option *o, void *base, struct cp_slice text,
+                   struct cp_heap *heap);
+
+/* Appends a copy of a text. */
+void cp_list_add(struct cp_list *list, struct cp_slice text, struct cp_heap *heap);
 
 #endif

@@ -71,7 +71,7 @@ struct cp_batch {
 
     /* Changed by the stages it passes. */
     uint32_t n_sel;               /* records still there: sel[0..n_sel) */
-    const struct cp_shape *shape; /* which fields a writer sees (plan/shape.h) */
+    const struct cp_shape *shape; /* which fields a writer sees (format/shape.h) */
 };
 
 static inline struct cp_slice cp_batch_raw(const struct cp_batch *b, uint32_t i)

@@ -1,7 +1,7 @@
 /* input.h: one input of a source: a file, standard input. Shared by the batches that came from it; constant once its first
  * batch has been sent. */
-#ifndef CP_FORMAT_INPUT_H
-#define CP_FORMAT_INPUT_H
+#ifndef CP_DATA_INPUT_H
+#define CP_DATA_INPUT_H
 
 #include <stdatomic.h>
 

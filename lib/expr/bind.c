@@ -66,8 +66,7 @@ static int bind_field(struct cp_binder *b, struct cp_expr *x)
         return bind_variable(b, x);
     x->ref = cp_scope_read(b->scope, x->path, &exists);
     if (!exists)
-        cp_diag_warning(b->diags, x->pos, NULL, "no stage before makes the field %.*s",
-                        (int)x->path->text.n, x->path->text.p);
+        cp_scope_warn(b->scope, x->path, x->pos, b->diags);
     want = x->ref.slot >= 0 ? cp_wants_find(b->scope->wants, x->ref.slot) : NULL;
     x->raw_path = want ? want->path : NULL;
     x->is_infallible = x->ref.meta != CP_META_TIME;

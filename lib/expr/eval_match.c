@@ -69,7 +69,7 @@ static enum outcome match(const struct cp_expr *x, struct cp_eval *ev, uint16_t 
                          : match_regex(x, ev, i, v);
 
     if (o == LIMIT)
-        cp_eval_fail(ev, i, "regex limit");
+        cp_eval_fail(ev, i, cp_regex_limit);
     if (x->op == CP_OP_NOMATCH && o <= YES)
         o = o == YES ? NO : YES;
     return o;

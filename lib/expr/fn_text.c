@@ -296,7 +296,7 @@ static const char *fn_match(const struct cp_call *c, const struct cp_value *args
     TEXT_OR_RETURN(c, &args[0], &s);
     rc = cp_regex_find(c->regex, scratch, s.p, s.n, 0);
     if (rc < 0)
-        return "regex limit";
+        return cp_regex_limit;
     *out = cp_null();
     if (rc > 0 && scratch->found[2 * group] != PCRE2_UNSET)
         *out = cp_text(s.p + scratch->found[2 * group],
@@ -372,7 +372,7 @@ static const char *replace_regex(const struct cp_call *c, struct cp_slice s, str
             at++;
     }
     if (rc < 0)
-        return "regex limit";
+        return cp_regex_limit;
     if (done == 0 && t.len == 0 && !t.why)
         return give_text(s, out);
     cp_builder_put(&t, s.p + done, s.n - done);
@@ -415,10 +415,17 @@ static const char *fn_replace(const struct cp_call *c, const struct cp_value *ar
 
 enum { PAD_MAX = 100000 };
 
+/* The fill n times. What is there already is copied, so that the pieces double. */
 static void put_fill(struct cp_builder *t, struct cp_slice fill, size_t n)
 {
-    for (size_t i = 0; i < n && !t->why; i++)
-        cp_builder_put(t, fill.p, fill.n);
+    size_t size = n * fill.n;
+    char *p = n > 0 ? cp_builder_room(t, size) : NULL;
+
+    if (!p)
+        return;
+    memcpy(p, fill.p, fill.n);
+    for (size_t done = fill.n; done < size; done *= 2)
+        memcpy(p + done, p, done < size - done ? done : size - done);
 }
 
 static const char *fn_pad(const struct cp_call *c, const struct cp_value *args,
@@ -723,7 +730,7 @@ static int prepare_printf(struct cp_binder *b, struct cp_expr *x, void **prepare
 const struct cp_function cp_functions_text[] = {
     {.name = "len",
      .signature = "len(x)",
-     .doc = "the number of characters of a text, of items of a list, of members of an object",
+     .doc = "The number of characters of a text, of items of a list, of members of an object.",
      .min = 1,
      .max = 1,
      .flags = CP_FN_INFALLIBLE | CP_FN_MAKES_TEXT,
@@ -731,7 +738,7 @@ const struct cp_function cp_functions_text[] = {
      .examples = {{"len(\"h\\u00e9llo\")", "5"}, {"len([1,2,3])", "3"}}},
     {.name = "lower",
      .signature = "lower(text)",
-     .doc = "the text with the letters A to Z in lower case",
+     .doc = "The text with the letters A to Z in lower case.",
      .min = 1,
      .max = 1,
      .flags = CP_FN_INFALLIBLE | CP_FN_MAKES_TEXT,
@@ -739,7 +746,7 @@ const struct cp_function cp_functions_text[] = {
      .examples = {{"lower(\"GET /A\")", "\"get /a\""}}},
     {.name = "upper",
      .signature = "upper(text)",
-     .doc = "the text with the letters a to z in upper case",
+     .doc = "The text with the letters a to z in upper case.",
      .min = 1,
      .max = 1,
      .flags = CP_FN_INFALLIBLE | CP_FN_MAKES_TEXT,
@@ -747,7 +754,7 @@ const struct cp_function cp_functions_text[] = {
      .examples = {{"upper(\"get\")", "\"GET\""}}},
     {.name = "trim",
      .signature = "trim(text, bytes?)",
-     .doc = "the text without blanks, or without any of the given bytes, at both ends",
+     .doc = "The text without blanks, or without any of the given bytes, at both ends.",
      .min = 1,
      .max = 2,
      .flags = CP_FN_INFALLIBLE | CP_FN_MAKES_TEXT,
@@ -755,7 +762,8 @@ const struct cp_function cp_functions_text[] = {
      .examples = {{"trim(\"  a b \")", "\"a b\""}, {"trim(\"[x]\", \"[]\")", "\"x\""}}},
     {.name = "substr",
      .signature = "substr(text, from, count?)",
-     .doc = "a part of the text, counted in characters from 0; a negative from counts from the end",
+     .doc = "A part of the text, counted in characters from 0; a negative from counts from the "
+            "end.",
      .min = 2,
      .max = 3,
      .flags = CP_FN_MAKES_TEXT,
@@ -765,7 +773,8 @@ const struct cp_function cp_functions_text[] = {
                   {"substr(\"pipeline\", -4, 2)", "\"li\""}}},
     {.name = "split",
      .signature = "split(text, separator)",
-     .doc = "the list of the parts between the separators; an empty separator gives the characters",
+     .doc = "The list of the parts between the separators; an empty separator gives the "
+            "characters.",
      .min = 2,
      .max = 2,
      .flags = CP_FN_MAKES_TEXT,
@@ -775,7 +784,7 @@ const struct cp_function cp_functions_text[] = {
                   {"split(\"a/b\", \"/\")[-1]", "\"b\""}}},
     {.name = "join",
      .signature = "join(list, separator)",
-     .doc = "the items of a list as one text",
+     .doc = "The items of a list as one text.",
      .min = 2,
      .max = 2,
      .flags = CP_FN_MAKES_TEXT,
@@ -784,8 +793,8 @@ const struct cp_function cp_functions_text[] = {
                   {"join(\"a\", \"-\")", "error: not a list"}}},
     {.name = "replace",
      .signature = "replace(text, what, with)",
-     .doc = "the text with all occurrences of a text or regex replaced; with a regex $1, ${name} "
-            "and $0 are its groups",
+     .doc = "The text with all occurrences of a text or regex replaced; with a regex $1, "
+            "${name} and $0 are its groups.",
      .min = 3,
      .max = 3,
      .flags = CP_FN_MAKES_TEXT | CP_FN_REGEX,
@@ -796,9 +805,8 @@ const struct cp_function cp_functions_text[] = {
                   {"replace(\"abc\", /x*/, \"-\")", "\"-a-b-c-\""}}},
     {.name = "match",
      .signature = "match(text, regex, group?)",
-     .doc = "what the regex finds in the text: the numbered group, else its first group, else the "
-            "whole match; null where "
-            "it finds nothing",
+     .doc = "What the regex finds in the text: the numbered group, else its first group, else "
+            "the whole match; null where it finds nothing.",
      .min = 2,
      .max = 3,
      .flags = CP_FN_MAKES_TEXT | CP_FN_REGEX,
@@ -810,7 +818,7 @@ const struct cp_function cp_functions_text[] = {
                   {"match(\"x\", /\\d/)", "null"}}},
     {.name = "contains",
      .signature = "contains(text, part)",
-     .doc = "whether the text has the part in it",
+     .doc = "Whether the text has the part in it.",
      .min = 2,
      .max = 2,
      .flags = CP_FN_INFALLIBLE | CP_FN_MAKES_TEXT | CP_FN_NULL_FALSE | CP_FN_CONTAINS,
@@ -819,7 +827,7 @@ const struct cp_function cp_functions_text[] = {
      .examples = {{"contains(\"timeout\", \"out\")", "true"}, {"contains(null, \"a\")", "false"}}},
     {.name = "starts",
      .signature = "starts(text, part)",
-     .doc = "whether the text begins with the part",
+     .doc = "Whether the text begins with the part.",
      .min = 2,
      .max = 2,
      .flags = CP_FN_INFALLIBLE | CP_FN_MAKES_TEXT | CP_FN_NULL_FALSE | CP_FN_CONTAINS,
@@ -827,7 +835,7 @@ const struct cp_function cp_functions_text[] = {
      .examples = {{"starts(\"/api/v1\", \"/api/\")", "true"}}},
     {.name = "ends",
      .signature = "ends(text, part)",
-     .doc = "whether the text ends with the part",
+     .doc = "Whether the text ends with the part.",
      .min = 2,
      .max = 2,
      .flags = CP_FN_INFALLIBLE | CP_FN_MAKES_TEXT | CP_FN_NULL_FALSE | CP_FN_CONTAINS,
@@ -835,8 +843,8 @@ const struct cp_function cp_functions_text[] = {
      .examples = {{"ends(\"a.log\", \".log\")", "true"}, {"ends(\"log\", \"a.log\")", "false"}}},
     {.name = "pad",
      .signature = "pad(text, width, fill?)",
-     .doc = "the text filled up with blanks, or with the fill, to so many characters; a negative "
-            "width fills on the left",
+     .doc = "The text filled up with blanks, or with the fill, to so many characters; a "
+            "negative width fills on the left.",
      .min = 2,
      .max = 3,
      .flags = CP_FN_MAKES_TEXT,
@@ -844,7 +852,7 @@ const struct cp_function cp_functions_text[] = {
      .examples = {{"pad(\"ab\", 4)", "\"ab  \""}, {"pad(7, -3, \"0\")", "\"007\""}}},
     {.name = "hash",
      .signature = "hash(x)",
-     .doc = "xxh64 of the text as 16 hexadecimal digits",
+     .doc = "The xxh64 of the text as 16 hexadecimal digits.",
      .min = 1,
      .max = 1,
      .flags = CP_FN_MAKES_TEXT,
@@ -852,7 +860,7 @@ const struct cp_function cp_functions_text[] = {
      .examples = {{"hash(\"\")", "\"ef46db3751d8e999\""}}},
     {.name = "urldecode",
      .signature = "urldecode(text)",
-     .doc = "the text with every %XX decoded; what is no such escape stays",
+     .doc = "The text with every %XX decoded; what is no such escape stays.",
      .min = 1,
      .max = 1,
      .flags = CP_FN_INFALLIBLE | CP_FN_MAKES_TEXT,
@@ -860,7 +868,7 @@ const struct cp_function cp_functions_text[] = {
      .examples = {{"urldecode(\"a%20b%2Fc%\")", "\"a b/c%\""}}},
     {.name = "b64",
      .signature = "b64(text, mode?)",
-     .doc = "the text in base64, or with \"decode\" the text that base64 stands for",
+     .doc = "The text in base64, or with \"decode\" the text that base64 stands for.",
      .min = 1,
      .max = 2,
      .flags = CP_FN_MAKES_TEXT,
@@ -870,8 +878,8 @@ const struct cp_function cp_functions_text[] = {
                   {"b64(\"!\", \"decode\")", "error: not base64"}}},
     {.name = "printf",
      .signature = "printf(format, x, ...)",
-     .doc = "the values in a format with %s %d %x %X %f %e %g %%, with flags - 0 +, width and "
-            "precision as in %-10s %05d %.2f",
+     .doc = "The values in a format with %s %d %x %X %f %e %g %%, with flags - 0 +, width and "
+            "precision as in %-10s %05d %.2f.",
      .min = 1,
      .max = CP_FUNCTION_ARGS,
      .flags = CP_FN_MAKES_TEXT,

@@ -42,7 +42,7 @@ enum { CP_FUNCTION_ARGS = 16, CP_FUNCTION_EXAMPLES = 6 };
 struct cp_function {
     const char *name;      /* NULL ends a table */
     const char *signature; /* as in `substr(text, from, count?)` */
-    const char *doc;       /* one sentence */
+    const char *doc;       /* a sentence, with a capital letter and a full stop */
     uint8_t min, max;      /* arguments; max at most CP_FUNCTION_ARGS */
     uint8_t op;            /* an operator in disguise (enum cp_op) that has no eval; else 0 */
     unsigned flags;

@@ -309,3 +309,24 @@ struct cp_ref cp_scope_read(struct cp_scope *s, const struct cp_path *path, bool
     *exists = s->is_open || ref.slot != CP_NO_SLOT || ref.root != CP_NO_SLOT;
     return ref;
 }
+
+/* The nearest name of the fields, in the heap, or NULL. */
+static const char *nearest(const struct cp_scope *s, struct cp_slice word)
+{
+    const char **names = cp_heap_take(s->heap, (s->n + 1) * sizeof *names);
+    size_t n = 0;
+
+    for (size_t i = 0; i < s->n; i++)
+        if (s->fields[i].name.p)
+            names[n++] = cp_heap_copy(s->heap, s->fields[i].name.p, s->fields[i].name.n);
+    return cp_nearest(word.p, word.n, names, n);
+}
+
+void cp_scope_warn(const struct cp_scope *s, const struct cp_path *path, struct cp_pos pos,
+                   struct cp_diags *diags)
+{
+    const char *near = s->is_open ? NULL : nearest(s, path->text);
+
+    cp_diag_warning(diags, pos, near ? cp_heap_printf(s->heap, "did you mean %s?", near) : NULL,
+                    "no stage before makes the field %.*s", (int)path->text.n, path->text.p);
+}

@@ -19,6 +19,7 @@
 #define CP_EXPR_SCOPE_H
 
 #include "../base/arena.h"
+#include "../base/err.h"
 #include "../base/slice.h"
 #include "../data/path.h"
 #include "../data/value.h"
@@ -78,6 +79,9 @@ int cp_scope_new_slot(struct cp_scope *s);
 /* How to read a path here. Never fails: a name that does not exist reads as null (the caller may
  * warn: *exists = false only where the scope is closed and has no such field). */
 struct cp_ref cp_scope_read(struct cp_scope *s, const struct cp_path *path, bool *exists);
+/* The warning for a field that does not exist, with the nearest one that does. */
+void cp_scope_warn(const struct cp_scope *s, const struct cp_path *path, struct cp_pos pos,
+                   struct cp_diags *diags);
 
 /* Gives the top-level field `name` a new value: adds or replaces its entry, with a new slot, which
  * is returned. Its old value can still be read through refs got before. */

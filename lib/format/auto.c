@@ -5,7 +5,7 @@
  * columns. The source chooses one per input, from its first bytes, and notes it in the input; what
  * parses and writes records asks the input.
  */
-#include "../plan/words.h"
+#include "../base/option.h"
 #include "detect.h"
 #include "fields.h"
 

@@ -157,6 +157,13 @@ void cp_columns_release(struct cp_columns *c)
 
 /* ---- Lines of cells ---- */
 
+static void put_line_end(const struct cp_cells_writer *w, struct cp_out *out)
+{
+    if (w->has_cr)
+        cp_out_byte(out, '\r');
+    cp_out_byte(out, '\n');
+}
+
 static void put_header(struct cp_cells_writer *w, struct cp_out *out)
 {
     for (size_t k = 0; k < w->columns.n; k++) {
@@ -165,7 +172,7 @@ static void put_header(struct cp_cells_writer *w, struct cp_out *out)
             cp_out_byte(out, (char)w->delimiter);
         w->put(w, out, &name, (struct cp_slice){NULL, 0});
     }
-    cp_out_byte(out, '\n');
+    put_line_end(w, out);
 }
 
 static void put_row(struct cp_cells_writer *w, struct cp_out *out, struct cp_slice record)
@@ -176,7 +183,7 @@ static void put_row(struct cp_cells_writer *w, struct cp_out *out, struct cp_sli
         if (!cp_is_null(&w->columns.cells[k]))
             w->put(w, out, &w->columns.cells[k], record);
     }
-    cp_out_byte(out, '\n');
+    put_line_end(w, out);
 }
 
 /* The bytes of the batch are cells with our delimiter. */
@@ -197,30 +204,38 @@ static bool has_same_columns(const struct cp_cells_writer *w, const struct cp_ba
     return b->input != NULL && cp_columns_are(&w->columns, b->input->header, b->input->n_header);
 }
 
-/* How many records from sel[0] on leave as their own bytes. */
-static size_t count_own(const struct cp_format *format, const struct cp_batch *b,
-                        const uint16_t *sel, size_t n)
+static bool ends_in_cr(const struct cp_batch *b, uint32_t i)
+{
+    return cp_record_own(b, i).n > cp_batch_raw(b, i).n;
+}
+
+/* How many records from sel[0] on leave as their own bytes. All lines of an output end alike. */
+static size_t count_own(const struct cp_cells_writer *w, const struct cp_format *format,
+                        const struct cp_batch *b, const uint16_t *sel, size_t n)
 {
     size_t k = 0;
 
-    while (k < n && cp_record_is_own(b, sel[k], format))
+    while (k < n && cp_record_is_own(b, sel[k], format) && ends_in_cr(b, sel[k]) == w->has_cr)
         k++;
     return k;
 }
 
 /* The columns, when they are not known yet, from the first record that has any; returns how many
  * have none. */
-static size_t start(struct cp_cells_writer *w, const struct cp_batch *b, const uint16_t *sel,
-                    size_t n, struct cp_out *out)
+static size_t start(struct cp_cells_writer *w, const struct cp_format *format,
+                    const struct cp_batch *b, const uint16_t *sel, size_t n, struct cp_out *out)
 {
     size_t k = 0;
 
     while (!w->has_columns && k < n) {
         w->has_columns = cp_columns_choose(&w->columns, b, sel[k]);
-        if (w->has_columns)
-            put_header(w, out);
-        else
+        if (!w->has_columns) {
             k++;
+            continue;
+        }
+        w->has_cr = is_same_format(w, format, b) && has_same_columns(w, b) &&
+                    cp_record_is_own(b, sel[k], format) && ends_in_cr(b, sel[k]);
+        put_header(w, out);
     }
     return k;
 }
@@ -230,11 +245,11 @@ const char *cp_cells_encode(struct cp_cells_writer *w, const struct cp_format *f
                             struct cp_out *out, size_t *done)
 {
     bool is_same = is_same_format(w, format, b);
-    size_t k = start(w, b, sel, n, out);
+    size_t k = start(w, format, b, sel, n, out);
     bool may_copy = is_same && has_same_columns(w, b);
 
     while (k < n) {
-        size_t own = may_copy ? count_own(format, b, sel + k, n - k) : 0;
+        size_t own = may_copy ? count_own(w, format, b, sel + k, n - k) : 0;
         cp_put_own(out, b, sel + k, own);
         k += own;
         if (k == n)

@@ -49,6 +49,7 @@ struct cp_cells_writer {
     int new_fields;         /* option */
     uint8_t delimiter;
     bool has_columns;
+    bool has_cr; /* lines end in \r\n: the first record came so and is written as it came */
     /* Writes one cell. record: its bytes when they are of the same format and delimiter, else p is
      * NULL. */
     void (*put)(struct cp_cells_writer *w, struct cp_out *out, const struct cp_value *v,

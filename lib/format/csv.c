@@ -386,9 +386,9 @@ const struct cp_format cp_format_csv = {
            "text. Text behind a closing quote, no closing quote, and a wrong number of cells are "
            "errors.\n\n"
            "On output the first line names the columns: those that the plan knows, else those of "
-           "the first record. Quotes "
-           "are written only where they are needed; cells of csv input that nobody changed keep "
-           "their spelling.",
+           "the first record; without a record there is none. Quotes are written only where they are "
+           "needed; cells of csv input that nobody changed keep their spelling. Lines end in "
+           "\\r\\n where the first record is written as it came and ended so, else in \\n.",
     .examples = examples,
     .flags = CP_FORMAT_OPEN | CP_FORMAT_HEADER | CP_FORMAT_IS_TABLE,
     .frame = CP_FRAME_CSV,

@@ -2,6 +2,7 @@
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
 
+#include "../base/err.h"
 #include "detect.h"
 #include "fields.h"
 
@@ -185,7 +186,7 @@ static const char *why_not(int code)
         return "the regex does not match";
     if (code == PCRE2_ERROR_MATCHLIMIT || code == PCRE2_ERROR_DEPTHLIMIT ||
         code == PCRE2_ERROR_JIT_STACKLIMIT)
-        return "the regex needs too many steps";
+        return cp_regex_limit;
     return "the regex failed";
 }
 

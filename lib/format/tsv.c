@@ -248,7 +248,8 @@ const struct cp_format cp_format_tsv = {
            "number of cells is an "
            "error.\n\n"
            "On output the first line names the columns: those that the plan knows, else those of "
-           "the first record.",
+           "the first record; without a record there is none. Lines end in \\r\\n where the first "
+           "record is written as it came and ended so, else in \\n.",
     .examples = examples,
     .flags = CP_FORMAT_OPEN | CP_FORMAT_HEADER | CP_FORMAT_IS_TABLE,
     .frame = CP_FRAME_LINE,

@@ -86,26 +86,28 @@ void cp_reader_close(struct cp_reader *r)
 
 /* ---- Reading ---- */
 
-/* Waits until the descriptor has something to say. False: stopped. */
-static bool wait_readable(const struct cp_reader *r)
+/* Waits until the descriptor has something to say. 1, CP_READER_STOPPED, or -1 and errno. */
+static int wait_readable(const struct cp_reader *r)
 {
     struct pollfd fds[2] = {{.fd = r->fd, .events = POLLIN}, {.fd = r->stop_fd, .events = POLLIN}};
     while (poll(fds, 2, -1) < 0)
-        ; /* EINTR */
-    return fds[1].revents == 0;
+        if (errno != EINTR)
+            return -1;
+    return fds[1].revents == 0 ? 1 : CP_READER_STOPPED;
 }
 
 static ssize_t read_fd(struct cp_reader *r, void *buf, size_t n, struct cp_err *err)
 {
     for (;;) {
-        if (!r->is_regular && !wait_readable(r))
-            return CP_READER_STOPPED;
-        ssize_t got = read(r->fd, buf, n);
+        int ready = r->is_regular ? 1 : wait_readable(r);
+        if (ready == CP_READER_STOPPED)
+            return ready;
+        ssize_t got = ready < 0 ? -1 : read(r->fd, buf, n);
         if (got >= 0) {
             r->bytes += (uint64_t)got;
             return got;
         }
-        if (errno != EINTR && errno != EAGAIN)
+        if (ready < 0 || (errno != EINTR && errno != EAGAIN))
             return cp_err_set(err, CP_EXIT_IO, errno, "cannot read %s", r->name);
     }
 }

@@ -3,12 +3,13 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdbool.h>
 #include <unistd.h>
 
-static void wait_writable(int fd)
+static bool wait_writable(int fd)
 {
     struct pollfd p = {.fd = fd, .events = POLLOUT};
-    poll(&p, 1, -1);
+    return poll(&p, 1, -1) >= 0 || errno == EINTR;
 }
 
 int cp_writer_write(void *ctx, const char *p, size_t n)
@@ -20,9 +21,7 @@ int cp_writer_write(void *ctx, const char *p, size_t n)
             p += k;
             n -= (size_t)k;
             w->bytes += (uint64_t)k;
-        } else if (errno == EAGAIN) {
-            wait_writable(w->fd);
-        } else if (errno != EINTR) {
+        } else if (errno != EINTR && (errno != EAGAIN || !wait_writable(w->fd))) {
             w->sys = errno;
             return -1;
         }

@@ -58,7 +58,7 @@ struct cp_ref cp_plan_read(struct cp_planner *p, const struct cp_path *path, str
     bool exists = true;
     struct cp_ref ref = cp_scope_read(p->scope, path, &exists);
     if (!exists)
-        cp_diag_warning(p->diags, pos, NULL, "no stage before makes the field %.*s", (int)path->text.n, path->text.p);
+        cp_scope_warn(p->scope, path, pos, p->diags);
     return ref;
 }
 

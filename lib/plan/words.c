@@ -1,10 +1,8 @@
 /* words.c: arguments that are words, and the values of options. */
 #include "words.h"
 
-#include <stdlib.h>
 #include <string.h>
 
-#include "../base/moment.h"
 #include "../base/number.h"
 #include "doc_impl.h"
 
@@ -235,128 +233,6 @@ int cp_words_split(const struct cp_text *args, bool regex, struct cp_heap *heap,
 
 /* ---- Options ---- */
 
-const struct cp_option *cp_option_find(const struct cp_option *table, struct cp_slice name)
-{
-    for (const struct cp_option *o = table; o && o->name; o++)
-        if (cp_slice_is(name, o->name))
-            return o;
-    return NULL;
-}
-
-/* Splits s at a byte; what is between loses its blanks. Returns false at the end. */
-static bool next_part(struct cp_slice *rest, char at, struct cp_slice *part)
-{
-    if (!rest->p)
-        return false;
-    const char *comma = rest->n > 0 ? memchr(rest->p, at, rest->n) : NULL;
-    *part = (struct cp_slice){rest->p, comma ? (size_t)(comma - rest->p) : rest->n};
-    *rest =
-        comma ? (struct cp_slice){comma + 1, rest->n - part->n - 1} : (struct cp_slice){NULL, 0};
-    while (part->n > 0 && cp_is_blank(part->p[0]))
-        part->p++, part->n--;
-    while (part->n > 0 && cp_is_blank(part->p[part->n - 1]))
-        part->n--;
-    return true;
-}
-
-/* The index of a word among words that are separated by blanks, or -1. */
-static int choice_of(const char *choices, struct cp_slice word)
-{
-    struct cp_slice rest = cp_slice_of(choices), one;
-
-    for (int i = 0; next_part(&rest, ' ', &one); i++)
-        if (cp_slice_equal(one, word))
-            return i;
-    return -1;
-}
-
-static struct cp_slice slice_copy(struct cp_heap *heap, struct cp_slice s)
-{
-    return (struct cp_slice){cp_heap_copy(heap, s.p, s.n), s.n};
-}
-
-static void list_add(struct cp_list *list, struct cp_slice s, struct cp_heap *heap)
-{
-    list->v = cp_heap_grow(heap, list->v, list->n, sizeof(*list->v));
-    list->v[list->n++] = slice_copy(heap, s);
-}
-
-static bool set_list(struct cp_list *list, struct cp_slice s, struct cp_heap *heap)
-{
-    struct cp_slice rest = s, part;
-
-    *list = (struct cp_list){0};
-    if (s.n == 0)
-        return true;
-    while (next_part(&rest, ',', &part)) {
-        if (part.n == 0)
-            return false;
-        list_add(list, part, heap);
-    }
-    return true;
-}
-
-static bool set_count(uint64_t *value, struct cp_slice s)
-{
-    uint64_t v;
-
-    if (s.n == 0 || s.n > 18 || !cp_digits_parse(s.p, s.n, &v))
-        return false;
-    *value = v;
-    return true;
-}
-
-static bool set_bool(bool *value, struct cp_slice s)
-{
-    if (!cp_slice_is(s, "true") && !cp_slice_is(s, "false"))
-        return false;
-    *value = cp_slice_is(s, "true");
-    return true;
-}
-
-static bool set_choice(int *value, const char *choices, struct cp_slice s)
-{
-    int i = choice_of(choices, s);
-
-    if (i < 0)
-        return false;
-    *value = i;
-    return true;
-}
-
-/* False: the text is no value of the option, which is left as it was (a list: may be cut). */
-static bool set_value(const struct cp_option *o, void *base, struct cp_slice s,
-                      struct cp_heap *heap)
-{
-    void *at = (char *)base + o->offset;
-
-    switch (o->type) {
-    case CP_OPT_TEXT:
-        *(struct cp_slice *)at = slice_copy(heap, s);
-        return true;
-    case CP_OPT_BOOL:
-        return set_bool(at, s);
-    case CP_OPT_COUNT:
-        return set_count(at, s);
-    case CP_OPT_SIZE:
-        return cp_size_parse(s.p, s.n, at);
-    case CP_OPT_DURATION:
-        return cp_duration_parse(s.p, s.n, at);
-    case CP_OPT_CHOICE:
-        return set_choice(at, o->choices, s);
-    case CP_OPT_LIST:
-        return set_list(at, s, heap);
-    }
-    return false;
-}
-
-void cp_options_init(const struct cp_option *table, void *base, struct cp_heap *heap)
-{
-    for (const struct cp_option *o = table; o && o->name; o++)
-        if (o->fallback && !set_value(o, base, cp_slice_of(o->fallback), heap))
-            abort(); /* the table is wrong */
-}
-
 /* What a user may write, for "X takes …". */
 static const char *expected(const struct cp_option *o, struct cp_heap *heap)
 {
@@ -382,15 +258,16 @@ static const char *expected(const struct cp_option *o, struct cp_heap *heap)
 static const char *near_choice(const struct cp_option *o, struct cp_slice word,
                                struct cp_heap *heap)
 {
-    struct cp_slice rest, one;
     const char *names[32];
     size_t n = 0;
 
     if (o->type != CP_OPT_CHOICE)
         return NULL;
-    rest = cp_slice_of(o->choices);
-    while (n < sizeof(names) / sizeof(*names) && next_part(&rest, ' ', &one))
-        names[n++] = slice_copy(heap, one).p;
+    for (const char *p = o->choices; *p && n < sizeof(names) / sizeof(*names); p += p[0] == ' ') {
+        size_t len = strcspn(p, " ");
+        names[n++] = cp_heap_copy(heap, p, len);
+        p += len;
+    }
     const char *near = cp_nearest(word.p, word.n, names, n);
     return near ? cp_heap_printf(heap, "did you mean %s?", near) : NULL;
 }
@@ -399,7 +276,7 @@ static const char *hint_for(const struct cp_option *o, struct cp_slice s, struct
 {
     uint64_t number;
 
-    if (o->type == CP_OPT_DURATION && set_count(&number, s))
+    if (o->type == CP_OPT_DURATION && s.n > 0 && cp_digits_parse(s.p, s.n, &number))
         return cp_heap_printf(heap,
                               "a number alone is no duration: write the unit, %.*ss or %.*sms",
                               CP_SHOW(s), CP_SHOW(s));
@@ -413,7 +290,7 @@ int cp_option_set_text(const struct cp_option *o, void *base, const struct cp_te
 {
     struct cp_slice s = value->s;
 
-    if (set_value(o, base, s, heap))
+    if (cp_option_set(o, base, s, heap))
         return 0;
     return cp_diag_error(diags, value->pos, hint_for(o, s, heap), "%s takes %s, not %.*s", o->name,
                          expected(o, heap), CP_SHOW(s.n > 0 ? s : CP_SLICE("an empty text")));
@@ -431,7 +308,7 @@ static int set_list_node(const struct cp_option *o, void *base, const struct cp_
             return cp_diag_error(diags, item->text.pos, NULL,
                                  "%s takes a list of texts; this is a %s", o->name,
                                  item->kind == CP_NODE_LIST ? "list" : "map");
-        list_add(list, item->text.s, heap);
+        cp_list_add(list, item->text.s, heap);
     }
     return 0;
 }

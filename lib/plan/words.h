@@ -42,15 +42,8 @@ struct cp_word_end cp_word_end(const char *p, size_t n, bool regex);
 /* Whether a text can stand in args as one word as it is; else it needs quotes. */
 bool cp_word_is_plain(struct cp_slice s, bool regex);
 
-/* Sets every option of the table to its fallback. */
-void cp_options_init(const struct cp_option *table, void *base, struct cp_heap *heap);
-
-/* The option of that name, or NULL. */
-const struct cp_option *cp_option_find(const struct cp_option *table, struct cp_slice name);
-
 /* Gives an option the value of a node (YAML) or of a text (a word); says what is wrong with it in
- * diags and returns -1. Texts and lists end in NUL and live in the heap. A list from a text is
- * split at commas, blanks around its parts dropped. */
+ * diags and returns -1. */
 int cp_option_set_node(const struct cp_option *o, void *base, const struct cp_node *value,
                        struct cp_heap *heap, struct cp_diags *diags);
 int cp_option_set_text(const struct cp_option *o, void *base, const struct cp_text *value,

@@ -10,7 +10,7 @@ static int check_stage(const struct cp_stage *s, struct cp_err *err)
     uint64_t came = a->in + a->made;
     uint64_t went = a->out + a->filtered + a->dropped + a->errored + a->taken + a->held;
 
-    if (came == went)
+    if (came == went && a->filtered <= came && a->errored <= came && a->taken <= came)
         return 0;
     return cp_err_set(err, CP_EXIT_ACCOUNT, 0,
                       "the account of %s does not balance: %llu records came, %llu are accounted for", s->name,

@@ -2,6 +2,7 @@
 #include "run.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -304,7 +305,6 @@ static int edge_open(struct cp_stage *from, struct cp_stage *to, struct cp_err *
     enum chan_status st = chan_open(&o, &from->out, &to->in);
     if (st != CHAN_OK)
         return cp_err_set(err, CP_EXIT_IO, 0, "cannot make the channel into %s: %s", to->name, chan_status_name(st));
-    from->below = to;
     to->above = from;
     return 0;
 }
@@ -442,7 +442,9 @@ static int wait_ms(const struct watch *w)
     if (w->deadline == INT64_MAX)
         return -1;
     int64_t left = w->deadline - now_ns();
-    return left <= 0 ? 0 : (int)(left / 1000000 + 1);
+    if (left <= 0)
+        return 0;
+    return left / 1000000 < INT_MAX ? (int)(left / 1000000 + 1) : INT_MAX;
 }
 
 /* Until all threads have ended. False: they are left behind. */
