@@ -115,11 +115,12 @@ load helper
 }
 
 @test "no more descriptors, no more memory: refused with one line" {
+    needs prlimit
     echo x >in
     status=0
-    (ulimit -n 6; exec timeout 10 "$CHANPIPE" 'head 1 | head 1' in >out 2>err) 3>&- || status=$?
+    timeout 10 prlimit --nofile=5 "$CHANPIPE" 'head 1 | head 1' in >out 2>err || status=$?
     [ $status = 0 ] || { [ $status = 4 ] && [ "$(wc -l <err)" = 1 ]; } || fail "$status $(cat err)"
     status=0
-    (ulimit -v 30000; exec timeout 10 "$CHANPIPE" 'head 1 | head 1' in >out 2>err) || status=$?
+    timeout 10 prlimit --as=30000000 "$CHANPIPE" 'head 1 | head 1' in >out 2>err || status=$?
     [ $status = 0 ] || { [ $status -lt 128 ] && [ -s err ]; } || fail "$status $(cat err)"
 }

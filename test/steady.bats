@@ -67,7 +67,7 @@ is_sanitized() {
     for i in 0 1 2; do
         for mb in 10 40; do
             grown "${samples[i]}" $mb >in
-            COUNTS=$PWD/n$mb LD_PRELOAD=$PWD/count.so timeout 60 "$CHANPIPE" -o json "${pipelines[i]}" in >/dev/null
+            timeout 60 env COUNTS="$PWD/n$mb" LD_PRELOAD="$PWD/count.so" "$CHANPIPE" -o json "${pipelines[i]}" in >/dev/null
         done
         [ "$(cat n10)" -gt 10 ]
         assert_equal "${pipelines[i]}: $(cat n40)" "${pipelines[i]}: $(cat n10)"

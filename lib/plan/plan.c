@@ -376,16 +376,32 @@ static bool is_regex(const struct cp_planner *p, const struct cp_word *w)
     return p->stage->type->args == CP_ARGS_WORDS_REGEX && !w->quoted && w->text.s.n > 0 && w->text.s.p[0] == '/';
 }
 
+/* The words of `files` with the operands of the command line in place of its paths: its options stay. */
+static struct cp_words with_operands(const struct cp_planner *p, const struct cp_words *own)
+{
+    const struct cp_plan_options *o = p->options;
+    struct cp_words w = {cp_heap_take(p->heap, (own->n + o->n_operands + 1) * sizeof *w.v), 0};
+
+    for (size_t i = 0; i < own->n; i++)
+        if (own->v[i].key.n > 0)
+            w.v[w.n++] = own->v[i];
+    for (size_t i = 0; i < o->n_operands; i++) {
+        struct cp_word *word = &w.v[w.n++];
+        word->text.s = cp_slice_of(o->operands[i]);
+        word->quoted = true; /* a name as it is, no pattern */
+    }
+    return w;
+}
+
 static int plan_words(struct cp_planner *p)
 {
-    int rc;
-    if (p->words.n > 0)
-        return 0; /* operands of the command line */
-    rc = cp_words_split(&p->item->args, p->stage->type->args == CP_ARGS_WORDS_REGEX, p->heap, &p->words, p->diags);
+    int rc = cp_words_split(&p->item->args, p->stage->type->args == CP_ARGS_WORDS_REGEX, p->heap, &p->words, p->diags);
     for (size_t i = 0; i < p->words.n; i++)
         if (!is_regex(p, &p->words.v[i]) &&
             cp_doc_expand(&p->words.v[i].text, expand_lookup, (void *)(uintptr_t)p->names, p->heap, p->diags) < 0)
             rc = -1;
+    if (p->stage->index == 0 && p->options->n_operands > 0)
+        p->words = with_operands(p, &p->words);
     return rc;
 }
 
@@ -481,18 +497,6 @@ static const struct cp_item *implicit_item(struct cp_plan *plan, const char *kin
     return item;
 }
 
-/* Operands become the words of `files`. */
-static void use_operands(struct walk *w)
-{
-    const struct cp_plan_options *o = &w->plan->options;
-    struct cp_word *v = cp_heap_take(&w->plan->heap, (o->n_operands + 1) * sizeof *v);
-    for (size_t i = 0; i < o->n_operands; i++) {
-        v[i].text.s = cp_slice_of(o->operands[i]);
-        v[i].quoted = true; /* a name as it is, no pattern */
-    }
-    w->planner.words = (struct cp_words){v, o->n_operands};
-}
-
 static const struct cp_stage_type *type_of(const struct cp_item *item)
 {
     return cp_stage_type_find(item->kind.s);
@@ -509,7 +513,6 @@ static size_t plan_source(struct walk *w)
     if (has_source && !has_operands)
         return 0;
     if (has_operands) {
-        use_operands(w);
         if (has_source && strcmp(first->name, "files") == 0) {
             plan_stage(w, &doc->items[0], first);
             return 1;
