@@ -106,11 +106,14 @@ bool cmd_has_color(int choice);
 /* source, parse, … */
 const char *cmd_kind_name(enum cp_stage_kind kind);
 
-/* Functions of expressions, from their table. list: name and summary of each. help: prints `gap`,
- * then all about one; false: there is no such function. names: fills in at most `most`, returns how
+/* Functions of expressions and aggregates, from their tables. list: name and summary of each, with
+ * the aggregates as the last group. help: prints `gap`, then all about one; false: there is no such
+ * function, or aggregate (pN stands for p50, p99.9 …). names: fills in at most `most`, returns how
  * many. */
 void cmd_list_functions(void);
+void cmd_list_aggregates(void);
 bool cmd_help_function(const char *name, const char *gap);
+bool cmd_help_aggregate(const char *name, const char *gap);
 size_t cmd_function_names(const char **names, size_t most);
 
 /* ---- Pipelines ---- */

@@ -1,4 +1,7 @@
-/* functions.c: the functions of expressions, for list and help. */
+/* functions.c: the functions of expressions and the aggregates, for list and help. */
+#include <string.h>
+
+#include "../lib/agg/aggregate.h"
 #include "../lib/expr/function.h"
 #include "cmd.h"
 
@@ -11,6 +14,14 @@ void cmd_list_functions(void)
         for (const struct cp_function *f = g->functions; f->name; f++)
             cmd_put_entry(stdout, f->signature, f->doc, 2, DOC);
     }
+    cmd_list_aggregates();
+}
+
+void cmd_list_aggregates(void)
+{
+    puts("aggregates");
+    for (const struct cp_aggregate *a = cp_aggregates; a->name; a++)
+        cmd_put_entry(stdout, a->usage, a->summary, 2, DOC);
 }
 
 static void put_examples(const struct cp_function *f)
@@ -38,6 +49,21 @@ bool cmd_help_function(const char *name, const char *gap)
     return true;
 }
 
+bool cmd_help_aggregate(const char *name, const char *gap)
+{
+    struct cp_agg_call call;
+
+    if (strcmp(name, "pN") != 0 && !cp_aggregate_find(cp_slice_of(name), &call))
+        return false;
+    if (strcmp(name, "pN") == 0)
+        cp_aggregate_find(CP_SLICE("p50"), &call);
+    printf("%s%s (an aggregate)\n\n", gap, call.type->usage);
+    cmd_put_wrapped(stdout, call.type->summary, 0);
+    if (call.type->values)
+        printf("\nOf the values %s it gives %s.\n", call.type->values, call.type->result);
+    return true;
+}
+
 size_t cmd_function_names(const char **names, size_t most)
 {
     size_t n = 0;
@@ -45,5 +71,7 @@ size_t cmd_function_names(const char **names, size_t most)
     for (const struct cp_function_group *g = cp_function_groups; g->name; g++)
         for (const struct cp_function *f = g->functions; f->name && n < most; f++)
             names[n++] = f->name;
+    for (const struct cp_aggregate *a = cp_aggregates; a->name && n < most; a++)
+        names[n++] = a->name;
     return n;
 }

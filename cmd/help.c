@@ -45,7 +45,7 @@ static const char expressions[] =
     "  x/0 and int(\"abc\") give null and are counted, the first one is shown; the\n"
     "  record goes on. on_error at the stage changes that.\n"
     "\n"
-    "`chanpipe list functions` shows the functions.\n";
+    "`chanpipe list functions` shows the functions and the aggregates of stats.\n";
 
 static const char settings[] =
     "Settings that every stage takes: in a pipeline file as keys beside the stage, in a one-liner "
@@ -247,6 +247,10 @@ static bool help_word(const char *name)
         fputs(gap, stdout), help_format(format), gap = "\n";
     if (cmd_help_function(name, gap))
         gap = "\n";
+    if (cmd_help_aggregate(name, gap))
+        gap = "\n";
+    if (strcmp(name, "aggregates") == 0)
+        fputs(gap, stdout), cmd_list_aggregates(), gap = "\n";
     for (size_t i = 0; i < CMD_COUNT(texts); i++)
         if (strcmp(texts[i].name, name) == 0)
             fputs(gap, stdout), cmd_put_wrapped(stdout, texts[i].text, 0), gap = "\n";
@@ -264,6 +268,8 @@ static size_t topic_names(const char **names)
         names[n++] = cp_formats[i]->name;
     for (size_t i = 0; i < CMD_COUNT(texts) && n < MOST_NAMES; i++)
         names[n++] = texts[i].name;
+    if (n < MOST_NAMES)
+        names[n++] = "aggregates";
     return n + cmd_function_names(names + n, MOST_NAMES - n);
 }
 
@@ -296,7 +302,7 @@ static void help_start(void)
          "\n"
          "Help:\n"
          "  chanpipe help TOPIC    a command, a stage, a format, a function,\n"
-         "                         expressions, settings\n"
+         "                         expressions, aggregates, settings\n"
          "  chanpipe list          all stages, formats, functions and pipelines");
 }
 
@@ -322,7 +328,7 @@ const struct cmd cmd_help = {
     .name = "help",
     .usage = "[TOPIC ...]",
     .summary = "Shows how to use a command, a stage, a format, a function",
-    .doc = "Topics are the names of commands, stages, formats and functions, and the words "
-           "expressions and settings.",
+    .doc = "Topics are the names of commands, stages, formats, functions and aggregates, and the "
+           "words expressions, aggregates and settings.",
     .main = help_main,
 };

@@ -162,6 +162,8 @@ void cp_plan_at_end(struct cp_planner *p, int (*fn)(struct cp_stage *s, void *se
 struct cp_shape *cp_plan_shape_raw(struct cp_planner *p);
 /* The wants of a parser: its scope hands them what anybody reads. */
 struct cp_wants *cp_plan_wants(struct cp_planner *p, const struct cp_format *format, void *decoder);
+/* -1 after a diagnostic at the option max_memory, when it is less than the stage can do with. hint may be NULL. */
+int cp_plan_least_memory(struct cp_planner *p, uint64_t max_memory, size_t least, const char *hint);
 /* Counts memory of the stage that is in no pool, for the bound that explain prints. */
 void cp_plan_memory(struct cp_planner *p, size_t bytes);
 

@@ -243,10 +243,7 @@ static int check_memory(struct cp_planner *p, const struct grouping *g)
 {
     size_t least = cp_groups_least(g->n_keys, g->state);
 
-    if (g->max_memory >= least)
-        return 0;
-    return cp_diag_error(p->diags, p->stage->pos, NULL, "max_memory is at least %zuKiB here",
-                         (least + 1023) / 1024);
+    return cp_plan_least_memory(p, g->max_memory, least, NULL);
 }
 
 static int check_rest(struct cp_planner *p)

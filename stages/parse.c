@@ -25,7 +25,7 @@ static const struct cp_option options[] = {
     {"time", CP_OPT_TEXT, offsetof(struct parse, time), NULL, NULL,
      "the field that holds the record's time"},
     {"tz", CP_OPT_TEXT, offsetof(struct parse, tz), NULL, NULL,
-     "the zone of times without one: UTC, +02:00"},
+     "the zone of times without one, and of the clock of hour, day and the like: UTC, +02:00"},
     {NULL},
 };
 
@@ -411,14 +411,17 @@ const struct cp_stage_type cp_stage_parse = {
     .kind = CP_PARSE,
     .summary = "Reads records of a format",
     .usage = "FORMAT [PATTERN] [from FIELD] [as PREFIX] [KEY=VALUE ...]",
-    .doc = "Every record is checked, whatever is read of it later. A record that is not of the "
-           "format is left out, counted, "
-           "and the first one is shown; with on_error: keep it goes on with the fields line and "
+    .doc = "Every record is checked, whatever is read of it later, but those that a filter behind "
+           "it rules out by their bytes alone, as explain shows; with --strict, --account or "
+           "--no-prefilter they are checked too. A record that is not of the format is left out, "
+           "counted, and the first one is shown; with on_error: keep it goes on with the fields line and "
            "_error, with on_error: stop "
            "the pipeline ends with status 3.\n"
            "Without from, the fields of the record are those of its bytes. With from, a field is "
            "read, and what is found is "
-           "added to the record; as puts a prefix before each name.",
+           "added to the record; as puts a prefix before each name.\n"
+           "Times without a zone are read in tz, UTC unless it is given. The functions day, hour, "
+           "minute, trunc and strftime use the same clock for all times; printed times are UTC.",
     .args = CP_ARGS_WORDS_REGEX,
     .flags = CP_STAGE_STATELESS,
     .size = sizeof(struct parse),

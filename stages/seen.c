@@ -64,9 +64,8 @@ int seen_plan_end(struct cp_planner *p, struct seen *s)
 {
     size_t least = 2 * cp_groups_least(width_of(s), sizeof(uint64_t));
 
-    if (s->max_memory < least)
-        return cp_diag_error(p->diags, p->stage->pos, NULL, "max_memory is at least %zuKiB here",
-                             (least + 1023) / 1024);
+    if (cp_plan_least_memory(p, s->max_memory, least, NULL) < 0)
+        return -1;
     cp_plan_memory(p, s->max_memory + 2 * cp_groups_scratch(width_of(s), p->max_line));
     cp_plan_memory(p, p->stage->records * sizeof *s->found);
     return 0;

@@ -205,8 +205,19 @@ int sink_idle(struct cp_stage *s, struct sink *k)
     return -1;
 }
 
+/* Members that found no column (csv, tsv, table) are named once. */
+static void note_left_out(struct cp_stage *s, const struct sink *k)
+{
+    struct cp_slice first = {0};
+    uint64_t n = k->format->left_out ? k->format->left_out(k->encoder, &first) : 0;
+    if (n > 0)
+        snprintf(s->note, sizeof s->note, "%llu value%s had no column and %s left out (first: %.*s)",
+                 (unsigned long long)n, n == 1 ? "" : "s", n == 1 ? "was" : "were", (int)first.n, first.p);
+}
+
 int sink_finish(struct cp_stage *s, struct sink *k)
 {
+    note_left_out(s, k);
     if (!k->out.failed && k->format->encode_end)
         k->format->encode_end(k->encoder, &k->out);
     return k->out.failed ? -1 : sink_idle(s, k);

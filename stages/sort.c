@@ -68,9 +68,8 @@ static int check_options(struct cp_planner *p, const struct sort *self)
 
     if (least < CP_SORT_MIN_MEMORY)
         least = CP_SORT_MIN_MEMORY;
-    if (self->max_memory < least)
-        return cp_diag_error(p->diags, p->stage->pos, "the least is eight times max_line",
-                             "max_memory is at least %zuKiB here", (least + 1023) / 1024);
+    if (cp_plan_least_memory(p, self->max_memory, least, "the least is eight times max_line") < 0)
+        return -1;
     if (self->limit > UINT32_MAX)
         return cp_diag_error(p->diags, p->stage->pos, NULL, "limit is at most %u", UINT32_MAX);
     return 0;

@@ -51,7 +51,8 @@ const struct cp_stage_type cp_stage_stats = {
     .summary = "Makes counts, sums, percentiles and the like of all records or of groups",
     .usage = "AGGREGATE [as NAME], ... [by EXPRESSION [as NAME], ...]",
     .doc = "Aggregates are count sum avg min max first last stdev p50 ... p99.9 pct uniq ~uniq "
-           "topk list and rate. All skip "
+           "topk list and rate. count(x) "
+           "is the number of records for which x is true. The others skip "
            "null; sum, avg, stdev, rate and percentiles also skip what is no number, and count it. "
            "Sums are exact and rounded "
            "once. min, max, first, last and percentiles give a value as it is spelled.\n"

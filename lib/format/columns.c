@@ -269,6 +269,8 @@ uint64_t cp_cells_left_out(const void *encoder, struct cp_slice *first)
 {
     const struct cp_cells_writer *w = encoder;
 
+    if (w->new_fields == CP_NEW_FIELDS_IGNORE)
+        return 0;
     if (w->columns.first_left_out != NULL)
         *first = cp_slice_of(w->columns.first_left_out);
     return w->columns.left_out;

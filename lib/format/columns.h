@@ -5,7 +5,7 @@
 
 #include "members.h"
 
-enum cp_new_fields { CP_NEW_FIELDS_IGNORE, CP_NEW_FIELDS_ERROR };
+enum cp_new_fields { CP_NEW_FIELDS_COUNT, CP_NEW_FIELDS_IGNORE, CP_NEW_FIELDS_ERROR };
 
 struct cp_columns {
     struct cp_slice *names; /* owned, decoded */
@@ -63,8 +63,10 @@ const char *cp_cells_encode(struct cp_cells_writer *w, const struct cp_format *f
 
 #define CP_OPTION_NEW_FIELDS                                                                       \
     {                                                                                              \
-        "new_fields", CP_OPT_CHOICE, offsetof(struct cp_cells_writer, new_fields), "ignore error", \
-            "ignore", "What becomes of a field that the first record did not have"                 \
+        "new_fields", CP_OPT_CHOICE, offsetof(struct cp_cells_writer, new_fields),                 \
+            "count ignore error", "count",                                                         \
+            "What becomes of a field that has no column: it is left out, and counted unless "      \
+            "ignore; error: so is its record"                                                      \
     }
 
 uint64_t cp_cells_left_out(const void *encoder, struct cp_slice *first);

@@ -377,18 +377,19 @@ static const struct cp_format_example examples[] = {
 const struct cp_format cp_format_csv = {
     .name = "csv",
     .summary = "Comma-separated cells of RFC 4180",
-    .doc = "The first record of every input names the columns, unless the option header does. A "
-           "name that comes again "
-           "becomes name_2, an empty one is the number of its column. A cell in double quotes may "
-           "hold delimiters, line "
-           "ends, and quotes written twice; a quote inside a bare cell is itself. An empty bare "
-           "cell is null, \"\" is empty "
-           "text. Text behind a closing quote, no closing quote, and a wrong number of cells are "
-           "errors.\n\n"
-           "On output the first line names the columns: those that the plan knows, else those of "
-           "the first record; without a record there is none. Quotes are written only where they are "
-           "needed; cells of csv input that nobody changed keep their spelling. Lines end in "
-           "\\r\\n where the first record is written as it came and ended so, else in \\n.",
+    .doc =
+        "The first record of every input names the columns, unless the option header does. A "
+        "name that comes again "
+        "becomes name_2, an empty one is the number of its column. A cell in double quotes may "
+        "hold delimiters, line "
+        "ends, and quotes written twice; a quote inside a bare cell is itself. An empty bare "
+        "cell is null, \"\" is empty "
+        "text. Text behind a closing quote, no closing quote, and a wrong number of cells are "
+        "errors.\n\n"
+        "On output the first line names the columns: those that the plan knows, else those of "
+        "the first record; without a record there is none. Quotes are written only where they are "
+        "needed; cells of csv input that nobody changed keep their spelling. Lines end in "
+        "\\r\\n where the first record is written as it came and ended so, else in \\n.",
     .examples = examples,
     .flags = CP_FORMAT_OPEN | CP_FORMAT_HEADER | CP_FORMAT_IS_TABLE,
     .frame = CP_FRAME_CSV,

@@ -32,6 +32,15 @@ struct plan_field {
     struct cp_slice key; /* `,"name":` with CP_PAD bytes behind it; p == NULL: removed */
 };
 
+enum { KNOWN_KEY = 32, KNOWN_KEYS = 32 }; /* the longest key that is remembered, and how many are */
+
+/* A key and how it is written, `,"key":`. Records of a log repeat their keys in the same places: the encoder remembers
+ * what stood there last. */
+struct known_key {
+    uint8_t n, text_n;              /* n == 0: nothing is known */
+    char key[KNOWN_KEY], text[KNOWN_KEY + 16];
+};
+
 struct cp_json_plan {
     const struct cp_shape *shape;
     size_t serial;
@@ -45,6 +54,7 @@ struct cp_json_plan {
     struct cp_json_scanner *scanner;
     struct cp_value *found;
     size_t *order; /* the fields with a member, by where it stands */
+    struct known_key known[KNOWN_KEYS]; /* WALK: by the number of the member */
 };
 
 static const size_t NONE = SIZE_MAX;
@@ -373,10 +383,60 @@ static void put_spliced(struct cp_json_writer *w, struct cp_json_plan *plan,
     put_between(o, &from, raw.p + raw.n);
 }
 
+/* Writes a key that is not remembered, and remembers it. */
+static void learn_key(struct known_key *known, const struct cp_walk *w, bool is_first, struct cp_out *o)
+{
+    struct cp_value key = cp_text(w->key.p, w->key.n); /* of the record or a header: padded */
+    char *at = cp_out_room(o, 6 * KNOWN_KEY + 4);
+    bool fits = w->key.n <= KNOWN_KEY;
+
+    key.esc = (uint8_t)w->key_escape;
+    if (!is_first)
+        cp_out_byte(o, ',');
+    cp_json_put(o, &key);
+    cp_out_byte(o, ':');
+    size_t n = fits ? (size_t)(o->p - at) : 0;
+    if (is_first || !fits || n > sizeof known->text || w->key_escape != CP_PLAIN)
+        return;
+    known->n = (uint8_t)w->key.n;
+    known->text_n = (uint8_t)n;
+    memcpy(known->key, w->key.p, KNOWN_KEY);
+    memcpy(known->text, at, n);
+}
+
+/* Whether the first n bytes, at most KNOWN_KEY, are the same; both can be read further. */
+static inline bool is_known(const struct known_key *known, struct cp_slice key)
+{
+    uint64_t a, b;
+    size_t n = key.n;
+
+    if (known->n != n || n == 0)
+        return false;
+    for (size_t k = 0; k + 8 <= n; k += 8) {
+        memcpy(&a, known->key + k, 8);
+        memcpy(&b, key.p + k, 8);
+        if (a != b)
+            return false;
+    }
+    return n % 8 == 0 || memcmp(known->key + n / 8 * 8, key.p + n / 8 * 8, n % 8) == 0;
+}
+
+/* `,"key":`, without the comma for the first. */
+static inline void put_walked_key(struct known_key *known, const struct cp_walk *w, bool is_first,
+                                  struct cp_out *o)
+{
+    if (is_first || w->key_escape != CP_PLAIN || !is_known(known, w->key)) {
+        learn_key(known, w, is_first, o);
+        return;
+    }
+    memcpy(cp_out_room(o, sizeof known->text), known->text, sizeof known->text);
+    o->p += known->text_n;
+}
+
 /* One member of other bytes than JSON. A key that comes again has been written at its first place.
  */
-static void put_walked(struct cp_json_plan *plan, const struct cp_walk *w, const struct cp_batch *b,
-                       uint32_t i, bool *is_first, struct cp_out *o)
+static void put_walked(struct cp_json_plan *plan, const struct cp_walk *w, size_t member,
+                       const struct cp_batch *b, uint32_t i, bool *is_first, struct cp_out *o)
 {
     size_t k = plan->n == 0 ? NONE : find_edit(plan, w->key, w->key_escape == CP_ESC_JSON);
 
@@ -388,13 +448,8 @@ static void put_walked(struct cp_json_plan *plan, const struct cp_walk *w, const
             put_field(o, plan->fields[k].key, v ? v : &w->value, is_first);
         return;
     }
-    if (!*is_first)
-        cp_out_byte(o, ',');
+    put_walked_key(&plan->known[member % KNOWN_KEYS], w, *is_first, o);
     *is_first = false;
-    struct cp_value key = cp_text(w->key.p, w->key.n); /* of the record or a header: padded */
-    key.esc = (uint8_t)w->key_escape;
-    cp_json_put(o, &key);
-    cp_out_byte(o, ':');
     cp_json_put(o, &w->value);
 }
 
@@ -408,8 +463,8 @@ static void put_walk(struct cp_json_plan *plan, const struct cp_batch *b, uint32
     begin_edits(plan);
     cp_out_byte(o, '{');
     cp_walk_record(plan->shape, format, b, i, &w);
-    while (format->next(&w))
-        put_walked(plan, &w, b, i, &is_first, o);
+    for (size_t member = 0; format->next(&w); member++)
+        put_walked(plan, &w, member, b, i, &is_first, o);
     put_appended(plan, b, i, &is_first, o);
     cp_out_byte(o, '}');
 }
@@ -424,7 +479,7 @@ static void put_line(struct cp_json_plan *plan, const struct cp_batch *b, uint32
 
     begin_edits(plan);
     cp_out_byte(o, '{');
-    put_walked(plan, &w, b, i, &is_first, o);
+    put_walked(plan, &w, 0, b, i, &is_first, o);
     put_appended(plan, b, i, &is_first, o);
     cp_out_byte(o, '}');
 }

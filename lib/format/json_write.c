@@ -217,13 +217,18 @@ static void put_json_string(struct cp_out *o, const struct cp_value *v)
     cp_out_byte(o, '"');
 }
 
+static inline bool may_be_number(char c)
+{
+    return (c >= '0' && c <= '9') || c == '-';
+}
+
 static void put_text_value(struct cp_out *o, const struct cp_value *v)
 {
     if (v->esc == CP_ESC_JSON)
         put_json_string(o, v);
     else if (v->esc != CP_PLAIN)
         put_escaped(o, v);
-    else if ((v->flags & CP_UNTYPED) && cp_num_is_plain(v->p, v->len))
+    else if ((v->flags & CP_UNTYPED) && may_be_number(*v->p) && cp_num_is_plain(v->p, v->len))
         cp_out_put(o, v->p, v->len);
     else
         cp_json_put_text(o, v->p, v->len);

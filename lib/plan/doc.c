@@ -80,9 +80,42 @@ bool cp_node_is_null(const struct cp_node *node)
            (s.n == 0 || cp_slice_is(s, "~") || cp_slice_is(s, "null"));
 }
 
-bool cp_is_flow_kind(struct cp_slice kind)
+/* Stages of later versions, and what does their work until then. */
+static const struct {
+    const char *kind, *hint;
+} future_kinds[] = {
+    {"context", NULL},
+    {"exec", "pipe the output of the program into chanpipe, or that of chanpipe into it"},
+    {"follow", "`tail -F FILE | chanpipe …` reads a file that grows"},
+    {"generate", NULL},
+    {"http", "pipe the output of chanpipe into a program that sends it"},
+    {"listen", "pipe the output of a program that listens into chanpipe"},
+    {"lookup", NULL},
+    {"merge", NULL},
+    {"multiline", NULL},
+    {"pair", NULL},
+    {"patterns", NULL},
+    {"redact", "`set msg = replace(msg, /…/, \"***\")` does it for one field"},
+    {"route", "run one pipeline for each case"},
+    {"sqlite", "write csv, which sqlite3 imports"},
+    {"syslog", "pipe the output of chanpipe into logger"},
+    {"tcp", "pipe the output of chanpipe into a program that sends it"},
+    {"tee", "run one pipeline for each branch"},
+    {"throttle", NULL},
+    {"udp", "pipe the output of chanpipe into a program that sends it"},
+    {"unix", "pipe the output of chanpipe into a program that sends it"},
+    {"unnest", NULL},
+};
+
+bool cp_is_future_kind(struct cp_slice kind, const char **hint)
 {
-    return cp_slice_is(kind, "tee") || cp_slice_is(kind, "route") || cp_slice_is(kind, "merge");
+    for (size_t i = 0; i < sizeof future_kinds / sizeof *future_kinds; i++) {
+        if (cp_slice_is(kind, future_kinds[i].kind)) {
+            *hint = future_kinds[i].hint;
+            return true;
+        }
+    }
+    return false;
 }
 
 const char *const cp_common_keys[] = {"name",     "from",      "workers", "order",

@@ -87,7 +87,7 @@ enum {
     CP_DOC_MAX_VALUES = 50000, /* of a file, each use of an alias counted in full */
     CP_DOC_MAX_KEYS = 1000,    /* of one map */
     CP_DOC_MAX_ANCHORS = 100,
-    CP_DOC_MAX_STAGES = 1000,
+    CP_DOC_MAX_STAGES = 254,
 };
 
 /* Each fills *doc, adds what it finds wrong to diags, all of it, and returns -1 if anything was;

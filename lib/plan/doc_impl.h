@@ -64,7 +64,7 @@ size_t cp_name_length(const char *p, size_t n);
  * nothing. */
 bool cp_is_typed_when_bare(struct cp_slice s);
 bool cp_is_blank(char c);                   /* also a line break */
-bool cp_is_flow_kind(struct cp_slice kind); /* tee, route, merge */
+bool cp_is_future_kind(struct cp_slice kind, const char **hint); /* *hint: what to do; or NULL */
 
 /* For messages: at most a line's worth of a text. */
 #define CP_SHOW(slice) ((slice).n > 60 ? 60 : (int)(slice).n), (slice).p

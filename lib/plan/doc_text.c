@@ -293,7 +293,7 @@ struct brackets {
     bool wants_value; /* a `/` here begins a regex, else it divides */
 };
 
-static const char no_branches[] = "branches in { } are not available yet";
+static const char no_branches[] = "branches in { } are not available in this version";
 
 static int open_bracket(struct scan *sc, struct brackets *b)
 {
@@ -485,13 +485,15 @@ size_t cp_args_canonical(char *out, struct cp_slice args, enum cp_args_form form
 
 int cp_read_kind(struct cp_doc_reader *r, const struct cp_text *kind, struct cp_item *item)
 {
+    const char *hint;
+
     item->kind = *kind;
-    if (cp_is_flow_kind(kind->s))
-        return cp_diag_error(r->diags, kind->pos, NULL, "%.*s (branches) is not available yet",
+    if (!r->kinds->is_kind(kind->s) && cp_is_future_kind(kind->s, &hint))
+        return cp_diag_error(r->diags, kind->pos, hint, "%.*s is not available in this version",
                              CP_SHOW(kind->s));
     if (!r->kinds->is_kind(kind->s)) {
-        const char *hint = cp_doc_did_you_mean(r, kind->s, true, false,
-                                               "`chanpipe list stages` shows all of them");
+        hint = cp_doc_did_you_mean(r, kind->s, true, false,
+                                   "`chanpipe list stages` shows all of them");
         return cp_diag_error(r->diags, kind->pos, hint, "there is no stage %.*s", CP_SHOW(kind->s));
     }
     item->form = r->kinds->args_form(kind->s);

@@ -37,8 +37,8 @@ static void set_trap(struct cp_doc_reader *r, const struct cp_node *node)
         r->trap = "YAML takes ` #` for a comment, so the text ends before it";
         r->trap_hint = "put the whole text in single quotes: '…'";
     } else if (y->in_flow && source->text[i] == ',') {
-        r->trap = "inside [ ] YAML splits at every comma, so the text ends before this one";
-        r->trap_hint = "put the whole text in single quotes: ['…'], or write the list with `- `";
+        r->trap = "inside [ ] and { } YAML splits at every comma, so the text ends before this one";
+        r->trap_hint = "put the whole text in single quotes: '…', or write one item in each line";
     }
 }
 
@@ -47,6 +47,9 @@ static int odd_key(struct cp_doc_reader *r, const struct cp_text *key)
 {
     struct cp_pos colon = cp_text_pos(key, key->s.n, 0);
 
+    if (r->source->text[colon.off] == ',' || r->source->text[colon.off] == '}')
+        return cp_diag_error(r->diags, key->pos, "put the whole text in single quotes: '…'",
+                             "inside { } YAML splits at every comma, so this became a key");
     colon.len = 1;
     return cp_diag_error(r->diags, colon, "put the whole text in single quotes: '…'",
                          "YAML takes `: ` for the end of a key, so this text became a map");
@@ -102,7 +105,7 @@ static int check_member(struct cp_doc_reader *r, const struct cp_node *node, enu
 {
     if (node->kind != CP_NODE_SCALAR)
         return cp_diag_error(r->diags, node->text.pos, NULL,
-                             "lists and maps inside arguments are not available yet");
+                             "lists and maps inside arguments are not available in this version");
     if (cp_node_is_null(node) && node->text.s.n == 0)
         return cp_diag_error(r->diags, node->text.pos, NULL, "this argument is empty");
     set_trap(r, node);
@@ -177,7 +180,9 @@ static int read_stage_value(struct cp_doc_reader *r, const struct cp_node *value
 
 static bool is_stage_key(const struct cp_doc_reader *r, struct cp_slice key)
 {
-    return cp_is_flow_kind(key) || r->kinds->is_kind(key);
+    const char *hint;
+
+    return r->kinds->is_kind(key) || cp_is_future_kind(key, &hint);
 }
 
 /* Whether all other keys that are kinds are options of this one. */
@@ -281,7 +286,7 @@ static int read_item(struct cp_doc_reader *r, const struct cp_node *node, struct
         return read_map_item(r, node, item);
     if (node->kind == CP_NODE_LIST)
         return cp_diag_error(r->diags, node->text.pos, NULL,
-                             "branches (a list in a list) are not available yet");
+                             "branches (a list in a list) are not available in this version");
     if (cp_node_is_null(node))
         return cp_diag_error(r->diags, node->text.pos, "as in `- filter: status >= 500`",
                              "this item is empty");
@@ -397,7 +402,7 @@ static void read_tests(struct cp_doc_reader *r, struct cp_node *node)
 
 static void read_include(struct cp_doc_reader *r, struct cp_node *node)
 {
-    cp_diag_error(r->diags, node->text.pos, NULL, "include is not available yet");
+    cp_diag_error(r->diags, node->text.pos, NULL, "include is not available in this version");
 }
 
 static const struct {

@@ -86,6 +86,9 @@ static int explain_first_byte(const struct failure *f)
 {
     char c = byte_at(f, f->at), message[64];
 
+    if (f->at >= f->r->source->len)
+        return say(f, f->at, "a text that begins with [ or { is put in single quotes: '…'",
+                   "the file ends, but a [ or { is still open");
     if (c == '\t')
         return say(f, f->at, "indent with blanks", "a tab where only blanks may stand");
     if (is_behind_quote(f))

@@ -9,7 +9,7 @@
 
 enum {
     DEFAULT_CAPACITY = 4,
-    MAX_STAGES = 256,
+    MAX_STAGES = CP_DOC_MAX_STAGES + 2, /* with a source and a sink that were left out */
     MAX_CAPACITY = 65536,
     MARKS_ARENA = 512 * 1024, /* of a batch; records beyond it are left without marks */
 };
@@ -103,6 +103,25 @@ void cp_plan_makes_text(struct cp_planner *p)
 void cp_plan_memory(struct cp_planner *p, size_t bytes)
 {
     p->stage->memory += bytes;
+}
+
+/* Where a setting of the stage was written, or the stage. */
+static struct cp_pos setting_pos(const struct cp_planner *p, const char *key)
+{
+    for (size_t i = 0; i < p->item->n_settings; i++)
+        if (cp_slice_is(p->item->settings[i].key.s, key))
+            return p->item->settings[i].value->text.pos;
+    return p->stage->pos;
+}
+
+int cp_plan_least_memory(struct cp_planner *p, uint64_t max_memory, size_t least, const char *hint)
+{
+    size_t kib = (least + 1023) / 1024;
+
+    if (max_memory >= least)
+        return 0;
+    return cp_diag_error(p->diags, setting_pos(p, "max_memory"), hint, "max_memory is at least %zu%s here",
+                         kib % 1024 ? kib : kib / 1024, kib % 1024 ? "KiB" : "MiB");
 }
 
 void cp_plan_keeps_records(struct cp_planner *p)
@@ -393,9 +412,21 @@ static struct cp_words with_operands(const struct cp_planner *p, const struct cp
     return w;
 }
 
+/* Only double quotes are quotes in words. */
+static void warn_of_quotes(struct cp_planner *p)
+{
+    for (size_t i = 0; i < p->words.n; i++) {
+        const struct cp_word *w = &p->words.v[i];
+        if (!w->quoted && w->text.s.n > 1 && w->text.s.p[0] == '\'')
+            cp_diag_warning(p->diags, cp_text_pos(&w->text, 0, 1), "write \"…\"",
+                            "a single quote does not quote a word: it is part of the word");
+    }
+}
+
 static int plan_words(struct cp_planner *p)
 {
     int rc = cp_words_split(&p->item->args, p->stage->type->args == CP_ARGS_WORDS_REGEX, p->heap, &p->words, p->diags);
+    warn_of_quotes(p);
     for (size_t i = 0; i < p->words.n; i++)
         if (!is_regex(p, &p->words.v[i]) &&
             cp_doc_expand(&p->words.v[i].text, expand_lookup, (void *)(uintptr_t)p->names, p->heap, p->diags) < 0)
@@ -544,16 +575,13 @@ static bool check_place(struct walk *w, const struct cp_item *item, const struct
 
 static void plan_items(struct walk *w, size_t from)
 {
-    for (size_t i = from; i < w->doc->n && w->plan->n < MAX_STAGES; i++) {
+    for (size_t i = from; i < w->doc->n; i++) {
         const struct cp_item *item = &w->doc->items[i];
         const struct cp_stage_type *type = type_of(item);
         if (type && check_place(w, item, type))
             plan_stage(w, item, type);
     }
-    if (w->plan->n == MAX_STAGES)
-        cp_diag_error(w->diags, w->doc->items[w->doc->n - 1].kind.pos, NULL, "a pipeline has at most %d stages",
-                      MAX_STAGES - 2);
-    else if (w->plan->stages[w->plan->n - 1]->type->kind != CP_SINK)
+    if (w->plan->stages[w->plan->n - 1]->type->kind != CP_SINK)
         plan_stage(w, implicit_item(w->plan, "stdout"), cp_stage_type_find(CP_SLICE("stdout")));
 }
 
