@@ -281,6 +281,9 @@ void cp_stage_note(struct cp_stage *s, const char *fmt, ...) __attribute__((form
 void cp_stage_reads(struct cp_stage *s, uint64_t device, uint64_t inode);
 bool cp_stage_is_read(const struct cp_stage *s, uint64_t device, uint64_t inode);
 
+/* Ends the input of a stage as if it had said CP_OUTCOME_DONE. Any thread, while the pipeline runs. */
+void cp_stage_cut_input(struct cp_stage *s);
+
 /* A sink whose reader left (EPIPE): no failure, but the process ends by SIGPIPE. */
 void cp_stage_reader_left(struct cp_stage *s);
 

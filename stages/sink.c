@@ -102,40 +102,70 @@ int sink_plan(struct cp_planner *p, struct sink *k, const char *wanted)
     k->shape = is_own ? cp_plan_shape_raw(p) : cp_plan_shape(p);
     p->stage->shape = k->shape;
     p->stage->format = k->format;
-    cp_plan_memory(p, CP_OUT_SIZE + CP_PAD);
+    cp_plan_memory(p, 2 * (CP_OUT_SIZE + CP_PAD));
     return 0;
 }
 
 /* ---- Working ---- */
 
-/* The write function of files that are cut back: notes where whole lines end. */
-static int write_lines(void *ctx, const char *p, size_t n)
+/* Writes, and notes where whole lines end for files that are cut back. The writing thread's, or the stage's while that
+ * one is idle. */
+static int write_bytes(void *ctx, const char *p, size_t n)
 {
     struct sink *k = ctx;
     uint64_t before = k->writer.bytes;
     int rc = cp_writer_write(&k->writer, p, n);
     size_t done = (size_t)(k->writer.bytes - before);
-    const char *last = memrchr(p, '\n', done);
+    const char *last = k->cuts ? memrchr(p, '\n', done) : NULL;
 
     if (last)
         k->whole = before + (uint64_t)(last + 1 - p);
     return rc;
 }
 
+/* The writing thread's: the stage may be waiting for input, and shall end. */
+static void write_has_failed(void *ctx)
+{
+    struct sink *k = ctx;
+    cp_stage_cut_input(k->stage);
+}
+
+static int write_now(void *ctx, const char *p, size_t n)
+{
+    struct sink *k = ctx;
+    return cp_async_drain(&k->async) < 0 ? -1 : write_bytes(k, p, n);
+}
+
+static char *give_buffer(void *ctx, char *buffer, size_t n, bool *failed)
+{
+    struct sink *k = ctx;
+    char *next = cp_async_give(&k->async, buffer, n);
+
+    *failed = atomic_load(&k->async.has_failed);
+    return next;
+}
+
 void sink_cuts(struct sink *k, uint64_t start)
 {
     k->cuts = true;
     k->start = start;
-    k->out.write = write_lines;
-    k->out.ctx = k;
 }
 
 int sink_open(struct cp_stage *s, struct sink *k, int fd, const char *path, struct cp_err *err)
 {
     k->path = path;
+    k->stage = s;
     k->writer = (struct cp_writer){.fd = fd};
-    cp_out_init(&k->out, cp_heap_take(s->heap, CP_OUT_SIZE + CP_PAD), CP_OUT_SIZE, cp_writer_write,
-                &k->writer);
+    snprintf(k->thread_name, sizeof k->thread_name, "cp:%.9s/w", s->name);
+    k->async = (struct cp_async){
+        .name = k->thread_name,
+        .write = write_bytes,
+        .on_failure = write_has_failed,
+        .ctx = k,
+        .spare = cp_heap_take(s->heap, CP_OUT_SIZE + CP_PAD),
+    };
+    cp_out_init(&k->out, cp_heap_take(s->heap, CP_OUT_SIZE + CP_PAD), CP_OUT_SIZE, write_now, k);
+    k->out.give = give_buffer;
     return k->format->encode_open ? k->format->encode_open(k->encoder, s->heap, err) : 0;
 }
 
@@ -149,6 +179,7 @@ static bool is_ours(const struct sink *k)
 /* The write failed. A reader that left is no failure. */
 static enum cp_outcome write_failed(struct cp_stage *s, struct sink *k)
 {
+    cp_async_close(&k->async);
     if (k->writer.sys == EPIPE && k->writer.fd == 1) {
         cp_stage_reader_left(s);
         return CP_OUTCOME_DONE;
@@ -220,7 +251,9 @@ int sink_finish(struct cp_stage *s, struct sink *k)
     note_left_out(s, k);
     if (!k->out.failed && k->format->encode_end)
         k->format->encode_end(k->encoder, &k->out);
-    return k->out.failed ? -1 : sink_idle(s, k);
+    int rc = k->out.failed ? -1 : sink_idle(s, k);
+    cp_async_close(&k->async);
+    return rc;
 }
 
 enum cp_outcome sink_stage_process(struct cp_stage *s, void *self, struct cp_batch *b)
@@ -245,6 +278,8 @@ void sink_stage_close(void *self)
 
 void sink_close(struct sink *k)
 {
+    if (k->stage)
+        cp_async_close(&k->async);
     if (k->format && k->format->encode_close)
         k->format->encode_close(k->encoder);
 }

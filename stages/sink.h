@@ -3,6 +3,7 @@
 #ifndef CP_STAGES_SINK_H
 #define CP_STAGES_SINK_H
 
+#include "../lib/io/async.h"
 #include "../lib/io/writer.h"
 #include "../lib/stage.h"
 
@@ -13,7 +14,10 @@ struct sink {
     void *encoder;
     struct cp_shape *shape;
     struct cp_out out;
-    struct cp_writer writer;
+    struct cp_writer writer; /* of the thread that writes; the stage's after cp_async_drain */
+    struct cp_async async;
+    struct cp_stage *stage;
+    char thread_name[16];
     const char *path; /* for messages */
     bool cuts;        /* after a failed write the file ends behind its last whole line */
     uint64_t start;   /* then: size of the file before */

@@ -118,7 +118,7 @@ load helper
     needs prlimit
     echo x >in
     status=0
-    timeout 10 prlimit --nofile=5 "$CHANPIPE" 'head 1 | head 1' in >out 2>err || status=$?
+    timeout 10 prlimit --nofile=7 "$CHANPIPE" "head 1 | head 1" in >out 2>err 3>&- 4>&- 5>&- || status=$?
     [ $status = 0 ] || { [ $status = 4 ] && [ "$(wc -l <err)" = 1 ]; } || fail "$status $(cat err)"
     status=0
     timeout 10 prlimit --as=30000000 "$CHANPIPE" 'head 1 | head 1' in >out 2>err || status=$?

@@ -30,7 +30,15 @@ int cp_out_flush(struct cp_out *o)
 
 void cp_out_make_room(struct cp_out *o)
 {
-    cp_out_flush(o);
+    size_t n = (size_t)(o->p - o->base), size = (size_t)(o->end - o->base);
+
+    if (!o->give || o->failed) {
+        cp_out_flush(o);
+        return;
+    }
+    o->p = o->base = o->give(o->ctx, o->base, n, &o->failed);
+    o->end = o->base + size;
+    o->bytes += o->failed ? 0 : n;
 }
 
 void cp_out_put_far(struct cp_out *o, const char *p, size_t n)

@@ -15,6 +15,9 @@ struct cp_out {
     char *base;
     int (*write)(void *ctx, const char *p, size_t n); /* all of it; 0 or -1 */
     void *ctx;
+    /* May be NULL. Takes a full buffer of n bytes and returns the next one, of the same size; *failed when it, or one before,
+     * could not be written. Full buffers go here, all else to write. */
+    char *(*give)(void *ctx, char *buffer, size_t n, bool *failed);
     bool failed;
     uint64_t bytes; /* handed to write */
     size_t bad_utf8; /* bytes replaced by U+FFFD */

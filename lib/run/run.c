@@ -50,7 +50,7 @@ static void source_stop(struct cp_stage *s)
 
 /* Nobody wants what comes into s any more: shuts that channel and passes it up. Any thread: the receivers live until all
  * threads have ended. */
-static void stage_cut_input(struct cp_stage *s)
+void cp_stage_cut_input(struct cp_stage *s)
 {
     for (; s->in; s = s->above)
         chan_rx_shutdown(s->in);
@@ -258,7 +258,7 @@ static void stage_loop(struct cp_stage *s)
 
     while (step == CP_OUTCOME_OK && stage_receive(s, &b))
         step = stage_work(s, b);
-    stage_cut_input(s);
+    cp_stage_cut_input(s);
     chan_rx_discard(s->in); /* the source may be waiting for these batches */
     if (s->type->finish && step != CP_OUTCOME_FAILED && !atomic_load(&s->run->is_aborted))
         s->type->finish(s, s->self);
@@ -434,7 +434,7 @@ static void on_hangup(struct watch *w)
 {
     w->fds[2].fd = -1;
     cp_stage_reader_left(w->sink);
-    stage_cut_input(w->sink);
+    cp_stage_cut_input(w->sink);
 }
 
 static int wait_ms(const struct watch *w)

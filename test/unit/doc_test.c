@@ -359,13 +359,16 @@ static void test_product(void)
         "stages: |\n  parse json   # comment | x\n    | filter a == \"#\"\n  # all\n  | head 3\n",
         NULL, "parse json | filter a == \"#\" | head 3");
     read_text("tee { file all.log; filter level == \"error\" | file errors.log } | head");
-    check_error("branches of a one-liner", 1, 1, 1, "tee (branches) is not available yet", NULL);
+    check_error("branches of a one-liner", 1, 1, 1, "tee is not available in this version",
+                "run one pipeline for each branch");
     read_yaml("stages:\n  - tee:\n      - [file all.log]\n      - [filter level == \"error\", file "
               "errors.log]\n");
-    check_error("branches of a file", 1, 2, 5, "tee (branches) is not available yet", NULL);
+    check_error("branches of a file", 1, 2, 5, "tee is not available in this version",
+                "run one pipeline for each branch");
     read_yaml("stages:\n  - route:\n    - when: status >= 500\n      do: file err.log\n    - else: "
               "discard\n  - head\n");
-    check_error("route", 1, 2, 5, "route (branches) is not available yet", NULL);
+    check_error("route", 1, 2, 5, "route is not available in this version",
+                "run one pipeline for each case");
 }
 
 /* ---- Text ---- */
@@ -470,7 +473,7 @@ static void test_text_errors(void)
     read_text("head 3 with name=\"a b\"");
     check_error("a bad name", 1, 1, 19, "no name for a stage", NULL);
     read_text("filter a {b}");
-    check_error("braces in expressions", 1, 1, 10, "not available yet", NULL);
+    check_error("braces in expressions", 1, 1, 10, "not available in this version", NULL);
     read_text("set a = \"x\033\"");
     check_error("a control byte", 1, 1, 11, "a control byte (0x1b)", NULL);
     read_text("grep \xFF");
@@ -589,7 +592,7 @@ static void test_yaml_errors(void)
     read_yaml("stages:\n  - parse json | head\n");
     check_error("a one-liner as an item", 1, 2, 16, "a | ends this stage", NULL);
     read_yaml("stages:\n  - [head, tail]\n");
-    check_error("a list in the list", 1, 2, 5, "not available yet", NULL);
+    check_error("a list in the list", 1, 2, 5, "not available in this version", NULL);
     read_yaml("stages:\n  -\n");
     check_error("an empty item", 1, 2, 4, "this item is empty", NULL);
     read_yaml("stages: [head]\nvars: {a: [1], b: }\ndefaults: {capactiy: 1}\ntests: {}\n");

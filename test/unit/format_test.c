@@ -1344,12 +1344,16 @@ static void test_encode_logfmt(void)
     static const char text[] = "a=1  b=\"x y\" c\r\nb=2 a=3 a=4\nc=1\n";
     struct cp_shape_field edits[] = {FIELD("a", "a", 1), GONE("c"), FIELD("z", "b", CP_NO_SLOT),
                                      NEW("new", 0)};
-    struct cp_shape own = {
-        .format = &cp_format_logfmt, .is_open = true, .failed_slot = -1, .line_slot = -1};
+    struct cp_shape own = {.format = &cp_format_logfmt,
+                           .is_open = true,
+                           .failed_slot = -1,
+                           .marks_slot = -1,
+                           .line_slot = -1};
     struct cp_shape changed = {.format = &cp_format_logfmt,
                                .is_open = true,
                                .is_changed = true,
                                .failed_slot = -1,
+                               .marks_slot = -1,
                                .line_slot = -1,
                                .fields = edits,
                                .n = 4,
@@ -1358,6 +1362,7 @@ static void test_encode_logfmt(void)
     struct cp_shape closed = {.is_changed = true,
                               .is_made = true,
                               .failed_slot = -1,
+                              .marks_slot = -1,
                               .line_slot = -1,
                               .fields = listed,
                               .n = 4,
@@ -1398,13 +1403,17 @@ static void test_encode_csv(void)
 {
     static const char text[] = "1,\"q\",x\"y,\"a,b\"\r\n,\"\",\"e\"\"f\",4\n";
     static const char lines[] = "a=1 b=\"x, y\"\nb=2 c=3\na=\"\" b=\"\\\"\"\n";
-    struct cp_shape own = {
-        .format = &cp_format_csv, .is_open = true, .failed_slot = -1, .line_slot = -1};
+    struct cp_shape own = {.format = &cp_format_csv,
+                           .is_open = true,
+                           .failed_slot = -1,
+                           .marks_slot = -1,
+                           .line_slot = -1};
     struct cp_shape_field edits[] = {FIELD("b", "b", 0), GONE("a_2"), NEW("new", 1)};
     struct cp_shape changed = {.format = &cp_format_csv,
                                .is_open = true,
                                .is_changed = true,
                                .failed_slot = -1,
+                               .marks_slot = -1,
                                .line_slot = -1,
                                .fields = edits,
                                .n = 3,
@@ -1412,6 +1421,7 @@ static void test_encode_csv(void)
     struct cp_shape pairs = {.format = &cp_format_logfmt,
                              .is_open = true,
                              .failed_slot = -1,
+                             .marks_slot = -1,
                              .line_slot = -1,
                              .serial = 3};
     struct rig r;
@@ -1452,6 +1462,7 @@ static void test_encode_table(void)
     struct cp_shape open = {.format = &cp_format_logfmt,
                             .is_open = true,
                             .failed_slot = -1,
+                            .marks_slot = -1,
                             .line_slot = -1,
                             .serial = 1};
     struct rig r;
@@ -1480,6 +1491,7 @@ static void test_round_trip(const struct cp_format *format, const char *name)
     struct cp_shape made = {.is_changed = true,
                             .is_made = true,
                             .failed_slot = -1,
+                            .marks_slot = -1,
                             .line_slot = -1,
                             .fields = listed,
                             .n = 3,

@@ -868,6 +868,7 @@ static void test_encode_own(void)
                                           .is_open = true,
                                           .is_json = true,
                                           .failed_slot = -1,
+                                          .marks_slot = -1,
                                           .line_slot = -1,
                                           .serial = 1};
     struct fixture x;
@@ -895,6 +896,7 @@ static void test_encode_edits(void)
                                           .is_open = true,
                                           .is_changed = true,
                                           .failed_slot = 2,
+                                          .marks_slot = -1,
                                           .line_slot = 3,
                                           .fields = fields,
                                           .n = 4,
@@ -944,6 +946,7 @@ static void test_encode_random(void)
                                           .is_open = true,
                                           .is_changed = true,
                                           .failed_slot = -1,
+                                          .marks_slot = -1,
                                           .line_slot = -1,
                                           .fields = fields,
                                           .n = 1,
@@ -997,6 +1000,7 @@ static void test_encode_closed(void)
     static const struct cp_shape shape = {.format = &cp_format_json,
                                           .is_changed = true,
                                           .failed_slot = -1,
+                                          .marks_slot = -1,
                                           .line_slot = -1,
                                           .fields = fields,
                                           .n = 4,
@@ -1018,7 +1022,7 @@ static void test_encode_closed(void)
 static void test_encode_line(void)
 {
     static const struct cp_shape shape = {
-        .is_open = true, .failed_slot = -1, .line_slot = -1, .serial = 4};
+        .is_open = true, .failed_slot = -1, .marks_slot = -1, .line_slot = -1, .serial = 4};
     struct fixture x;
 
     fixture_init(&x, "say \"hi\"\n\tx\n", &shape);
