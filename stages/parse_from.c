@@ -80,7 +80,7 @@ int parse_from_plan(struct cp_planner *p, struct parse_from *f, const struct cp_
     bool is_open = f->format->flags & CP_FORMAT_OPEN;
 
     f->error_slot = CP_NO_SLOT;
-    if (!is_open && n == 0 && f->format->flags & CP_FORMAT_HEADER)
+    if (n == 0 && f->format->flags & CP_FORMAT_HEADER)
         return cp_diag_error(p->diags, p->stage->pos, "name the columns: header=a,b,c",
                              "parse %s from a field cannot take the names from a first line",
                              f->format->name);

@@ -102,3 +102,8 @@ load helper
     n=$(wc -l <<<"$output")
     [ "$n" -gt 50 ] && [ "$output" = "$(tail -n "$n" sizes)" ] || fail "$n lines"
 }
+
+@test "a variable in an expression is answered with var.X" {
+    refuses '1:20: error: \$\{X\} is not replaced in expressions.*var.X' 'parse json | set a=${X}'
+    refuses 'is not replaced in expressions.*var.X' 'parse json | filter n > int(${X})'
+}

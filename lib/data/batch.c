@@ -193,13 +193,14 @@ struct cp_block *cp_pool_block(struct cp_pool *p)
 struct cp_block *cp_pool_large_block(struct cp_pool *p, size_t need)
 {
     struct cp_block *b = pool_take_block(p, p->large, &p->n_large);
-    if (b->cap < need)
-        cp_block_grow(b, need);
+    cp_block_grow(b, need);
     return b;
 }
 
 void cp_block_grow(struct cp_block *b, size_t need)
 {
+    if (need <= b->cap)
+        return;
     b->data = cp_xrealloc(b->data, need + CP_PAD, 1);
     memset(b->data + b->cap, 0, need + CP_PAD - b->cap);
     b->cap = need;

@@ -122,7 +122,7 @@ size_t cp_pool_in_flight(struct cp_pool *p);
 struct cp_block *cp_pool_block(struct cp_pool *p);
 /* The same for a record of at least `need` bytes (need <= max_record). */
 struct cp_block *cp_pool_large_block(struct cp_pool *p, size_t need);
-/* Makes a large block that nobody else refers to larger; its content stays, its data may move. */
+/* Makes a large block that nobody else refers to at least so large; its content stays, its data may move. */
 void cp_block_grow(struct cp_block *b, size_t need);
 static inline void cp_block_ref(struct cp_block *b)
 {

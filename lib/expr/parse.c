@@ -314,6 +314,13 @@ static bool step_of(const struct cp_expr *index, struct cp_step *step)
     return true;
 }
 
+static struct cp_path *with_bracket(struct cp_lexer *lx, const struct cp_path *path, struct cp_step step)
+{
+    struct cp_path *more = cp_path_append(lx->heap, path, step);
+    more->has_brackets = true;
+    return more;
+}
+
 static struct cp_expr *add_index(struct cp_lexer *lx, struct cp_expr *x, struct cp_expr *index,
                                  size_t from)
 {
@@ -322,7 +329,7 @@ static struct cp_expr *add_index(struct cp_lexer *lx, struct cp_expr *x, struct 
 
     if (x->op == CP_OP_FIELD && x->path->n < CP_PATH_STEPS && step_of(index, &step) &&
         !(step.name.p && memchr(step.name.p, 0, step.name.n)))
-        return node_field(lx, from, cp_path_append(lx->heap, x->path, step));
+        return node_field(lx, from, with_bracket(lx, x->path, step));
     more = node_new(lx, CP_OP_INDEX, from);
     return node_add(lx, more, x) && node_add(lx, more, index) ? more : NULL;
 }

@@ -23,7 +23,7 @@ static bool step_equal(const struct cp_step *a, const struct cp_step *b)
 
 bool cp_path_equal(const struct cp_path *a, const struct cp_path *b)
 {
-    if (a->n != b->n || !cp_slice_equal(a->text, b->text))
+    if (a->n != b->n || a->has_brackets != b->has_brackets || !cp_slice_equal(a->text, b->text))
         return false;
     for (size_t i = 0; i < a->n; i++)
         if (!step_equal(&a->steps[i], &b->steps[i]))
@@ -268,11 +268,13 @@ static void read_nested(struct cp_scope *s, struct cp_ref *ref)
 {
     const struct cp_path *path = ref->path;
     int literal, root;
-    enum found at_literal = find_column(s, path->text, &literal);
+    enum found at_literal = path->has_brackets ? FOUND_GONE : find_column(s, path->text, &literal);
     enum found at_root = find_column(s, path->steps[0].name, &root);
 
     bool takes_paths = !s->wants || !s->wants->outer;
-    if (at_literal == FOUND_UNLISTED && at_root == FOUND_UNLISTED && takes_paths) {
+    if (path->has_brackets)
+        literal = CP_NO_SLOT;
+    if ((at_literal == FOUND_UNLISTED || path->has_brackets) && at_root == FOUND_UNLISTED && takes_paths) {
         ref->slot = s->wants ? cp_wants_slot(s->wants, path, s->heap, s->n_slots) : CP_NO_SLOT;
         return;
     }

@@ -5,9 +5,8 @@
 
 bool cp_path_key(const struct cp_path *path, struct cp_slice *key)
 {
-    for (size_t k = 0; k < path->n; k++)
-        if (path->steps[k].name.p == NULL)
-            return false;
+    if (path->has_brackets)
+        return false;
     *key = path->n == 1 ? path->steps[0].name : path->text;
     return true;
 }

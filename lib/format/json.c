@@ -50,16 +50,15 @@ static int capture_of(struct json *j, struct cp_json_target *t)
     return t->capture;
 }
 
-/* The names of a path joined by points; n == 0 when it has an index or only one step. */
+/* The names of a path joined by points; n == 0 when it has brackets or only one step. */
 static struct cp_slice literal_key(const struct cp_path *path, struct cp_heap *heap)
 {
     size_t n = 0;
 
-    for (size_t k = 0; k < path->n; k++) {
-        if (!path->steps[k].name.p || path->n == 1)
-            return (struct cp_slice){0};
+    if (path->has_brackets || path->n == 1)
+        return (struct cp_slice){0};
+    for (size_t k = 0; k < path->n; k++)
         n += path->steps[k].name.n + 1;
-    }
     char *key = cp_heap_take(heap, n), *q = key;
     for (size_t k = 0; k < path->n; k++) {
         if (k > 0)

@@ -302,7 +302,10 @@ static int open_bracket(struct scan *sc, struct brackets *b)
         sc->at = sc->n;
         return -1;
     }
-    if (sc->p[sc->at] == '{' && b->n == 0)
+    if (sc->p[sc->at] == '{' && sc->at > 0 && sc->p[sc->at - 1] == '$')
+        wrong(sc, sc->at - 1, 2, "write var.X for a variable, env.X for the environment",
+              "${X} is not replaced in expressions");
+    else if (sc->p[sc->at] == '{' && b->n == 0)
         wrong(sc, sc->at, 1, NULL, no_branches);
     b->at[b->n++] = sc->at++;
     b->wants_value = true;

@@ -138,7 +138,7 @@ static void fill_lines(const struct cp_feed *f, struct cp_batch *b)
         bool is_line = cp_slice_is(want->path->text, "line");
         for (uint32_t i = 0; i < b->n; i++) {
             struct cp_slice raw = cp_batch_raw(b, i);
-            b->col[want->slot][i] = is_line ? cp_untyped(raw.p, raw.n) : (struct cp_value){.kind = CP_MISSING};
+            b->col[want->slot][i] = is_line ? cp_text(raw.p, raw.n) : (struct cp_value){.kind = CP_MISSING};
         }
     }
 }

@@ -632,6 +632,8 @@ static const struct example values[] = {
     {"pad(n, -6)", "\"   500\""},
     {"pad(t, 3)", "\"hello world\""},
     {"pad(\"\\u00e9\", 3, \"\\u00e9\")", "\"\xc3\xa9\xc3\xa9\xc3\xa9\""},
+    {"pad(\"a\", 8, \"\\u00e9\")", "\"a\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\""},
+    {"pad(\"a\", -6, \"0\")", "\"00000a\""},
     {"pad(t, 20, \"ab\")", "error: the fill is not one character"},
     {"pad(t, 1e9)", "error: the width is above 100000"},
     {"pad(t, 5000)", "error: text too long"},
@@ -1442,8 +1444,7 @@ static void test_regex_limit(void)
     struct cp_expr *x = expr_of(&b, "s =~ /^(a|aa|a?)+$/");
     cp_eval_begin(&b.ev, &b.batch);
     check(x && !cp_expr_is_infallible(x) && cp_expr_eval(x, &b.ev, &first, 1, out) == CP_EVAL_OK &&
-              b.ev.n_failed == 1 && b.ev.reason[0] == cp_regex_limit &&
-              out[0].kind == CP_NULL,
+              b.ev.n_failed == 1 && b.ev.reason[0] == cp_regex_limit && out[0].kind == CP_NULL,
           "a regex that would run for ever");
     bench_release(&b);
 }
