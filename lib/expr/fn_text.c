@@ -780,7 +780,7 @@ const struct cp_function cp_functions_text[] = {
      .flags = CP_FN_MAKES_TEXT,
      .eval = fn_split,
      .examples = {{"split(\"a,b,,c\", \",\")", "[\"a\",\"b\",\"\",\"c\"]"},
-                  {"split(\"h\\u00e9\", \"\")", "[\"h\",\"\\u00e9\"]"},
+                  {"split(\"h\\u00e9\", \"\")", "[\"h\",\"\xc3\xa9\"]"},
                   {"split(\"a/b\", \"/\")[-1]", "\"b\""}}},
     {.name = "join",
      .signature = "join(list, separator)",

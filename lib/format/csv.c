@@ -48,6 +48,7 @@ static const char *take_quoted(const char *p, const char *end, char delimiter,
         escape = CP_ESC_CSV;
     }
     *value = cp_text(start, (size_t)(p - start));
+    value->flags = CP_QUOTED;
     value->esc = escape;
     *why = text_behind;
     return ++p == end || *p == delimiter ? p : NULL;
@@ -294,6 +295,12 @@ static void put_cell(struct cp_cells_writer *w, struct cp_out *out, const struct
 {
     struct cp_slice s = own_cell(v, record, (char)w->delimiter);
 
+    if (v->kind == CP_TEXT && v->flags & CP_QUOTED) {
+        cp_out_byte(out, '"');
+        cp_out_put(out, v->p, v->len); /* its quotes are doubled still */
+        cp_out_byte(out, '"');
+        return;
+    }
     if (s.p != NULL) {
         cp_out_puts(out, s);
         return;

@@ -1346,13 +1346,13 @@ static void test_encode_logfmt(void)
                                      NEW("new", 0)};
     struct cp_shape own = {.format = &cp_format_logfmt,
                            .is_open = true,
-                           .failed_slot = -1, .marks_slot = -1,
+                           .failed_slot = -1,
                            .marks_slot = -1,
                            .line_slot = -1};
     struct cp_shape changed = {.format = &cp_format_logfmt,
                                .is_open = true,
                                .is_changed = true,
-                               .failed_slot = -1, .marks_slot = -1,
+                               .failed_slot = -1,
                                .marks_slot = -1,
                                .line_slot = -1,
                                .fields = edits,
@@ -1361,7 +1361,7 @@ static void test_encode_logfmt(void)
     struct cp_shape_field listed[] = {NEW("a b", 0), NEW("", 1), NEW("n", 2), NEW("t", 3)};
     struct cp_shape closed = {.is_changed = true,
                               .is_made = true,
-                              .failed_slot = -1, .marks_slot = -1,
+                              .failed_slot = -1,
                               .marks_slot = -1,
                               .line_slot = -1,
                               .fields = listed,
@@ -1405,14 +1405,14 @@ static void test_encode_csv(void)
     static const char lines[] = "a=1 b=\"x, y\"\nb=2 c=3\na=\"\" b=\"\\\"\"\n";
     struct cp_shape own = {.format = &cp_format_csv,
                            .is_open = true,
-                           .failed_slot = -1, .marks_slot = -1,
+                           .failed_slot = -1,
                            .marks_slot = -1,
                            .line_slot = -1};
     struct cp_shape_field edits[] = {FIELD("b", "b", 0), GONE("a_2"), NEW("new", 1)};
     struct cp_shape changed = {.format = &cp_format_csv,
                                .is_open = true,
                                .is_changed = true,
-                               .failed_slot = -1, .marks_slot = -1,
+                               .failed_slot = -1,
                                .marks_slot = -1,
                                .line_slot = -1,
                                .fields = edits,
@@ -1420,7 +1420,7 @@ static void test_encode_csv(void)
                                .serial = 2};
     struct cp_shape pairs = {.format = &cp_format_logfmt,
                              .is_open = true,
-                             .failed_slot = -1, .marks_slot = -1,
+                             .failed_slot = -1,
                              .marks_slot = -1,
                              .line_slot = -1,
                              .serial = 3};
@@ -1461,7 +1461,7 @@ static void test_encode_table(void)
     static const char text[] = "p=/a n=12\np=\"/long\\n\" n=5 x=1\nn=-1\n";
     struct cp_shape open = {.format = &cp_format_logfmt,
                             .is_open = true,
-                            .failed_slot = -1, .marks_slot = -1,
+                            .failed_slot = -1,
                             .marks_slot = -1,
                             .line_slot = -1,
                             .serial = 1};
@@ -1490,7 +1490,7 @@ static void test_round_trip(const struct cp_format *format, const char *name)
     struct cp_shape_field listed[] = {NEW("a", 0), NEW("b", 1), NEW("c", 2)};
     struct cp_shape made = {.is_changed = true,
                             .is_made = true,
-                            .failed_slot = -1, .marks_slot = -1,
+                            .failed_slot = -1,
                             .marks_slot = -1,
                             .line_slot = -1,
                             .fields = listed,

@@ -868,7 +868,7 @@ static void test_encode_own(void)
     static const struct cp_shape shape = {.format = &cp_format_json,
                                           .is_open = true,
                                           .is_json = true,
-                                          .failed_slot = -1, .marks_slot = -1,
+                                          .failed_slot = -1,
                                           .marks_slot = -1,
                                           .line_slot = -1,
                                           .serial = 1};
@@ -946,7 +946,7 @@ static void test_encode_random(void)
     static const struct cp_shape shape = {.format = &cp_format_json,
                                           .is_open = true,
                                           .is_changed = true,
-                                          .failed_slot = -1, .marks_slot = -1,
+                                          .failed_slot = -1,
                                           .marks_slot = -1,
                                           .line_slot = -1,
                                           .fields = fields,
@@ -1000,7 +1000,7 @@ static void test_encode_closed(void)
     };
     static const struct cp_shape shape = {.format = &cp_format_json,
                                           .is_changed = true,
-                                          .failed_slot = -1, .marks_slot = -1,
+                                          .failed_slot = -1,
                                           .marks_slot = -1,
                                           .line_slot = -1,
                                           .fields = fields,
@@ -1023,7 +1023,7 @@ static void test_encode_closed(void)
 static void test_encode_line(void)
 {
     static const struct cp_shape shape = {
-        .is_open = true, .failed_slot = -1, .marks_slot = -1, .marks_slot = -1, .line_slot = -1, .serial = 4};
+        .is_open = true, .failed_slot = -1, .marks_slot = -1, .line_slot = -1, .serial = 4};
     struct fixture x;
 
     fixture_init(&x, "say \"hi\"\n\tx\n", &shape);
