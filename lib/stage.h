@@ -1,22 +1,25 @@
 /* stage.h: the contract between a stage and the rest. All that a file in stages/ sees.
  *
- * A stage is one file with one const descriptor, `const struct cp_stage_type cp_stage_NAME`; there is no other place to
- * edit: the registry is made from the file list. From the descriptor come validation of both pipeline forms, help, the
- * manual page, completion, the schema and one test per example.
+ * A stage is one file with one const descriptor, `const struct cp_stage_type cp_stage_NAME`; there
+ * is no other place to edit: the registry is made from the file list. From the descriptor come
+ * validation of both pipeline forms, help, the manual page, completion, the schema and one test per
+ * example.
  *
  * LIFE OF A STAGE
- *   plan      once, while the pipeline is checked, on one thread. Reads its arguments, binds its expressions to the scope,
- *             changes the scope to what its records look like. Reports mistakes with positions to diags.
- *   open      once, before any thread starts and after the whole plan stands. Opens files, makes tables.
- *   run       sources only: its thread; sends batches with cp_emit until the input ends or cp_emit says stop.
- *   process   all others: its thread, for every batch. Works on the batch in place: shortens the selection, fills columns.
- *             The runtime sends the batch on. Aggregates take what they need and clear the selection.
- *   idle      nothing more at hand right now: whatever was held back only to make larger portions must leave (sinks).
- *   finish    its thread, at the end of input or after CP_OUTCOME_DONE: aggregates emit their rows.
- *   close     once, after all threads have ended; also when open failed half-way.
+ *   plan      once, while the pipeline is checked, on one thread. Reads its arguments, binds its
+ * expressions to the scope, changes the scope to what its records look like. Reports mistakes with
+ * positions to diags. open      once, before any thread starts and after the whole plan stands.
+ * Opens files, makes tables. run       sources only: its thread; sends batches with cp_emit until
+ * the input ends or cp_emit says stop. process   all others: its thread, for every batch. Works on
+ * the batch in place: shortens the selection, fills columns. The runtime sends the batch on.
+ * Aggregates take what they need and clear the selection. idle      nothing more at hand right now:
+ * whatever was held back only to make larger portions must leave (sinks). finish    its thread, at
+ * the end of input or after CP_OUTCOME_DONE: aggregates emit their rows. close     once, after all
+ * threads have ended; also when open failed half-way.
  *
- * The private struct (descriptor.size bytes) is allocated zeroed by the planner; options are already in it when plan is
- * called. What a stage sends downstream may point into its memory until close.
+ * The private struct (descriptor.size bytes) is allocated zeroed by the planner; options are
+ * already in it when plan is called. What a stage sends downstream may point into its memory until
+ * close.
  */
 #ifndef CP_STAGE_H
 #define CP_STAGE_H
@@ -37,12 +40,14 @@ struct cp_planner;
 enum cp_stage_kind { CP_SOURCE, CP_PARSE, CP_TRANSFORM, CP_FILTER, CP_AGGREGATE, CP_FLOW, CP_SINK };
 
 enum cp_stage_flags {
-    CP_STAGE_STATELESS = 1,     /* records do not depend on each other: may have workers */
-    CP_STAGE_MAKES = 2,         /* sends batches of its own with cp_stage_batch (aggregates, sort) */
-    CP_STAGE_COUNTS = 4,        /* what passes depends on how many came before (head, skip, sample): no prefilter behind */
+    CP_STAGE_STATELESS = 1, /* records do not depend on each other: may have workers */
+    CP_STAGE_MAKES = 2,     /* sends batches of its own with cp_stage_batch (aggregates, sort) */
+    CP_STAGE_COUNTS = 4,    /* what passes depends on how many came before (head, skip, sample): no
+                               prefilter behind */
 };
 
-/* One tested example: what the stage makes of an input, in a one-liner. Run by the tests, shown by help. */
+/* One tested example: what the stage makes of an input, in a one-liner. Run by the tests, shown by
+ * help. */
 struct cp_example {
     const char *pipeline; /* the whole one-liner */
     const char *input;
@@ -54,7 +59,8 @@ struct cp_example {
 enum cp_outcome {
     CP_OUTCOME_OK,
     CP_OUTCOME_DONE,   /* send this batch on, then take no more input: as if it had ended */
-    CP_OUTCOME_FULL,   /* the batch's arena is full: nothing was changed but columns of this stage; call again with fewer */
+    CP_OUTCOME_FULL,   /* the batch's arena is full: nothing was changed but columns of this stage;
+                          call again with fewer */
     CP_OUTCOME_FAILED, /* cp_stage_fail was called */
 };
 
@@ -70,8 +76,9 @@ struct cp_stage_type {
     const struct cp_option *options;
     const struct cp_example *examples; /* ended by pipeline == NULL */
 
-    /* A setting that is neither a common key nor in `options` (parse: options of its format). 1: taken, also after a
-     * diagnostic; 0: unknown. The words have been split. NULL: all such are unknown. */
+    /* A setting that is neither a common key nor in `options` (parse: options of its format). 1:
+     * taken, also after a diagnostic; 0: unknown. The words have been split. NULL: all such are
+     * unknown. */
     int (*setting)(struct cp_planner *p, void *self, const struct cp_setting *set);
     int (*plan)(struct cp_planner *p, void *self);
     int (*open)(struct cp_stage *s, void *self, struct cp_err *err);
@@ -104,20 +111,21 @@ struct cp_framing {
 };
 
 struct cp_plan_options {
-    const char *format;               /* -o; NULL: the default */
-    const char *const *operands;      /* FILE … of the command line */
+    const char *format;          /* -o; NULL: the default */
+    const char *const *operands; /* FILE … of the command line */
     size_t n_operands;
     const struct cp_expr_names *names; /* var.X, env.X, ${X} */
-    bool is_terminal;                 /* standard output is one */
+    bool is_terminal;                  /* standard output is one */
     bool no_prefilter;
-    bool counts_errors;               /* --strict, --account: every bad record must be seen, so no prefilter */
-    bool counts_values;               /* -s: parsers count the values they make */
-    size_t block_size;                /* 0: CP_BLOCK_SIZE; tests use smaller ones */
-    size_t batch_records;             /* 0: CP_BATCH_RECORDS */
-    size_t capacity;                  /* 0: 4 */
+    bool counts_errors;   /* --strict, --account: every bad record must be seen, so no prefilter */
+    bool counts_values;   /* -s: parsers count the values they make */
+    size_t block_size;    /* 0: CP_BLOCK_SIZE; tests use smaller ones */
+    size_t batch_records; /* 0: CP_BATCH_RECORDS */
+    size_t capacity;      /* 0: 4 */
 };
 
-/* Where a stage that gives only the first records of what it took takes their number: sort. For head right behind it. */
+/* Where a stage that gives only the first records of what it took takes their number: sort. For
+ * head right behind it. */
 struct cp_cut {
     uint64_t *limit; /* 0: all; NULL: no such stage yet */
     size_t stage;    /* its index */
@@ -126,20 +134,22 @@ struct cp_cut {
 struct cp_planner {
     struct cp_stage *stage;
     const struct cp_item *item;
-    struct cp_heap *heap;   /* lives as long as the pipeline */
+    struct cp_heap *heap; /* lives as long as the pipeline */
     struct cp_diags *diags;
     struct cp_scope *scope; /* what the records look like; plan changes it in place */
     struct cp_words words;  /* CP_ARGS_WORDS*: the arguments, ${} expanded */
     struct cp_lexer *lexer; /* CP_ARGS_EXPR: the arguments */
     const struct cp_expr_names *names;
-    struct cp_framing *framing;      /* of the source above; NULL when there is none */
-    struct cp_prefilter *prefilter;  /* of the parse stage above while conditions may be added; else NULL */
+    struct cp_framing *framing; /* of the source above; NULL when there is none */
+    struct cp_prefilter
+        *prefilter; /* of the parse stage above while conditions may be added; else NULL */
     const struct cp_plan_options *options;
-    size_t max_line;                 /* bytes a record or a computed text may have; the source sets it */
+    size_t max_line; /* bytes a record or a computed text may have; the source sets it */
     struct cp_cut cut;
 };
 
-/* Parses one expression from p->lexer and binds it to p->scope; NULL after a diagnostic. Notes whether it makes text. */
+/* Parses one expression from p->lexer and binds it to p->scope; NULL after a diagnostic. Notes
+ * whether it makes text. */
 struct cp_expr *cp_plan_expr(struct cp_planner *p);
 /* The same for an expression parsed already. */
 int cp_plan_bind(struct cp_planner *p, struct cp_expr *x);
@@ -147,22 +157,28 @@ int cp_plan_bind(struct cp_planner *p, struct cp_expr *x);
 struct cp_ref cp_plan_read(struct cp_planner *p, const struct cp_path *path, struct cp_pos pos);
 /* For stages that take words: a word key=value sets that option of the stage. */
 int cp_plan_word_option(struct cp_planner *p, const struct cp_word *w);
-/* For stages that take a number and options, such as head: *n is left as it is without one. -1 and "expected …". */
+/* For stages that take a number and options, such as head: *n is left as it is without one. -1 and
+ * "expected …". */
 int cp_plan_count(struct cp_planner *p, uint64_t *n, const char *expected);
 /* The stage takes memory in the batch's arena: batches get one, and the pool one batch more. */
 void cp_plan_makes_text(struct cp_planner *p);
-/* The stage keeps records (data/keeper.h) and gives them back with cp_stage_give: its pool gets blocks for them. It has
- * CP_STAGE_MAKES. What it holds at most is told with cp_plan_memory. */
+/* The stage keeps records (data/keeper.h) and gives them back with cp_stage_give: its pool gets
+ * blocks for them. It has CP_STAGE_MAKES. What it holds at most is told with cp_plan_memory. */
 void cp_plan_keeps_records(struct cp_planner *p);
-/* What a writer sees in the records of this scope; asks parsers for all fields that a writer writes. Constant. */
+/* What a writer sees in the records of this scope; asks parsers for all fields that a writer
+ * writes. Constant. */
 struct cp_shape *cp_plan_shape(struct cp_planner *p);
-/* Called when the whole plan stands (all fields that anybody reads are known), before open; in the order of the stages. */
-void cp_plan_at_end(struct cp_planner *p, int (*fn)(struct cp_stage *s, void *self, struct cp_err *err));
-/* The same for a writer that writes the records' own bytes: asks for nothing. Scope must be unchanged. */
+/* Called when the whole plan stands (all fields that anybody reads are known), before open; in the
+ * order of the stages. */
+void cp_plan_at_end(struct cp_planner *p,
+                    int (*fn)(struct cp_stage *s, void *self, struct cp_err *err));
+/* The same for a writer that writes the records' own bytes: asks for nothing. Scope must be
+ * unchanged. */
 struct cp_shape *cp_plan_shape_raw(struct cp_planner *p);
 /* The wants of a parser: its scope hands them what anybody reads. */
 struct cp_wants *cp_plan_wants(struct cp_planner *p, const struct cp_format *format, void *decoder);
-/* -1 after a diagnostic at the option max_memory, when it is less than the stage can do with. hint may be NULL. */
+/* -1 after a diagnostic at the option max_memory, when it is less than the stage can do with. hint
+ * may be NULL. */
 int cp_plan_least_memory(struct cp_planner *p, uint64_t max_memory, size_t least, const char *hint);
 /* Counts memory of the stage that is in no pool, for the bound that explain prints. */
 void cp_plan_memory(struct cp_planner *p, size_t bytes);
@@ -177,14 +193,15 @@ struct cp_prefilter {
 
 /* ---- While running ---- */
 
-/* Terms of the account (product.md, section 6). Written by the stage's thread only; in and out by the runtime. */
+/* Terms of the account (product.md, section 6). Written by the stage's thread only; in and out by
+ * the runtime. */
 struct cp_account {
     uint64_t in, made, out, filtered, dropped, errored, taken, held;
     uint64_t unparsed; /* part of filtered: ruled out by the prefilter */
     uint64_t values;   /* columns filled by a parser */
     uint64_t warned;   /* records with an error that went on */
-    uint64_t refused; /* of the edge out of it: records sent to a receiver that had closed */
-    uint64_t cut;     /* of the edge into it: records in the channel when it closed */
+    uint64_t refused;  /* of the edge out of it: records sent to a receiver that had closed */
+    uint64_t cut;      /* of the edge into it: records in the channel when it closed */
     uint64_t bytes, batches;
     uint64_t bad_utf8;
 };
@@ -201,21 +218,23 @@ struct cp_stage {
     void *self;
     struct cp_pos pos;
     enum cp_on_error on_error;
-    int error_slot;        /* of _error, with on_error keep; else CP_NO_SLOT */
-    size_t capacity;       /* of the channel into it, in batches */
-    size_t max_line;       /* bytes a text may have */
-    size_t records;        /* of a batch, at most */
+    int error_slot;  /* of _error, with on_error keep; else CP_NO_SLOT */
+    size_t capacity; /* of the channel into it, in batches */
+    size_t max_line; /* bytes a text may have */
+    size_t records;  /* of a batch, at most */
     bool makes_text;
-    bool makes_marks;      /* parse: leaves marks for a writer (format.h) */
-    bool keeps_records;    /* cp_plan_keeps_records */
-    bool reports_values;   /* somebody looks at account.values */
-    const struct cp_shape *shape;         /* sinks of records: what is written; else NULL */
-    const struct cp_format *format;       /* parse: what it reads; sinks of records: what they write; else NULL */
-    const struct cp_wants *wants;         /* sources and parse: the fields that anybody reads; else NULL */
-    const struct cp_prefilter *prefilter; /* parse: conditions that spare records from it, if any; else NULL */
-    uint16_t *live;        /* slots that have been filled when a batch arrives here */
+    bool makes_marks;             /* parse: leaves marks for a writer (format.h) */
+    bool keeps_records;           /* cp_plan_keeps_records */
+    bool reports_values;          /* somebody looks at account.values */
+    const struct cp_shape *shape; /* sinks of records: what is written; else NULL */
+    const struct cp_format
+        *format; /* parse: what it reads; sinks of records: what they write; else NULL */
+    const struct cp_wants *wants; /* sources and parse: the fields that anybody reads; else NULL */
+    const struct cp_prefilter
+        *prefilter; /* parse: conditions that spare records from it, if any; else NULL */
+    uint16_t *live; /* slots that have been filled when a batch arrives here */
     size_t n_live;
-    size_t memory;         /* cp_plan_memory */
+    size_t memory; /* cp_plan_memory */
     int (*at_end)(struct cp_stage *s, void *self, struct cp_err *err);
     struct cp_pool_size pool_size; /* of its own pool: sources and CP_STAGE_MAKES */
     struct cp_heap *heap;
@@ -226,27 +245,29 @@ struct cp_stage {
     struct chan_rx *in;
     struct chan_tx *out;
     struct cp_stage *above;
-    struct cp_eval *eval;  /* made by cp_stage_eval */
+    struct cp_eval *eval;   /* made by cp_stage_eval */
     _Atomic bool must_stop; /* sources: somebody asked it to end */
     int stop_fd;            /* sources: readable when must_stop */
     uint64_t next_seq;
-    size_t portion;         /* records to process at a time, after an arena was full; 0: all of a batch */
+    size_t portion; /* records to process at a time, after an arena was full; 0: all of a batch */
     struct cp_account account;
-    struct cp_err err;      /* why it failed */
-    char first_error[256];  /* the first record error: "file:line: reason" */
+    struct cp_err err;         /* why it failed */
+    char first_error[256];     /* the first record error: "file:line: reason" */
     struct cp_reason *reasons; /* see cp_stage_reason */
-    char note[256];         /* said in the summary: what the stage had to do without (semantics 33, 35); empty: nothing */
+    char note[256]; /* said in the summary: what the stage had to do without (semantics 33, 35);
+                       empty: nothing */
 };
 
-/* Sends a batch downstream; it is gone. False: nobody wants more, or the pipeline was stopped: end soon. For sources and
- * stages that make records; process never needs it. */
+/* Sends a batch downstream; it is gone. False: nobody wants more, or the pipeline was stopped: end
+ * soon. For sources and stages that make records; process never needs it. */
 bool cp_emit(struct cp_stage *s, struct cp_batch *b);
 
-/* A batch of the stage's own pool, numbered; blocks until one is free. Sources and CP_STAGE_MAKES. */
+/* A batch of the stage's own pool, numbered; blocks until one is free. Sources and CP_STAGE_MAKES.
+ */
 struct cp_batch *cp_stage_batch(struct cp_stage *s);
 
-/* Gives a kept record back: adds it to the batch at hand, which is sent when it is full. False: nobody wants more. To be
- * ended by cp_stage_give_end, which sends the last batch. */
+/* Gives a kept record back: adds it to the batch at hand, which is sent when it is full. False:
+ * nobody wants more. To be ended by cp_stage_give_end, which sends the last batch. */
 bool cp_stage_give(struct cp_stage *s, struct cp_keeper *k, const char *record);
 bool cp_stage_give_end(struct cp_stage *s, struct cp_keeper *k);
 
@@ -256,18 +277,23 @@ struct cp_eval *cp_stage_eval(struct cp_stage *s, struct cp_batch *b);
 /* Makes room for evaluating x (NULL: for reading refs only), in open. */
 void cp_stage_prepare(struct cp_stage *s, const struct cp_expr *x);
 
-/* For stages that drop records: makes keep[0..kept), chosen from b's selection with ev, the selection; counts the others as
- * filtered and treats records with an error as on_error says (skip: errored, keep: they pass with _error). */
-enum cp_outcome cp_stage_pass(struct cp_stage *s, struct cp_batch *b, struct cp_eval *ev, const uint16_t *keep, size_t kept);
+/* For stages that drop records: makes keep[0..kept), chosen from b's selection with ev, the
+ * selection; counts the others as filtered and treats records with an error as on_error says (skip:
+ * errored, keep: they pass with _error). */
+enum cp_outcome cp_stage_pass(struct cp_stage *s, struct cp_batch *b, struct cp_eval *ev,
+                              const uint16_t *keep, size_t kept);
 
-/* After evaluating with ev: counts the records that had an error and treats them as on_error says: skip shortens b's
- * selection, keep fills _error, stop fails the stage. To be called once per batch, after everything was evaluated and no
- * CP_EVAL_FULL can come any more. */
+/* After evaluating with ev: counts the records that had an error and treats them as on_error says:
+ * skip shortens b's selection, keep fills _error, stop fails the stage. To be called once per
+ * batch, after everything was evaluated and no CP_EVAL_FULL can come any more. */
 enum cp_outcome cp_stage_settle(struct cp_stage *s, struct cp_batch *b, struct cp_eval *ev);
 
-/* Keeps the first example of a failed record, for the summary. Counting it is the caller's business. */
-void cp_stage_record_error(struct cp_stage *s, const struct cp_batch *b, uint32_t i, const char *reason);
-/* A reason as the value of `_error`: values need bytes behind them that can be read, which static texts do not have. */
+/* Keeps the first example of a failed record, for the summary. Counting it is the caller's
+ * business. */
+void cp_stage_record_error(struct cp_stage *s, const struct cp_batch *b, uint32_t i,
+                           const char *reason);
+/* A reason as the value of `_error`: values need bytes behind them that can be read, which static
+ * texts do not have. */
 struct cp_value cp_stage_reason(struct cp_stage *s, const char *reason);
 /* Gives what it took back. */
 void cp_stage_forget_reasons(struct cp_stage *s);
@@ -277,11 +303,13 @@ void cp_stage_input_error(struct cp_stage *s, const char *input, uint64_t line, 
 /* Something that the user may want to know, shown with -v: one line, without the program's name. */
 void cp_stage_note(struct cp_stage *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-/* Sources, in open: the pipeline reads this file. Sinks ask before they write: a pipeline never eats its own input. */
+/* Sources, in open: the pipeline reads this file. Sinks ask before they write: a pipeline never
+ * eats its own input. */
 void cp_stage_reads(struct cp_stage *s, uint64_t device, uint64_t inode);
 bool cp_stage_is_read(const struct cp_stage *s, uint64_t device, uint64_t inode);
 
-/* Ends the input of a stage as if it had said CP_OUTCOME_DONE. Any thread, while the pipeline runs. */
+/* Ends the input of a stage as if it had said CP_OUTCOME_DONE. Any thread, while the pipeline runs.
+ */
 void cp_stage_cut_input(struct cp_stage *s);
 
 /* A sink whose reader left (EPIPE): no failure, but the process ends by SIGPIPE. */

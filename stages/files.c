@@ -16,7 +16,8 @@ struct files {
 };
 
 static const struct cp_option options[] = {
-    {"paths", CP_OPT_LIST, offsetof(struct files, paths), NULL, NULL, "the files, instead of arguments"},
+    {"paths", CP_OPT_LIST, offsetof(struct files, paths), NULL, NULL,
+     "the files, instead of arguments"},
     SOURCE_OPTIONS(struct files, common),
     {NULL},
 };
@@ -34,7 +35,8 @@ static void add_name(struct files *self, struct cp_heap *heap, const char *name)
     self->names[self->n++] = cp_heap_copy(heap, name, strlen(name));
 }
 
-static void add_pattern(struct cp_planner *p, struct files *self, const char *pattern, struct cp_pos pos)
+static void add_pattern(struct cp_planner *p, struct files *self, const char *pattern,
+                        struct cp_pos pos)
 {
     glob_t g;
     int rc = glob(pattern, GLOB_BRACE | GLOB_TILDE, NULL, &g);
@@ -54,7 +56,8 @@ static bool has_wildcard(const char *s)
     return strpbrk(s, "*?[{~") != NULL;
 }
 
-static void add(struct cp_planner *p, struct files *self, const struct cp_slice *name, bool is_literal, struct cp_pos pos)
+static void add(struct cp_planner *p, struct files *self, const struct cp_slice *name,
+                bool is_literal, struct cp_pos pos)
 {
     char *path = cp_heap_copy(p->heap, name->p, name->n);
     if (!is_literal && has_wildcard(path))
@@ -79,7 +82,8 @@ static int files_plan(struct cp_planner *p, void *data)
         add(p, self, &self->paths.v[i], false, p->stage->pos);
     source_plan(p, &self->common);
     if (self->n == 0 && p->diags->errors == 0)
-        return cp_diag_error(p->diags, p->stage->pos, "files access.log, files \"logs/*.log\"", "files needs a path");
+        return cp_diag_error(p->diags, p->stage->pos, "files access.log, files \"logs/*.log\"",
+                             "files needs a path");
     return 0;
 }
 
@@ -131,8 +135,10 @@ const struct cp_stage_type cp_stage_files = {
     .kind = CP_SOURCE,
     .summary = "Reads files, one after another",
     .usage = "PATH ...",
-    .doc = "Shell patterns (* ? [a-c] {a,b} ~) are replaced by the files that match, in the order of their names; - is standard "
-           "input. Files compressed with gzip are told by their first bytes and unpacked. A file that cannot be opened is an "
+    .doc = "Shell patterns (* ? [a-c] {a,b} ~) are replaced by the files that match, in the order "
+           "of their names; - is standard "
+           "input. Files compressed with gzip are told by their first bytes and unpacked. A file "
+           "that cannot be opened is an "
            "error before anything runs.",
     .args = CP_ARGS_WORDS,
     .size = sizeof(struct files),

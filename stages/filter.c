@@ -5,7 +5,8 @@ struct filter {
     struct cp_expr *when;
 };
 
-/* Hands what the condition needs of the raw bytes to the parser, which then need not look at records without it. */
+/* Hands what the condition needs of the raw bytes to the parser, which then need not look at
+ * records without it. */
 static void offer_prefilter(struct cp_planner *p, const struct cp_expr *when)
 {
     struct cp_prefilter *pre = p->prefilter;
@@ -60,7 +61,8 @@ const struct cp_stage_type cp_stage_filter = {
     .kind = CP_FILTER,
     .summary = "Passes the records for which an expression is true",
     .usage = "EXPRESSION",
-    .doc = "False are null, false, 0, empty text and the text false. Named groups of a regular expression that matches "
+    .doc = "False are null, false, 0, empty text and the text false. Named groups of a regular "
+           "expression that matches "
            "become fields.",
     .args = CP_ARGS_EXPR,
     .flags = CP_STAGE_STATELESS,
@@ -71,7 +73,8 @@ const struct cp_stage_type cp_stage_filter = {
     .examples =
         (const struct cp_example[]){
             {"parse json | filter status >= 500 and path != \"/health\"",
-             "{\"status\":200,\"path\":\"/\"}\n{\"status\":503,\"path\":\"/a\"}\n{\"status\":500,\"path\":\"/health\"}\n",
+             "{\"status\":200,\"path\":\"/\"}\n{\"status\":503,\"path\":\"/"
+             "a\"}\n{\"status\":500,\"path\":\"/health\"}\n",
              "{\"status\":503,\"path\":\"/a\"}\n", NULL},
             {NULL},
         },

@@ -276,8 +276,8 @@ static size_t search_each(struct grep *self, struct cp_batch *b, struct cp_eval 
 }
 
 /* Those of b's selection that are not in keep and did not fail. */
-static size_t invert(const struct cp_batch *b, const struct cp_eval *ev, const uint16_t *keep, size_t kept,
-                     uint16_t *out)
+static size_t invert(const struct cp_batch *b, const struct cp_eval *ev, const uint16_t *keep,
+                     size_t kept, uint16_t *out)
 {
     size_t n = 0, at = 0;
 

@@ -81,7 +81,8 @@ static enum cp_outcome keep_process(struct cp_stage *s, void *data, struct cp_ba
     for (size_t k = 0; k < self->n; k++) {
         const struct keep_item *it = &self->items[k];
         if (it->slot != CP_NO_SLOT) {
-            const struct cp_value *v = cp_ref_eval(&it->ref, ev, b->sel, b->n_sel, b->col[it->slot]);
+            const struct cp_value *v =
+                cp_ref_eval(&it->ref, ev, b->sel, b->n_sel, b->col[it->slot]);
             for (uint32_t j = 0; v != b->col[it->slot] && j < b->n_sel; j++)
                 b->col[it->slot][b->sel[j]] = v[b->sel[j]];
         }

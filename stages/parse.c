@@ -339,7 +339,8 @@ static enum cp_outcome stop_at(struct cp_stage *s, struct cp_batch *b, uint32_t 
 }
 
 /* Leaves marks for the writer while the arena has room. */
-static void put_marks(const struct parse *self, struct cp_batch *b, uint32_t i, struct cp_slice raw, bool is_record)
+static void put_marks(const struct parse *self, struct cp_batch *b, uint32_t i, struct cp_slice raw,
+                      bool is_record)
 {
     struct cp_value *v = &b->col[self->wants->marks_slot][i];
     struct cp_walk_mark marks[CP_WALK_MARKS];
@@ -414,7 +415,8 @@ const struct cp_stage_type cp_stage_parse = {
     .doc = "Every record is checked, whatever is read of it later, but those that a filter behind "
            "it rules out by their bytes alone, as explain shows; with --strict, --account or "
            "--no-prefilter they are checked too. A record that is not of the format is left out, "
-           "counted, and the first one is shown; with on_error: keep it goes on with the fields line and "
+           "counted, and the first one is shown; with on_error: keep it goes on with the fields "
+           "line and "
            "_error, with on_error: stop "
            "the pipeline ends with status 3.\n"
            "Without from, the fields of the record are those of its bytes. With from, a field is "

@@ -229,7 +229,7 @@ int seen_finish(struct cp_stage *stage, struct seen *s)
     if (s->given_up > 0)
         snprintf(stage->note, sizeof stage->note,
                  "%" PRIu64 " of the oldest keys were given up, for max_memory was used up: such "
-                            "records passed again",
+                 "records passed again",
                  s->given_up);
     return 0;
 }

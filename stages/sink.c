@@ -108,8 +108,8 @@ int sink_plan(struct cp_planner *p, struct sink *k, const char *wanted)
 
 /* ---- Working ---- */
 
-/* Writes, and notes where whole lines end for files that are cut back. The writing thread's, or the stage's while that
- * one is idle. */
+/* Writes, and notes where whole lines end for files that are cut back. The writing thread's, or the
+ * stage's while that one is idle. */
 static int write_bytes(void *ctx, const char *p, size_t n)
 {
     struct sink *k = ctx;
@@ -242,8 +242,9 @@ static void note_left_out(struct cp_stage *s, const struct sink *k)
     struct cp_slice first = {0};
     uint64_t n = k->format->left_out ? k->format->left_out(k->encoder, &first) : 0;
     if (n > 0)
-        snprintf(s->note, sizeof s->note, "%llu value%s had no column and %s left out (first: %.*s)",
-                 (unsigned long long)n, n == 1 ? "" : "s", n == 1 ? "was" : "were", (int)first.n, first.p);
+        snprintf(s->note, sizeof s->note,
+                 "%llu value%s had no column and %s left out (first: %.*s)", (unsigned long long)n,
+                 n == 1 ? "" : "s", n == 1 ? "was" : "were", (int)first.n, first.p);
 }
 
 int sink_finish(struct cp_stage *s, struct sink *k)

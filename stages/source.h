@@ -9,11 +9,18 @@ struct source_options {
     uint64_t max_line;
 };
 
-#define SOURCE_OPTIONS(type, member) \
-    {"frame", CP_OPT_CHOICE, offsetof(type, member.frame), "auto line nul blank whole csv document", NULL, \
-     "what a record is: a line, what ends in NUL, lines between empty ones, the whole file; auto: as the parser has it"}, \
-    {"max_line", CP_OPT_SIZE, offsetof(type, member.max_line), NULL, "1MiB", \
-     "bytes a record may have; longer ones are left out and counted"}
+#define SOURCE_OPTIONS(type, member)                                                               \
+    {"frame",                                                                                      \
+     CP_OPT_CHOICE,                                                                                \
+     offsetof(type, member.frame),                                                                 \
+     "auto line nul blank whole csv document",                                                     \
+     NULL,                                                                                         \
+     "what a record is: a line, what ends in NUL, lines between empty ones, the whole file; "      \
+     "auto: as the parser has it"},                                                                \
+    {                                                                                              \
+        "max_line", CP_OPT_SIZE, offsetof(type, member.max_line), NULL, "1MiB",                    \
+            "bytes a record may have; longer ones are left out and counted"                        \
+    }
 
 /* Applies the options to the plan. */
 void source_plan(struct cp_planner *p, const struct source_options *o);

@@ -23,8 +23,8 @@ static int stdin_plan(struct cp_planner *p, void *data)
     for (size_t i = 0; i < p->words.n; i++) {
         const struct cp_word *w = &p->words.v[i];
         if (w->key.n == 0)
-            return cp_diag_error(p->diags, cp_text_pos(&w->text, 0, w->text.s.n), "files reads files",
-                                 "stdin takes no arguments");
+            return cp_diag_error(p->diags, cp_text_pos(&w->text, 0, w->text.s.n),
+                                 "files reads files", "stdin takes no arguments");
         if (cp_plan_word_option(p, w) < 0)
             return -1;
     }

@@ -1,6 +1,7 @@
 /* option.h: the one table that describes the options of a stage or a format.
  *
- * From it come validation with "did you mean", the parsed values, `help`, the manual page and the schema.
+ * From it come validation with "did you mean", the parsed values, `help`, the manual page and the
+ * schema.
  */
 #ifndef CP_BASE_OPTION_H
 #define CP_BASE_OPTION_H
@@ -19,7 +20,7 @@ enum cp_option_type {
     CP_OPT_SIZE,     /* uint64_t, bytes; 64MiB */
     CP_OPT_DURATION, /* int64_t, nanoseconds; 5s */
     CP_OPT_CHOICE,   /* int: index into `choices` */
-    CP_OPT_LIST,     /* struct cp_list: texts; in words a,b,c; in YAML a list or a text with commas */
+    CP_OPT_LIST, /* struct cp_list: texts; in words a,b,c; in YAML a list or a text with commas */
 };
 
 struct cp_list {
@@ -30,10 +31,10 @@ struct cp_list {
 struct cp_option {
     const char *name; /* NULL ends a table */
     enum cp_option_type type;
-    size_t offset;       /* of the value in the private struct */
-    const char *choices; /* CP_OPT_CHOICE: words separated by blanks */
+    size_t offset;        /* of the value in the private struct */
+    const char *choices;  /* CP_OPT_CHOICE: words separated by blanks */
     const char *fallback; /* the value when it is left out, as a user would write it; NULL: zero */
-    const char *summary; /* one sentence without full stop */
+    const char *summary;  /* one sentence without full stop */
 };
 
 /* The option of that name, or NULL. */

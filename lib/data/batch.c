@@ -51,7 +51,8 @@ static struct batch_layout batch_layout_of(const struct cp_pool_size *s)
     return l;
 }
 
-/* Odd multiples of a page, so that the first bytes of all blocks do not compete for the same cache sets. */
+/* Odd multiples of a page, so that the first bytes of all blocks do not compete for the same cache
+ * sets. */
 static size_t block_stride(const struct cp_pool_size *s)
 {
     return round_up(s->block_size + CP_PAD, PAGE) | PAGE;
@@ -66,7 +67,8 @@ static size_t pool_lists_bytes(const struct cp_pool_size *s)
 
 static size_t pool_memory_bytes(const struct cp_pool_size *s)
 {
-    return pool_lists_bytes(s) + s->batches * batch_layout_of(s).total + s->blocks * block_stride(s);
+    return pool_lists_bytes(s) + s->batches * batch_layout_of(s).total +
+           s->blocks * block_stride(s);
 }
 
 size_t cp_pool_bytes(const struct cp_pool_size *s)
@@ -256,8 +258,9 @@ uint64_t cp_batch_offset(const struct cp_batch *b, uint32_t i)
     return b->first_offset + (b->rec[i].off - b->start);
 }
 
-/* Moving texts. The texts of one record in the old arena may overlap (substr gives a piece of another text): the union
- * of them is copied, so that the new arena never needs more than the old one held. */
+/* Moving texts. The texts of one record in the old arena may overlap (substr gives a piece of
+ * another text): the union of them is copied, so that the new arena never needs more than the old
+ * one held. */
 
 static bool lies_in(const struct cp_arena *a, const struct cp_value *v)
 {
@@ -312,8 +315,8 @@ static struct cp_batch *batch_beside(const struct cp_batch *b)
     return to;
 }
 
-struct cp_batch *cp_batch_move(struct cp_batch *b, size_t from, const uint16_t *slots, size_t n_slots,
-                               struct cp_batch *to)
+struct cp_batch *cp_batch_move(struct cp_batch *b, size_t from, const uint16_t *slots,
+                               size_t n_slots, struct cp_batch *to)
 {
     uint32_t n = b->n_sel - (uint32_t)from;
 

@@ -1,15 +1,18 @@
 /* batch.h: blocks, batches and the pool they live in.
  *
- * DESIGN. What crosses a channel is a batch, never a record. Bytes lie in a block (CP_BLOCK_SIZE, reference counted,
- * never moved, not written any more once framed). A batch is a view on one block: up to CP_BATCH_RECORDS records
- * (offset and length), a selection (which of them are still there, ascending), one column of values per slot, an arena for
- * texts that stages compute. Exactly one thread owns a batch; sending gives it away. A filter shortens the selection, it
- * moves nothing. A column is an array of values indexed by the record's number (not by its place in the selection).
+ * DESIGN. What crosses a channel is a batch, never a record. Bytes lie in a block (CP_BLOCK_SIZE,
+ * reference counted, never moved, not written any more once framed). A batch is a view on one
+ * block: up to CP_BATCH_RECORDS records (offset and length), a selection (which of them are still
+ * there, ascending), one column of values per slot, an arena for texts that stages compute. Exactly
+ * one thread owns a batch; sending gives it away. A filter shortens the selection, it moves
+ * nothing. A column is an array of values indexed by the record's number (not by its place in the
+ * selection).
  *
- * All batches and blocks that an origin (a source, or a stage that makes records) can have in flight are made when the
- * pipeline starts, in one piece of memory; they go back to the origin's pool when released. The pool is a stack, not a
- * queue: what was released last is warm in the cache, and a pipeline that keeps up touches only a few of its blocks.
- * Memory that is never used is never touched, so it is no part of the resident set.
+ * All batches and blocks that an origin (a source, or a stage that makes records) can have in
+ * flight are made when the pipeline starts, in one piece of memory; they go back to the origin's
+ * pool when released. The pool is a stack, not a queue: what was released last is warm in the
+ * cache, and a pipeline that keeps up touches only a few of its blocks. Memory that is never used
+ * is never touched, so it is no part of the resident set.
  */
 #ifndef CP_DATA_BATCH_H
 #define CP_DATA_BATCH_H
@@ -32,8 +35,8 @@ struct cp_input;
 
 struct cp_block {
     _Atomic uint32_t refs; /* batches that view it, plus one while the source fills it */
-    bool is_large;         /* one of the pool's large blocks; cap may grow while only the source holds it */
-    size_t cap;            /* bytes of data; CP_PAD more can be read */
+    bool is_large; /* one of the pool's large blocks; cap may grow while only the source holds it */
+    size_t cap;    /* bytes of data; CP_PAD more can be read */
     uint8_t *data;
     struct cp_pool *home;
 };
@@ -56,18 +59,20 @@ struct cp_batch {
     uint16_t *sel;
     struct cp_value **col; /* one column per slot of the plan */
     struct cp_arena arena; /* emptied when the batch is released */
-    struct cp_origin *origin; /* of each record; NULL: all are of `input`, lines follow from their bytes */
+    struct cp_origin
+        *origin; /* of each record; NULL: all are of `input`, lines follow from their bytes */
 
     /* Set by the origin. */
-    struct cp_block *block;       /* NULL: made records, without bytes of their own */
-    struct cp_block *texts;       /* NULL, or where texts of made records lie that were kept */
-    struct cp_input *input;       /* where the bytes came from; NULL for made records; see cp_batch_input */
-    uint64_t seq;                 /* the mark: number of the batch at its origin, from 0 */
-    uint32_t start;               /* where this batch's bytes begin in the block */
-    uint64_t first_line;          /* line number, from 1, of the byte there */
-    uint64_t first_offset;        /* its offset in the input */
-    uint32_t n;                   /* records */
-    struct cp_time_zone zone;     /* for times without zone or year */
+    struct cp_block *block; /* NULL: made records, without bytes of their own */
+    struct cp_block *texts; /* NULL, or where texts of made records lie that were kept */
+    struct cp_input
+        *input;          /* where the bytes came from; NULL for made records; see cp_batch_input */
+    uint64_t seq;        /* the mark: number of the batch at its origin, from 0 */
+    uint32_t start;      /* where this batch's bytes begin in the block */
+    uint64_t first_line; /* line number, from 1, of the byte there */
+    uint64_t first_offset;    /* its offset in the input */
+    uint32_t n;               /* records */
+    struct cp_time_zone zone; /* for times without zone or year */
 
     /* Changed by the stages it passes. */
     uint32_t n_sel;               /* records still there: sel[0..n_sel) */
@@ -79,7 +84,8 @@ static inline struct cp_slice cp_batch_raw(const struct cp_batch *b, uint32_t i)
     return (struct cp_slice){(const char *)b->block->data + b->rec[i].off, b->rec[i].len};
 }
 
-/* The input of record i: for its name. (Its header and zone are those of b->input and b->zone too.) */
+/* The input of record i: for its name. (Its header and zone are those of b->input and b->zone too.)
+ */
 static inline struct cp_input *cp_batch_input(const struct cp_batch *b, uint32_t i)
 {
     return b->origin ? b->origin[i].input : b->input;
@@ -90,18 +96,20 @@ void cp_batch_select_all(struct cp_batch *b);
 
 /* Sizes of one pool; computed by the plan, printed by explain. */
 struct cp_pool_size {
-    size_t batches;        /* at least: capacities of the edges downstream + one per stage + one per stage that splits */
-    size_t blocks;         /* 0 for origins whose records have no bytes of their own */
-    size_t block_size;     /* bytes */
-    size_t large_blocks;   /* for records longer than a block; made when first needed */
-    size_t max_record;     /* bytes; the largest a large block grows to */
-    size_t records;        /* per batch */
-    size_t slots;          /* columns per batch */
-    size_t arena;          /* bytes per batch; 0 where no stage makes text */
-    bool origins;          /* batches say of each record where it came from */
+    size_t batches; /* at least: capacities of the edges downstream + one per stage + one per stage
+                       that splits */
+    size_t blocks;  /* 0 for origins whose records have no bytes of their own */
+    size_t block_size;   /* bytes */
+    size_t large_blocks; /* for records longer than a block; made when first needed */
+    size_t max_record;   /* bytes; the largest a large block grows to */
+    size_t records;      /* per batch */
+    size_t slots;        /* columns per batch */
+    size_t arena;        /* bytes per batch; 0 where no stage makes text */
+    bool origins;        /* batches say of each record where it came from */
 };
 
-/* The bytes that a pool of this size can come to use; exactly what cp_pool_new reserves plus its large blocks. */
+/* The bytes that a pool of this size can come to use; exactly what cp_pool_new reserves plus its
+ * large blocks. */
 size_t cp_pool_bytes(const struct cp_pool_size *size);
 
 struct cp_pool *cp_pool_new(const struct cp_pool_size *size);
@@ -111,7 +119,8 @@ void cp_pool_free(struct cp_pool *p);
 size_t cp_pool_block_size(const struct cp_pool *p);
 size_t cp_pool_records(const struct cp_pool *p);
 
-/* Thread safe. Blocks until a batch is free; it comes empty: no block, no input, n = 0, arena reset, columns undefined. */
+/* Thread safe. Blocks until a batch is free; it comes empty: no block, no input, n = 0, arena
+ * reset, columns undefined. */
 struct cp_batch *cp_pool_batch(struct cp_pool *p);
 /* Gives the batch and its reference to its block back. Thread safe; NULL is allowed. */
 void cp_batch_release(struct cp_batch *b);
@@ -122,7 +131,8 @@ size_t cp_pool_in_flight(struct cp_pool *p);
 struct cp_block *cp_pool_block(struct cp_pool *p);
 /* The same for a record of at least `need` bytes (need <= max_record). */
 struct cp_block *cp_pool_large_block(struct cp_pool *p, size_t need);
-/* Makes a large block that nobody else refers to at least so large; its content stays, its data may move. */
+/* Makes a large block that nobody else refers to at least so large; its content stays, its data may
+ * move. */
 void cp_block_grow(struct cp_block *b, size_t need);
 static inline void cp_block_ref(struct cp_block *b)
 {
@@ -130,14 +140,16 @@ static inline void cp_block_ref(struct cp_block *b)
 }
 void cp_block_release(struct cp_block *b);
 
-/* Moves the records sel[from..) of b, with the values of their columns `slots`, to the front of the selection of `to`: a
- * batch that an earlier call returned for the same b, or NULL for a new one of the same pool (blocks until one is free: the
- * plan counted it). Their texts that lie in b's arena are copied to the other arena, where they take no more room than they
- * took in b's. Returns to. For a stage whose arena is full. */
-struct cp_batch *cp_batch_move(struct cp_batch *b, size_t from, const uint16_t *slots, size_t n_slots,
-                               struct cp_batch *to);
+/* Moves the records sel[from..) of b, with the values of their columns `slots`, to the front of the
+ * selection of `to`: a batch that an earlier call returned for the same b, or NULL for a new one of
+ * the same pool (blocks until one is free: the plan counted it). Their texts that lie in b's arena
+ * are copied to the other arena, where they take no more room than they took in b's. Returns to.
+ * For a stage whose arena is full. */
+struct cp_batch *cp_batch_move(struct cp_batch *b, size_t from, const uint16_t *slots,
+                               size_t n_slots, struct cp_batch *to);
 
-/* Line number and byte offset in its input of record i. O(bytes of the batch): for messages and _line. */
+/* Line number and byte offset in its input of record i. O(bytes of the batch): for messages and
+ * _line. */
 uint64_t cp_batch_line(const struct cp_batch *b, uint32_t i);
 uint64_t cp_batch_offset(const struct cp_batch *b, uint32_t i);
 

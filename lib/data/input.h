@@ -1,5 +1,5 @@
-/* input.h: one input of a source: a file, standard input. Shared by the batches that came from it; constant once its first
- * batch has been sent. */
+/* input.h: one input of a source: a file, standard input. Shared by the batches that came from it;
+ * constant once its first batch has been sent. */
 #ifndef CP_DATA_INPUT_H
 #define CP_DATA_INPUT_H
 
@@ -21,13 +21,13 @@ enum cp_frame {
 
 struct cp_input {
     _Atomic uint32_t refs;
-    char *name;           /* for messages: the path, or "-" */
-    struct cp_heap heap;  /* the header lives here */
-    int64_t modified;     /* ns; the file's, or when the pipeline started: for times without a year */
+    char *name;          /* for messages: the path, or "-" */
+    struct cp_heap heap; /* the header lives here */
+    int64_t modified; /* ns; the file's, or when the pipeline started: for times without a year */
     struct cp_slice *header; /* names of its columns, decoded; NULL where the format has none */
     size_t n_header;
     const struct cp_choice *choice; /* `parse auto`: what this input is; else NULL */
-    void *by_want;        /* decoder's map from header to wants; in the heap */
+    void *by_want;                  /* decoder's map from header to wants; in the heap */
 };
 
 struct cp_input *cp_input_new(const char *name, int64_t modified);

@@ -40,7 +40,8 @@ enum cp_value_flags {
     CP_UNTYPED = 1, /* CP_TEXT of a format without types (csv, logfmt, regex …): may look like a
                        number (semantics 20) */
     CP_SECONDS = 2, /* CP_INT, CP_DOUBLE: a duration in seconds; compares with text such as 300ms */
-    CP_QUOTED = 4,  /* CP_TEXT of a cell that stood in quotes: csv writes it so again (semantics 38) */
+    CP_QUOTED =
+        4, /* CP_TEXT of a cell that stood in quotes: csv writes it so again (semantics 38) */
 };
 
 /* How the bytes of a CP_TEXT stand for the text. Decoded only to compare, compute or re-encode:

@@ -96,7 +96,8 @@ static bool is_scheme(const char *p, size_t n)
     return n > 0;
 }
 
-/* Where the authority begins: behind `http://`; NULL: there is none. `//x` is a path: requests are logged so. */
+/* Where the authority begins: behind `http://`; NULL: there is none. `//x` is a path: requests are
+ * logged so. */
 static const char *authority_of(struct cp_slice s)
 {
     const char *at = memmem(s.p, s.n, "//", 2);

@@ -314,7 +314,8 @@ static bool step_of(const struct cp_expr *index, struct cp_step *step)
     return true;
 }
 
-static struct cp_path *with_bracket(struct cp_lexer *lx, const struct cp_path *path, struct cp_step step)
+static struct cp_path *with_bracket(struct cp_lexer *lx, const struct cp_path *path,
+                                    struct cp_step step)
 {
     struct cp_path *more = cp_path_append(lx->heap, path, step);
     more->has_brackets = true;

@@ -274,7 +274,8 @@ static void read_nested(struct cp_scope *s, struct cp_ref *ref)
     bool takes_paths = !s->wants || !s->wants->outer;
     if (path->has_brackets)
         literal = CP_NO_SLOT;
-    if ((at_literal == FOUND_UNLISTED || path->has_brackets) && at_root == FOUND_UNLISTED && takes_paths) {
+    if ((at_literal == FOUND_UNLISTED || path->has_brackets) && at_root == FOUND_UNLISTED &&
+        takes_paths) {
         ref->slot = s->wants ? cp_wants_slot(s->wants, path, s->heap, s->n_slots) : CP_NO_SLOT;
         return;
     }

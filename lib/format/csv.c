@@ -242,8 +242,8 @@ static size_t csv_probe(const void *decoder, const struct cp_need *need, const s
 
 /* ---- Encoding ---- */
 
-/* The spelling of a value that is a whole cell of the record it comes from; p is NULL when it is
- * none. */
+/* The spelling of a value that is a whole bare cell of the record it comes from: it may hold quotes
+ * as they are. p is NULL when it is none. */
 static struct cp_slice own_cell(const struct cp_value *v, struct cp_slice record, char delimiter)
 {
     static const struct cp_slice none = {NULL, 0};
@@ -253,10 +253,6 @@ static struct cp_slice own_cell(const struct cp_value *v, struct cp_slice record
     const char *p = v->p, *q = v->p + v->len, *end = record.p + record.n;
     if (p < record.p || q > end)
         return none;
-    if (p > record.p && p[-1] == '"' && q < end && *q == '"') {
-        p--;
-        q++;
-    }
     if ((p > record.p && p[-1] != delimiter) || (q < end && *q != delimiter))
         return none;
     return (struct cp_slice){p, (size_t)(q - p)};

@@ -119,7 +119,8 @@ struct cp_format {
      * all) to 100. NULL: never. */
     int (*sniff)(const struct cp_format *self, const char *p, size_t n);
 
-    /* auto: all it may choose from (in the decoder), and what p[0..n), the first bytes of an input, look most like. */
+    /* auto: all it may choose from (in the decoder), and what p[0..n), the first bytes of an input,
+     * look most like. */
     const struct cp_choice *(*choices)(const void *decoder, size_t *n);
     const struct cp_choice *(*choose)(const void *decoder, const uint8_t *p, size_t n);
 
@@ -128,9 +129,10 @@ struct cp_format {
     void (*walk)(const void *decoder, const struct cp_input *input, const char *p, size_t n,
                  struct cp_walk *w);
     bool (*next)(struct cp_walk *w);
-    /* Where walk would have to search: notes what it finds, so that the thread that parses can do it and the writer's
-     * need not. At most max marks of a record that decode accepted; returns their number, SIZE_MAX where there are more.
-     * walk_marked is walk with them; it copies them. NULL: walk is cheap. */
+    /* Where walk would have to search: notes what it finds, so that the thread that parses can do
+     * it and the writer's need not. At most max marks of a record that decode accepted; returns
+     * their number, SIZE_MAX where there are more. walk_marked is walk with them; it copies them.
+     * NULL: walk is cheap. */
     size_t (*mark)(const char *p, size_t n, struct cp_walk_mark *marks, size_t max);
     void (*walk_marked)(const void *decoder, const struct cp_input *input, const char *p, size_t n,
                         const struct cp_walk_mark *marks, size_t n_marks, struct cp_walk *w);
@@ -174,10 +176,10 @@ static inline struct cp_slice cp_record_own(const struct cp_batch *b, uint32_t i
     return s;
 }
 
-/* Starts a walk over record i of a batch, with the marks that the parser left where there are any. The shape's format must
- * be able to walk. */
-static inline void cp_walk_record(const struct cp_shape *shape, const struct cp_format *format, const struct cp_batch *b,
-                                  uint32_t i, struct cp_walk *w)
+/* Starts a walk over record i of a batch, with the marks that the parser left where there are any.
+ * The shape's format must be able to walk. */
+static inline void cp_walk_record(const struct cp_shape *shape, const struct cp_format *format,
+                                  const struct cp_batch *b, uint32_t i, struct cp_walk *w)
 {
     struct cp_slice raw = cp_batch_raw(b, i);
     const struct cp_value *v = shape->marks_slot < 0 ? NULL : &b->col[shape->marks_slot][i];

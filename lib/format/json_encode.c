@@ -34,10 +34,10 @@ struct plan_field {
 
 enum { KNOWN_KEY = 32, KNOWN_KEYS = 32 }; /* the longest key that is remembered, and how many are */
 
-/* A key and how it is written, `,"key":`. Records of a log repeat their keys in the same places: the encoder remembers
- * what stood there last. */
+/* A key and how it is written, `,"key":`. Records of a log repeat their keys in the same places:
+ * the encoder remembers what stood there last. */
 struct known_key {
-    uint8_t n, text_n;              /* n == 0: nothing is known */
+    uint8_t n, text_n; /* n == 0: nothing is known */
     char key[KNOWN_KEY], text[KNOWN_KEY + 16];
 };
 
@@ -53,7 +53,7 @@ struct cp_json_plan {
     /* SPLICE: looks for the members that fields are about; capture k belongs to field k. */
     struct cp_json_scanner *scanner;
     struct cp_value *found;
-    size_t *order; /* the fields with a member, by where it stands */
+    size_t *order;                      /* the fields with a member, by where it stands */
     struct known_key known[KNOWN_KEYS]; /* WALK: by the number of the member */
 };
 
@@ -384,7 +384,8 @@ static void put_spliced(struct cp_json_writer *w, struct cp_json_plan *plan,
 }
 
 /* Writes a key that is not remembered, and remembers it. */
-static void learn_key(struct known_key *known, const struct cp_walk *w, bool is_first, struct cp_out *o)
+static void learn_key(struct known_key *known, const struct cp_walk *w, bool is_first,
+                      struct cp_out *o)
 {
     struct cp_value key = cp_text(w->key.p, w->key.n); /* of the record or a header: padded */
     char *at = cp_out_room(o, 6 * KNOWN_KEY + 4);
@@ -610,7 +611,8 @@ static void put_list(const struct cp_overlay *l, size_t at, bool *is_first, stru
 }
 
 /* A raw member that stays, with what was done to it. */
-static void put_kept(const struct cp_json_iter *it, const struct cp_overlay_member *m, const char **from, struct cp_out *o)
+static void put_kept(const struct cp_json_iter *it, const struct cp_overlay_member *m,
+                     const char **from, struct cp_out *o)
 {
     if (m->is_renamed) {
         put_between(o, from, it->key_at);
@@ -625,7 +627,8 @@ static void put_kept(const struct cp_json_iter *it, const struct cp_overlay_memb
 }
 
 /* The record's own bytes with the changes that the list shows (rule 17, as put_spliced). */
-static void splice_list(const struct cp_overlay *l, const struct cp_value *object, struct cp_slice raw, struct cp_out *o)
+static void splice_list(const struct cp_overlay *l, const struct cp_value *object,
+                        struct cp_slice raw, struct cp_out *o)
 {
     const char *from = raw.p, *before = object->p + 1;
     struct cp_json_iter it, ahead;
@@ -653,8 +656,8 @@ static void splice_list(const struct cp_overlay *l, const struct cp_value *objec
     put_between(o, &from, raw.p + raw.n);
 }
 
-static void put_layered(struct cp_json_writer *w, const struct cp_shape *shape, const struct cp_batch *b, uint32_t i,
-                        struct cp_out *o)
+static void put_layered(struct cp_json_writer *w, const struct cp_shape *shape,
+                        const struct cp_batch *b, uint32_t i, struct cp_out *o)
 {
     const struct cp_shape *base = cp_shape_for(cp_shape_base(shape), b->input);
     bool is_first = true;
@@ -665,7 +668,8 @@ static void put_layered(struct cp_json_writer *w, const struct cp_shape *shape, 
         cp_overlay_init(w->overlay);
     }
     cp_overlay_fill(w->overlay, b, shape, i);
-    if (base->format == &cp_format_json && base->is_open && !has_failed(base, b, i) && raw_object(b, i, &object)) {
+    if (base->format == &cp_format_json && base->is_open && !has_failed(base, b, i) &&
+        raw_object(b, i, &object)) {
         splice_list(w->overlay, &object, cp_record_own(b, i), o);
         return;
     }

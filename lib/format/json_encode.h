@@ -20,7 +20,7 @@ struct cp_json_writer {
     struct cp_json_member *members; /* of the record being edited */
     size_t cap_members;
     struct cp_overlay *overlay; /* of the record, where the shape has layers */
-    struct cp_heap heap; /* of the plans' scanners */
+    struct cp_heap heap;        /* of the plans' scanners */
 };
 
 int cp_json_encode_open(void *writer, struct cp_heap *heap, struct cp_err *err);

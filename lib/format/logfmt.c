@@ -419,12 +419,14 @@ static size_t first_of(const char *p, const struct cp_walk_mark *marks, size_t k
     const struct cp_walk_mark *m = &marks[k];
 
     for (size_t j = 0; j < k; j++)
-        if (marks[j].key_len == m->key_len && memcmp(p + marks[j].key_at, p + m->key_at, m->key_len) == 0)
+        if (marks[j].key_len == m->key_len &&
+            memcmp(p + marks[j].key_at, p + m->key_at, m->key_len) == 0)
             return j;
     return k;
 }
 
-/* A key that comes again is looked for only when its bit has been set before: 256 bits are enough for most records. */
+/* A key that comes again is looked for only when its bit has been set before: 256 bits are enough
+ * for most records. */
 static size_t logfmt_mark(const char *p, size_t n, struct cp_walk_mark *marks, size_t max)
 {
     struct signs signs = signs_of(p, p + n);

@@ -6,7 +6,8 @@
 
 /* A condition on raw bytes that holds for every record for which the expression can be true. */
 enum cp_need_kind {
-    CP_NEED_LITERAL, /* the field's text contains these bytes (== in contains starts ends, regex literal) */
+    CP_NEED_LITERAL, /* the field's text contains these bytes (== in contains starts ends, regex
+                        literal) */
     CP_NEED_NUMBER,  /* the field compares with a number: op and bound */
 };
 struct cp_need {

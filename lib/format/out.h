@@ -1,7 +1,9 @@
-/* out.h: bytes on their way out: one buffer that is given to a write function when it is full or flushed.
+/* out.h: bytes on their way out: one buffer that is given to a write function when it is full or
+ * flushed.
  *
- * Not thread safe; belongs to one sink. After the first error everything is swallowed and the error stays. Behind the
- * buffer lie CP_PAD bytes that may be scribbled on, so that encoders may copy with wide stores.
+ * Not thread safe; belongs to one sink. After the first error everything is swallowed and the error
+ * stays. Behind the buffer lie CP_PAD bytes that may be scribbled on, so that encoders may copy
+ * with wide stores.
  */
 #ifndef CP_FORMAT_OUT_H
 #define CP_FORMAT_OUT_H
@@ -10,24 +12,27 @@
 #include "../data/value.h"
 
 struct cp_out {
-    char *p;    /* where the next byte goes */
-    char *end;  /* of the buffer */
+    char *p;   /* where the next byte goes */
+    char *end; /* of the buffer */
     char *base;
     int (*write)(void *ctx, const char *p, size_t n); /* all of it; 0 or -1 */
     void *ctx;
-    /* May be NULL. Takes a full buffer of n bytes and returns the next one, of the same size; *failed when it, or one before,
-     * could not be written. Full buffers go here, all else to write. */
+    /* May be NULL. Takes a full buffer of n bytes and returns the next one, of the same size;
+     * *failed when it, or one before, could not be written. Full buffers go here, all else to
+     * write. */
     char *(*give)(void *ctx, char *buffer, size_t n, bool *failed);
     bool failed;
-    uint64_t bytes; /* handed to write */
+    uint64_t bytes;  /* handed to write */
     size_t bad_utf8; /* bytes replaced by U+FFFD */
 };
 
 enum { CP_OUT_SIZE = 256 * 1024, CP_OUT_ROOM = 64 * 1024 };
 
-/* buffer: the caller's, `size` bytes, of which the last CP_PAD are never handed over; size > CP_PAD. write gets all bytes
- * of a call or fails. cp_out_room needs n <= size - CP_PAD: CP_OUT_ROOM for a buffer of CP_OUT_SIZE. */
-void cp_out_init(struct cp_out *o, char *buffer, size_t size, int (*write)(void *, const char *, size_t), void *ctx);
+/* buffer: the caller's, `size` bytes, of which the last CP_PAD are never handed over; size >
+ * CP_PAD. write gets all bytes of a call or fails. cp_out_room needs n <= size - CP_PAD:
+ * CP_OUT_ROOM for a buffer of CP_OUT_SIZE. */
+void cp_out_init(struct cp_out *o, char *buffer, size_t size,
+                 int (*write)(void *, const char *, size_t), void *ctx);
 /* Hands the buffer over. 0, or -1 when this or an earlier write failed. */
 int cp_out_flush(struct cp_out *o);
 
@@ -35,7 +40,8 @@ int cp_out_flush(struct cp_out *o);
 void cp_out_make_room(struct cp_out *o);
 void cp_out_put_far(struct cp_out *o, const char *p, size_t n);
 
-/* Room for n bytes at o->p, and CP_PAD more to scribble on; n <= CP_OUT_ROOM. The caller advances o->p. */
+/* Room for n bytes at o->p, and CP_PAD more to scribble on; n <= CP_OUT_ROOM. The caller advances
+ * o->p. */
 static inline char *cp_out_room(struct cp_out *o, size_t n)
 {
     if (__builtin_expect((size_t)(o->end - o->p) < n, 0))

@@ -1,5 +1,5 @@
-/* shape.h: which fields a writer sees in the records of a batch. Made by the planner from a scope, constant, shared by
- * all batches that pass the same edge. */
+/* shape.h: which fields a writer sees in the records of a batch. Made by the planner from a scope,
+ * constant, shared by all batches that pass the same edge. */
 #ifndef CP_FORMAT_SHAPE_H
 #define CP_FORMAT_SHAPE_H
 
@@ -12,11 +12,13 @@ struct cp_input;
 struct cp_shape_field {
     struct cp_slice name; /* to write; p == NULL: the raw member `key` is removed */
     struct cp_slice key;  /* raw member whose place it takes; p == NULL: comes after the last one */
-    int slot;             /* its value; CP_MISSING there: not written. CP_NO_SLOT (with a key): the member's own bytes */
+    int slot; /* its value; CP_MISSING there: not written. CP_NO_SLOT (with a key): the member's own
+                 bytes */
 };
 
-/* `parse FORMAT from FIELD` with a format whose keys the plan does not know: the members of a text of the record are members
- * of the record, in place of those of the same name, else after the last one. */
+/* `parse FORMAT from FIELD` with a format whose keys the plan does not know: the members of a text
+ * of the record are members of the record, in place of those of the same name, else after the last
+ * one. */
 struct cp_layer {
     const struct cp_format *format;
     const void *decoder;
@@ -26,8 +28,9 @@ struct cp_layer {
 };
 
 struct cp_shape {
-    const struct cp_layer *layer;   /* NULL: none. Else the record is the layer's, changed by fields as if it were bytes:
-                                     * format is NULL, is_open and is_changed are true */
+    const struct cp_layer
+        *layer; /* NULL: none. Else the record is the layer's, changed by fields as if it were
+                 * bytes: format is NULL, is_open and is_changed are true */
     const struct cp_format *format; /* of the raw bytes; NULL: never parsed or made */
     const void *decoder;            /* of that format, for walk */
     bool is_open;                   /* raw members that no field names are written too */
@@ -38,13 +41,15 @@ struct cp_shape {
     int marks_slot;                 /* marks of the raw members (cp_walk_record), or CP_NO_SLOT */
     struct cp_shape_field *fields;
     size_t n;
-    /* `parse auto`: the shapes of records of each of its formats; cp_shape_for finds the right one. */
+    /* `parse auto`: the shapes of records of each of its formats; cp_shape_for finds the right one.
+     */
     struct cp_shape **variants;
     size_t n_variants;
     size_t serial; /* differs between shapes: lets a writer notice a change without comparing */
 };
 
-/* The shape of records that came from an input: another one only where the input's format was chosen while running. */
+/* The shape of records that came from an input: another one only where the input's format was
+ * chosen while running. */
 const struct cp_shape *cp_shape_for(const struct cp_shape *shape, const struct cp_input *input);
 
 #endif

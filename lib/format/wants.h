@@ -11,18 +11,20 @@ struct cp_scope;
 /* What anybody reads of the records of one parse stage. */
 struct cp_wants {
     const struct cp_format *format;
-    void *decoder;            /* the format's private struct: writers need it to walk records */
-    struct cp_want *v;        /* what has been asked for */
+    void *decoder;     /* the format's private struct: writers need it to walk records */
+    struct cp_want *v; /* what has been asked for */
     size_t n, cap;
-    int marks_slot;           /* a writer will walk the records: their marks go here; CP_NO_SLOT: none does */
-    struct cp_scope *outer;   /* NULL: they read the record's bytes. Else a text of the record, and what that does not have
-                               * is read from this scope; such wants are single keys, never paths */
-    struct cp_layer *layer;   /* of the text (format/shape.h) */
+    int marks_slot; /* a writer will walk the records: their marks go here; CP_NO_SLOT: none does */
+    struct cp_scope
+        *outer; /* NULL: they read the record's bytes. Else a text of the record, and what that does
+                 * not have is read from this scope; such wants are single keys, never paths */
+    struct cp_layer *layer; /* of the text (format/shape.h) */
 };
 struct cp_want {
     const struct cp_path *path; /* literal key first, then inside objects */
     int slot;
-    int outer_slot;             /* wants with an outer scope: where that has it, or CP_NO_SLOT; set when the plan stands */
+    int outer_slot; /* wants with an outer scope: where that has it, or CP_NO_SLOT; set when the
+                       plan stands */
 };
 
 #endif

@@ -28,7 +28,8 @@ static void *write_all(void *arg)
 
 static bool open_channel(chan_tx **tx, chan_rx **rx, size_t size)
 {
-    struct chan_options o = {.size = sizeof o, .capacity = 1, .elem_size = size, .one_to_one = true};
+    struct chan_options o = {
+        .size = sizeof o, .capacity = 1, .elem_size = size, .one_to_one = true};
     return chan_open(&o, tx, rx) == CHAN_OK;
 }
 
@@ -59,7 +60,8 @@ char *cp_async_give(struct cp_async *a, char *buffer, size_t n)
     struct piece piece = {buffer, n};
 
     if (!a->is_running && !(a->is_running = start(a))) {
-        write_piece(a, &piece); /* no thread can be had: as if there were one that is done at once */
+        write_piece(a,
+                    &piece); /* no thread can be had: as if there were one that is done at once */
         return buffer;
     }
     cp_async_drain(a);

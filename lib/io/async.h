@@ -1,7 +1,8 @@
 /* async.h: a second thread that writes while the first one fills the next buffer.
  *
- * Two buffers of equal size go round: the one being filled and the one being written. The thread is started with the first
- * full buffer, so that a sink with little to say has none. All calls come from one thread, the owner's.
+ * Two buffers of equal size go round: the one being filled and the one being written. The thread is
+ * started with the first full buffer, so that a sink with little to say has none. All calls come
+ * from one thread, the owner's.
  */
 #ifndef CP_IO_ASYNC_H
 #define CP_IO_ASYNC_H
@@ -15,10 +16,11 @@
 
 struct cp_async {
     /* Constant once open. */
-    const char *name;                                 /* of the thread */
-    int (*write)(void *ctx, const char *p, size_t n); /* all of it; 0 or -1; called by the writing thread, or while that is
-                                                       * idle by the owner */
-    void (*on_failure)(void *ctx);                    /* called once, by the writing thread, when a write has failed */
+    const char *name; /* of the thread */
+    int (*write)(void *ctx, const char *p,
+                 size_t n); /* all of it; 0 or -1; called by the writing thread, or while that is
+                             * idle by the owner */
+    void (*on_failure)(void *ctx); /* called once, by the writing thread, when a write has failed */
     void *ctx;
 
     /* The owner's. */

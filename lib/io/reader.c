@@ -35,12 +35,14 @@ static int check_kind(struct cp_reader *r, const struct stat *st, struct cp_err 
 static int64_t nanoseconds(const struct timespec *t)
 {
     int64_t ns;
-    if (__builtin_mul_overflow(t->tv_sec, INT64_C(1000000000), &ns) || __builtin_add_overflow(ns, t->tv_nsec, &ns))
+    if (__builtin_mul_overflow(t->tv_sec, INT64_C(1000000000), &ns) ||
+        __builtin_add_overflow(ns, t->tv_nsec, &ns))
         return 0;
     return ns;
 }
 
-int cp_reader_open_fd(struct cp_reader *r, int fd, const char *name, int stop_fd, struct cp_err *err)
+int cp_reader_open_fd(struct cp_reader *r, int fd, const char *name, int stop_fd,
+                      struct cp_err *err)
 {
     struct stat st;
 
@@ -52,7 +54,8 @@ int cp_reader_open_fd(struct cp_reader *r, int fd, const char *name, int stop_fd
         r->modified = nanoseconds(&st.st_mtim);
         posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
     } else if (S_ISFIFO(st.st_mode)) {
-        fcntl(fd, F_SETPIPE_SZ, PIPE_SIZE); /* a larger pipe costs its writer fewer wake-ups; may be refused */
+        fcntl(fd, F_SETPIPE_SZ,
+              PIPE_SIZE); /* a larger pipe costs its writer fewer wake-ups; may be refused */
     }
     return check_kind(r, &st, err);
 }
@@ -120,7 +123,9 @@ static const char *compression_of(const unsigned char *p, size_t n)
         const char *magic;
     } known[] = {
         {"zstd", 4, "\x28\xb5\x2f\xfd"},
-        {"xz", 6, "\xfd" "7zXZ\0"},
+        {"xz", 6,
+         "\xfd"
+         "7zXZ\0"},
         {"bzip2", 3, "BZh"},
         {"lz4", 4, "\x04\x22\x4d\x18"},
     };
@@ -148,8 +153,8 @@ static void gzip_open(struct cp_reader *r, const void *first, size_t n)
 
 static int gzip_error(struct cp_reader *r, struct cp_err *err, const char *what)
 {
-    return cp_err_set(err, CP_EXIT_IO, 0, "%s: %s at byte %llu of the compressed data", r->name, what,
-                      (unsigned long long)(r->bytes - r->gzip->z.avail_in));
+    return cp_err_set(err, CP_EXIT_IO, 0, "%s: %s at byte %llu of the compressed data", r->name,
+                      what, (unsigned long long)(r->bytes - r->gzip->z.avail_in));
 }
 
 /* More compressed bytes: 1 there are some, 0 the end, else as cp_reader_read. */
@@ -204,7 +209,8 @@ static ssize_t read_gzip(struct cp_reader *r, void *buf, size_t n, struct cp_err
     return (ssize_t)(n - g->z.avail_out);
 }
 
-/* The first bytes tell the compression. A first read of one or two bytes is taken as it is unless it may be a gzip header. */
+/* The first bytes tell the compression. A first read of one or two bytes is taken as it is unless
+ * it may be a gzip header. */
 static ssize_t read_first(struct cp_reader *r, void *buf, size_t n, struct cp_err *err)
 {
     unsigned char *p = buf;
@@ -221,7 +227,8 @@ static ssize_t read_first(struct cp_reader *r, void *buf, size_t n, struct cp_er
     r->is_started = true;
     const char *name = compression_of(p, (size_t)got);
     if (name) {
-        cp_err_set(err, CP_EXIT_IO, 0, "%s is compressed with %s, which this version does not read", r->name, name);
+        cp_err_set(err, CP_EXIT_IO, 0, "%s is compressed with %s, which this version does not read",
+                   r->name, name);
         return cp_err_hint(err, "unpack it in front: %s -dc %s | chanpipe …", name, r->name);
     }
     if (!is_gzip(p, (size_t)got))

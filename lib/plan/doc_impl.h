@@ -63,7 +63,7 @@ size_t cp_name_length(const char *p, size_t n);
 /* A scalar that means something else when it is not quoted: true, false, null, ~, a number,
  * nothing. */
 bool cp_is_typed_when_bare(struct cp_slice s);
-bool cp_is_blank(char c);                   /* also a line break */
+bool cp_is_blank(char c);                                        /* also a line break */
 bool cp_is_future_kind(struct cp_slice kind, const char **hint); /* *hint: what to do; or NULL */
 
 /* For messages: at most a line's worth of a text. */

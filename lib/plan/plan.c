@@ -67,8 +67,8 @@ int cp_plan_word_option(struct cp_planner *p, const struct cp_word *w)
     const struct cp_stage_type *type = p->stage->type;
     const struct cp_option *o = type->options ? cp_option_find(type->options, w->key) : NULL;
     if (!o)
-        return cp_diag_error(p->diags, cp_text_pos(&w->text, 0, w->text.s.n), NULL, "%s has no option %.*s", type->name,
-                             (int)w->key.n, w->key.p);
+        return cp_diag_error(p->diags, cp_text_pos(&w->text, 0, w->text.s.n), NULL,
+                             "%s has no option %.*s", type->name, (int)w->key.n, w->key.p);
     return cp_option_set_text(o, p->stage->self, &w->text, p->heap, p->diags);
 }
 
@@ -86,8 +86,8 @@ int cp_plan_count(struct cp_planner *p, uint64_t *n, const char *expected)
             if (cp_plan_word_option(p, w) < 0)
                 return -1;
         } else if (has_count || !is_count(w->text.s, n)) {
-            return cp_diag_error(p->diags, cp_text_pos(&w->text, 0, w->text.s.n), NULL, "expected %s, not %.*s", expected,
-                                 (int)w->text.s.n, w->text.s.p);
+            return cp_diag_error(p->diags, cp_text_pos(&w->text, 0, w->text.s.n), NULL,
+                                 "expected %s, not %.*s", expected, (int)w->text.s.n, w->text.s.p);
         } else {
             has_count = true;
         }
@@ -120,8 +120,9 @@ int cp_plan_least_memory(struct cp_planner *p, uint64_t max_memory, size_t least
 
     if (max_memory >= least)
         return 0;
-    return cp_diag_error(p->diags, setting_pos(p, "max_memory"), hint, "max_memory is at least %zu%s here",
-                         kib % 1024 ? kib : kib / 1024, kib % 1024 ? "KiB" : "MiB");
+    return cp_diag_error(p->diags, setting_pos(p, "max_memory"), hint,
+                         "max_memory is at least %zu%s here", kib % 1024 ? kib : kib / 1024,
+                         kib % 1024 ? "KiB" : "MiB");
 }
 
 void cp_plan_keeps_records(struct cp_planner *p)
@@ -191,8 +192,8 @@ static bool has_name(const struct cp_format *f, struct cp_slice name)
     return false;
 }
 
-/* Records of a format whose names are known, in a scope that does not know the format: its fields, with what was done to
- * them, then those that are new. */
+/* Records of a format whose names are known, in a scope that does not know the format: its fields,
+ * with what was done to them, then those that are new. */
 static void list_variant(struct cp_heap *heap, struct cp_scope *s, struct cp_shape *shape)
 {
     const struct cp_format *f = shape->format;
@@ -266,8 +267,9 @@ struct cp_shape *cp_plan_shape_raw(struct cp_planner *p)
     return shape->format && shape->format->choices ? cp_plan_shape(p) : shape;
 }
 
-/* Has the parser search the members of its records for a writer that will write them all: the writer's thread is the busiest
- * as it is. Not where a filter stands between: it may leave few to write. */
+/* Has the parser search the members of its records for a writer that will write them all: the
+ * writer's thread is the busiest as it is. Not where a filter stands between: it may leave few to
+ * write. */
 static int plan_marks(struct cp_planner *p, const struct cp_scope *s)
 {
     struct walk *w = walk_of(p);
@@ -298,7 +300,8 @@ struct cp_shape *cp_plan_shape(struct cp_planner *p)
 
 static const struct cp_option common_options[] = {
     {"capacity", CP_OPT_COUNT, 0, NULL, NULL, "batches in the channel into this stage"},
-    {"on_error", CP_OPT_CHOICE, sizeof(uint64_t), "default skip keep stop", NULL, "what becomes of a record that fails"},
+    {"on_error", CP_OPT_CHOICE, sizeof(uint64_t), "default skip keep stop", NULL,
+     "what becomes of a record that fails"},
     {NULL},
 };
 
@@ -340,8 +343,8 @@ static void unknown_setting(struct cp_planner *p, const struct cp_text *key)
         snprintf(hint, sizeof hint, "did you mean %s?", near);
     else
         snprintf(hint, sizeof hint, "`chanpipe help %s` lists its options", p->stage->type->name);
-    cp_diag_error(p->diags, cp_text_pos(key, 0, key->s.n), hint, "%s has no option %.*s", p->stage->type->name,
-                  (int)key->s.n, key->s.p);
+    cp_diag_error(p->diags, cp_text_pos(key, 0, key->s.n), hint, "%s has no option %.*s",
+                  p->stage->type->name, (int)key->s.n, key->s.p);
 }
 
 static const char *expand_lookup(void *ctx, struct cp_slice name)
@@ -356,7 +359,8 @@ static void plan_setting(struct cp_planner *p, const struct cp_setting *set, str
     const struct cp_stage_type *type = p->stage->type;
     const struct cp_option *o = type->options ? cp_option_find(type->options, set->key.s) : NULL;
 
-    if (cp_doc_expand_node(set->value, expand_lookup, (void *)(uintptr_t)p->names, p->heap, p->diags) < 0)
+    if (cp_doc_expand_node(set->value, expand_lookup, (void *)(uintptr_t)p->names, p->heap,
+                           p->diags) < 0)
         return;
     if (o) {
         cp_option_set_node(o, p->stage->self, set->value, p->heap, p->diags);
@@ -364,8 +368,9 @@ static void plan_setting(struct cp_planner *p, const struct cp_setting *set, str
         cp_option_set_node(o, common, set->value, p->heap, p->diags);
     } else if (is_future_key(set->key.s)) {
         if (!is_default_value(set->key.s, set->value))
-            cp_diag_error(p->diags, set->value->text.pos, NULL, "this value of %.*s is not available in this version",
-                          (int)set->key.s.n, set->key.s.p);
+            cp_diag_error(p->diags, set->value->text.pos, NULL,
+                          "this value of %.*s is not available in this version", (int)set->key.s.n,
+                          set->key.s.p);
     } else if (!type->setting || type->setting(p, p->stage->self, set) == 0) {
         unknown_setting(p, &set->key);
     }
@@ -382,7 +387,8 @@ static void plan_settings(struct cp_planner *p)
     for (size_t i = 0; i < item->n_settings; i++)
         plan_setting(p, &item->settings[i], &common);
     if (common.capacity == 0 || (common.capacity > MAX_CAPACITY && common.capacity != UINT64_MAX))
-        cp_diag_error(p->diags, p->stage->pos, NULL, "capacity is a number of batches from 1 to %d", MAX_CAPACITY);
+        cp_diag_error(p->diags, p->stage->pos, NULL, "capacity is a number of batches from 1 to %d",
+                      MAX_CAPACITY);
     else if (common.capacity != UINT64_MAX)
         p->stage->capacity = common.capacity;
     p->stage->on_error = (enum cp_on_error)common.on_error;
@@ -392,10 +398,12 @@ static void plan_settings(struct cp_planner *p)
 
 static bool is_regex(const struct cp_planner *p, const struct cp_word *w)
 {
-    return p->stage->type->args == CP_ARGS_WORDS_REGEX && !w->quoted && w->text.s.n > 0 && w->text.s.p[0] == '/';
+    return p->stage->type->args == CP_ARGS_WORDS_REGEX && !w->quoted && w->text.s.n > 0 &&
+           w->text.s.p[0] == '/';
 }
 
-/* The words of `files` with the operands of the command line in place of its paths: its options stay. */
+/* The words of `files` with the operands of the command line in place of its paths: its options
+ * stay. */
 static struct cp_words with_operands(const struct cp_planner *p, const struct cp_words *own)
 {
     const struct cp_plan_options *o = p->options;
@@ -425,11 +433,13 @@ static void warn_of_quotes(struct cp_planner *p)
 
 static int plan_words(struct cp_planner *p)
 {
-    int rc = cp_words_split(&p->item->args, p->stage->type->args == CP_ARGS_WORDS_REGEX, p->heap, &p->words, p->diags);
+    int rc = cp_words_split(&p->item->args, p->stage->type->args == CP_ARGS_WORDS_REGEX, p->heap,
+                            &p->words, p->diags);
     warn_of_quotes(p);
     for (size_t i = 0; i < p->words.n; i++)
         if (!is_regex(p, &p->words.v[i]) &&
-            cp_doc_expand(&p->words.v[i].text, expand_lookup, (void *)(uintptr_t)p->names, p->heap, p->diags) < 0)
+            cp_doc_expand(&p->words.v[i].text, expand_lookup, (void *)(uintptr_t)p->names, p->heap,
+                          p->diags) < 0)
             rc = -1;
     if (p->stage->index == 0 && p->options->n_operands > 0)
         p->words = with_operands(p, &p->words);
@@ -466,7 +476,8 @@ static void check_name(struct walk *w, const struct cp_item *item, const char *n
             cp_diag_error(w->diags, item->name.pos, NULL, "two stages are named %s", name);
 }
 
-static struct cp_stage *stage_new(struct walk *w, const struct cp_item *item, const struct cp_stage_type *type)
+static struct cp_stage *stage_new(struct walk *w, const struct cp_item *item,
+                                  const struct cp_stage_type *type)
 {
     struct cp_plan *plan = w->plan;
     struct cp_stage *s = cp_heap_take(&plan->heap, sizeof *s);
@@ -488,7 +499,8 @@ static struct cp_stage *stage_new(struct walk *w, const struct cp_item *item, co
     return s;
 }
 
-/* on_error keep of a stage with expressions: `_error` becomes a field. Parse stages do it their own way. */
+/* on_error keep of a stage with expressions: `_error` becomes a field. Parse stages do it their own
+ * way. */
 static void plan_on_error(struct cp_planner *p)
 {
     struct cp_stage *s = p->stage;
@@ -533,7 +545,8 @@ static const struct cp_stage_type *type_of(const struct cp_item *item)
     return cp_stage_type_find(item->kind.s);
 }
 
-/* Where the walk over the items begins: 1 when the operands replace a source that the pipeline names. */
+/* Where the walk over the items begins: 1 when the operands replace a source that the pipeline
+ * names. */
 static size_t plan_source(struct walk *w)
 {
     const struct cp_doc *doc = w->doc;
@@ -557,17 +570,18 @@ static size_t plan_source(struct walk *w)
     return has_source && has_operands ? 1 : 0;
 }
 
-static bool check_place(struct walk *w, const struct cp_item *item, const struct cp_stage_type *type)
+static bool check_place(struct walk *w, const struct cp_item *item,
+                        const struct cp_stage_type *type)
 {
     const struct cp_plan *plan = w->plan;
     const struct cp_stage *last = plan->n ? plan->stages[plan->n - 1] : NULL;
 
     if (type->kind == CP_SOURCE && plan->n > 0)
-        cp_diag_error(w->diags, item->kind.pos, "a source is the first stage", "%s is a source, but stages come before it",
-                      type->name);
+        cp_diag_error(w->diags, item->kind.pos, "a source is the first stage",
+                      "%s is a source, but stages come before it", type->name);
     else if (last && last->type->kind == CP_SINK)
-        cp_diag_error(w->diags, item->kind.pos, NULL, "nothing comes out of %s, so %s gets no records", last->name,
-                      type->name);
+        cp_diag_error(w->diags, item->kind.pos, NULL,
+                      "nothing comes out of %s, so %s gets no records", last->name, type->name);
     else
         return true;
     return false;
@@ -587,7 +601,8 @@ static void plan_items(struct walk *w, size_t from)
 
 /* ---- Layers ---- */
 
-/* Where the scope before a layer has what is read behind it. The last layer first: it may ask the ones before it. */
+/* Where the scope before a layer has what is read behind it. The last layer first: it may ask the
+ * ones before it. */
 static void plan_layers(struct walk *w)
 {
     for (struct wants_of *o = w->wants; o; o = o->next) {
@@ -609,8 +624,8 @@ static bool makes_rows(const struct cp_stage *s)
     return s->type->flags & CP_STAGE_MAKES && !s->keeps_records;
 }
 
-/* Slots that are filled when a batch arrives at stage k: those that stages before it made, from the last one on that makes
- * rows. */
+/* Slots that are filled when a batch arrives at stage k: those that stages before it made, from the
+ * last one on that makes rows. */
 static void plan_live(struct walk *w)
 {
     struct cp_plan *plan = w->plan;
@@ -642,7 +657,8 @@ static bool is_origin(const struct cp_stage *s)
     return s->type->kind == CP_SOURCE || s->type->flags & CP_STAGE_MAKES;
 }
 
-/* Blocks for a stage that gives kept records back. They hold what the batches they came in held of a record. */
+/* Blocks for a stage that gives kept records back. They hold what the batches they came in held of
+ * a record. */
 static void plan_kept_blocks(struct cp_plan *plan, size_t k, struct cp_pool_size *size)
 {
     size_t above = k - 1;
@@ -656,7 +672,8 @@ static void plan_kept_blocks(struct cp_plan *plan, size_t k, struct cp_pool_size
     size->origins = true;
 }
 
-/* The pool of origin k: one batch for every place that can hold one at a time, down to the next origin. */
+/* The pool of origin k: one batch for every place that can hold one at a time, down to the next
+ * origin. */
 static void plan_pool(struct cp_plan *plan, size_t k)
 {
     struct cp_stage *s = plan->stages[k];
@@ -712,25 +729,29 @@ static int plan_at_end(struct cp_plan *plan, struct cp_diags *diags)
 
 /* ---- The whole ---- */
 
-static void walk_init(struct walk *w, struct cp_plan *plan, const struct cp_doc *doc, struct cp_diags *diags)
+static void walk_init(struct walk *w, struct cp_plan *plan, const struct cp_doc *doc,
+                      struct cp_diags *diags)
 {
     w->plan = plan;
     w->doc = doc;
     w->diags = diags;
     w->slots_before = cp_heap_take(&plan->heap, MAX_STAGES * sizeof *w->slots_before);
-    w->scope = (struct cp_scope){.heap = &plan->heap, .n_slots = &plan->n_slots, .failed_slot = CP_NO_SLOT,
+    w->scope = (struct cp_scope){.heap = &plan->heap,
+                                 .n_slots = &plan->n_slots,
+                                 .failed_slot = CP_NO_SLOT,
                                  .line_slot = CP_NO_SLOT};
-    w->planner = (struct cp_planner){.heap = &plan->heap,
-                                     .diags = diags,
-                                     .scope = &w->scope,
-                                     .names = plan->options.names,
-                                     .framing = cp_heap_take(&plan->heap, sizeof(struct cp_framing)),
-                                     .options = &plan->options,
-                                     .max_line = 1 << 20};
+    w->planner =
+        (struct cp_planner){.heap = &plan->heap,
+                            .diags = diags,
+                            .scope = &w->scope,
+                            .names = plan->options.names,
+                            .framing = cp_heap_take(&plan->heap, sizeof(struct cp_framing)),
+                            .options = &plan->options,
+                            .max_line = 1 << 20};
 }
 
-int cp_plan_make(struct cp_plan *plan, const struct cp_doc *doc, const struct cp_plan_options *options,
-                 struct cp_diags *diags)
+int cp_plan_make(struct cp_plan *plan, const struct cp_doc *doc,
+                 const struct cp_plan_options *options, struct cp_diags *diags)
 {
     struct walk w = {0};
 
@@ -745,7 +766,8 @@ int cp_plan_make(struct cp_plan *plan, const struct cp_doc *doc, const struct cp
     plan_layers(&w);
     if (plan->n_slots > CP_MAX_SLOTS)
         cp_diag_error(diags, plan->stages[0]->pos, "split it: write to a file between the halves",
-                      "the pipeline reads and makes %zu fields, more than %d", plan->n_slots, CP_MAX_SLOTS);
+                      "the pipeline reads and makes %zu fields, more than %d", plan->n_slots,
+                      CP_MAX_SLOTS);
     if (diags->errors == 0)
         plan_sizes(&w);
     return diags->errors ? -1 : plan_at_end(plan, diags);

@@ -2,10 +2,11 @@
  *
  *     struct cp_doc ─ cp_plan_make ─> struct cp_plan ─ cp_run (run/run.h)
  *
- * DESIGN. Planning is one walk from the source to the sink. It hands a scope (expr/scope.h) from stage to stage; every stage
- * reads its arguments, binds its expressions to the scope and changes it. A parser learns which fields anybody reads because
- * reading a name asks it for a column. When the walk is over everything is known: columns, pools, the memory bound. Mistakes
- * do not stop the walk: all of them are reported in one run.
+ * DESIGN. Planning is one walk from the source to the sink. It hands a scope (expr/scope.h) from
+ * stage to stage; every stage reads its arguments, binds its expressions to the scope and changes
+ * it. A parser learns which fields anybody reads because reading a name asks it for a column. When
+ * the walk is over everything is known: columns, pools, the memory bound. Mistakes do not stop the
+ * walk: all of them are reported in one run.
  */
 #ifndef CP_PLAN_PLAN_H
 #define CP_PLAN_PLAN_H
@@ -13,19 +14,19 @@
 #include "../stage.h"
 
 struct cp_plan {
-    struct cp_heap heap;     /* all of the plan */
+    struct cp_heap heap; /* all of the plan */
     struct cp_plan_options options;
-    const char *name;        /* of the pipeline, or NULL */
+    const char *name;         /* of the pipeline, or NULL */
     struct cp_stage **stages; /* the source first, a sink last */
     size_t n;
-    size_t n_slots;          /* columns of a batch */
+    size_t n_slots; /* columns of a batch */
     size_t block_size, batch_records;
 };
 
-/* Makes a plan. The doc, its source text and the options must outlive it. -1 after diagnostics; the plan must be released
- * in any case. */
-int cp_plan_make(struct cp_plan *plan, const struct cp_doc *doc, const struct cp_plan_options *options,
-                 struct cp_diags *diags);
+/* Makes a plan. The doc, its source text and the options must outlive it. -1 after diagnostics; the
+ * plan must be released in any case. */
+int cp_plan_make(struct cp_plan *plan, const struct cp_doc *doc,
+                 const struct cp_plan_options *options, struct cp_diags *diags);
 void cp_plan_release(struct cp_plan *plan);
 
 #endif

@@ -12,18 +12,21 @@ static int check_stage(const struct cp_stage *s, struct cp_err *err)
 
     if (came == went && a->filtered <= came && a->errored <= came && a->taken <= came)
         return 0;
-    return cp_err_set(err, CP_EXIT_ACCOUNT, 0,
-                      "the account of %s does not balance: %llu records came, %llu are accounted for", s->name,
-                      (unsigned long long)came, (unsigned long long)went);
+    return cp_err_set(
+        err, CP_EXIT_ACCOUNT, 0,
+        "the account of %s does not balance: %llu records came, %llu are accounted for", s->name,
+        (unsigned long long)came, (unsigned long long)went);
 }
 
 static int check_edge(const struct cp_stage *from, const struct cp_stage *to, struct cp_err *err)
 {
-    uint64_t sent = from->account.out, arrived = to->account.in + from->account.refused + to->account.cut;
+    uint64_t sent = from->account.out,
+             arrived = to->account.in + from->account.refused + to->account.cut;
 
     if (sent == arrived)
         return 0;
-    return cp_err_set(err, CP_EXIT_ACCOUNT, 0, "between %s and %s %llu records were sent, %llu arrived", from->name,
+    return cp_err_set(err, CP_EXIT_ACCOUNT, 0,
+                      "between %s and %s %llu records were sent, %llu arrived", from->name,
                       to->name, (unsigned long long)sent, (unsigned long long)arrived);
 }
 
@@ -41,8 +44,9 @@ int cp_run_check_account(const struct cp_plan *plan, struct cp_err *err)
 /* ---- Memory ---- */
 
 enum {
-    PROGRAM = 6 << 20,    /* text, data and libraries as far as they are touched; measured 4.1 MiB */
-    PER_THREAD = 192 << 10, /* stack, thread descriptor, the allocator's own; stacks are reserved larger */
+    PROGRAM = 6 << 20, /* text, data and libraries as far as they are touched; measured 4.1 MiB */
+    PER_THREAD =
+        192 << 10, /* stack, thread descriptor, the allocator's own; stacks are reserved larger */
 };
 
 size_t cp_run_bound(const struct cp_plan *plan)

@@ -30,7 +30,8 @@ static size_t cut(struct cp_feed *f, bool at_end, size_t *next)
     struct cp_record *out = f->batch->rec;
     const uint8_t *data = f->block->data;
     if (f->framing->frame == CP_FRAME_DOCUMENT)
-        return cp_json_cut(&f->documents, data, f->from, f->have, at_end, out, f->stage->records, next);
+        return cp_json_cut(&f->documents, data, f->from, f->have, at_end, out, f->stage->records,
+                           next);
     return cp_frame_cut(&f->frame, data, f->from, f->have, at_end, out, f->stage->records, next);
 }
 
@@ -52,8 +53,8 @@ static void count_too_long(struct cp_feed *f, uint64_t line)
     f->stage->account.errored++;
     cp_stage_input_error(f->stage, f->input->name, line, reason);
     if (f->wants_header)
-        cp_stage_fail(f->stage, CP_EXIT_RECORDS, 0, "%s:%llu: the header is longer than max_line", f->input->name,
-                      (unsigned long long)f->line);
+        cp_stage_fail(f->stage, CP_EXIT_RECORDS, 0, "%s:%llu: the header is longer than max_line",
+                      f->input->name, (unsigned long long)f->line);
 }
 
 static void advance(struct cp_feed *f, size_t to)
@@ -70,7 +71,8 @@ static void skip_on(struct cp_feed *f)
     f->is_skipping = !done;
 }
 
-/* Takes the records out of the selection that fit the block, but are longer than allowed all the same. */
+/* Takes the records out of the selection that fit the block, but are longer than allowed all the
+ * same. */
 static void drop_too_long(struct cp_feed *f, struct cp_batch *b)
 {
     uint32_t kept = 0;
@@ -138,7 +140,8 @@ static void fill_lines(const struct cp_feed *f, struct cp_batch *b)
         bool is_line = cp_slice_is(want->path->text, "line");
         for (uint32_t i = 0; i < b->n; i++) {
             struct cp_slice raw = cp_batch_raw(b, i);
-            b->col[want->slot][i] = is_line ? cp_text(raw.p, raw.n) : (struct cp_value){.kind = CP_MISSING};
+            b->col[want->slot][i] =
+                is_line ? cp_text(raw.p, raw.n) : (struct cp_value){.kind = CP_MISSING};
         }
     }
 }
@@ -189,7 +192,8 @@ static void replace_block(struct cp_feed *f, struct cp_block *to)
     f->have = rest;
 }
 
-/* The unfinished record is too long already: passes over what is there of it, into a block that nobody else sees. */
+/* The unfinished record is too long already: passes over what is there of it, into a block that
+ * nobody else sees. */
 static void start_skipping(struct cp_feed *f)
 {
     count_too_long(f, f->line);
@@ -197,7 +201,8 @@ static void start_skipping(struct cp_feed *f)
     replace_block(f, cp_pool_block(f->stage->pool));
 }
 
-/* Room for more bytes behind the unfinished record. Bytes that have left are not written again: a new block, always. */
+/* Room for more bytes behind the unfinished record. Bytes that have left are not written again: a
+ * new block, always. */
 static void make_room(struct cp_feed *f)
 {
     struct cp_pool *pool = f->stage->pool;
@@ -237,7 +242,8 @@ static bool take_bytes(struct cp_feed *f, bool at_end)
         return true;
     }
     if (at_end)
-        f->block->data[f->have] = '\n'; /* as cp_record_own expects behind a last line without newline */
+        f->block->data[f->have] =
+            '\n'; /* as cp_record_own expects behind a last line without newline */
     if (!send_all(f, at_end))
         return false;
     if (!at_end)
@@ -301,7 +307,8 @@ static void choose_format(struct cp_feed *f)
 static bool feed_bytes(struct cp_feed *f, struct cp_reader *r)
 {
     for (;;) {
-        ssize_t n = cp_reader_read(r, f->block->data + f->have, f->block->cap - f->have, &f->stage->err);
+        ssize_t n =
+            cp_reader_read(r, f->block->data + f->have, f->block->cap - f->have, &f->stage->err);
         if (n < 0) {
             if (n != CP_READER_STOPPED)
                 cp_stage_report(f->stage);

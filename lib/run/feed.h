@@ -1,8 +1,9 @@
 /* feed.h: from the bytes of an input to batches of records: what all sources of bytes share.
  *
- * Reads straight into blocks of the source's pool, cuts records (format/frame.h) and sends batches. A record that a read
- * cut in two is copied to the next block; one that is larger than a block gets a large block; one that is longer than
- * max_line is passed over, counted as an error. What a read brought leaves at once: nothing waits for a block to fill.
+ * Reads straight into blocks of the source's pool, cuts records (format/frame.h) and sends batches.
+ * A record that a read cut in two is copied to the next block; one that is larger than a block gets
+ * a large block; one that is longer than max_line is passed over, counted as an error. What a read
+ * brought leaves at once: nothing waits for a block to fill.
  */
 #ifndef CP_RUN_FEED_H
 #define CP_RUN_FEED_H
@@ -15,7 +16,8 @@
 struct cp_feed {
     struct cp_stage *stage;
     const struct cp_framing *planned;
-    const struct cp_framing *framing; /* of the input: `planned`, or `chosen` after it was looked at */
+    const struct cp_framing
+        *framing; /* of the input: `planned`, or `chosen` after it was looked at */
     struct cp_framing chosen;
     bool must_choose;
     struct cp_frame_state frame;
@@ -32,7 +34,8 @@ struct cp_feed {
 };
 
 void cp_feed_init(struct cp_feed *f, struct cp_stage *s, const struct cp_framing *framing);
-/* Reads one input to its end. False: the source shall end (stopped, nobody wants more, or the stage has failed). */
+/* Reads one input to its end. False: the source shall end (stopped, nobody wants more, or the stage
+ * has failed). */
 bool cp_feed_input(struct cp_feed *f, struct cp_reader *r);
 void cp_feed_release(struct cp_feed *f);
 

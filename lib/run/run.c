@@ -32,7 +32,7 @@ struct cp_run {
     pthread_t *threads;
     size_t started;
     _Atomic bool is_aborted; /* not all threads could be started: nothing is to be finished */
-    int done_fd; /* eventfd: counts threads that ended */
+    int done_fd;             /* eventfd: counts threads that ended */
 
     pthread_mutex_t mu;
     struct cp_run_result *result; /* guarded by mu while threads run */
@@ -48,8 +48,8 @@ static void source_stop(struct cp_stage *s)
     (void)n; /* cannot fail: the counter is far from its limit */
 }
 
-/* Nobody wants what comes into s any more: shuts that channel and passes it up. Any thread: the receivers live until all
- * threads have ended. */
+/* Nobody wants what comes into s any more: shuts that channel and passes it up. Any thread: the
+ * receivers live until all threads have ended. */
 void cp_stage_cut_input(struct cp_stage *s)
 {
     for (; s->in; s = s->above)
@@ -155,14 +155,16 @@ bool cp_emit(struct cp_stage *s, struct cp_batch *b)
 
 /* ---- One stage's thread ---- */
 
-/* What a stage holds while it works: the batch, and the records that have to wait because the arena was full. */
+/* What a stage holds while it works: the batch, and the records that have to wait because the arena
+ * was full. */
 struct work {
     struct cp_batch *batch, *rest;
     bool is_alone; /* one record in an arena that holds only its texts */
 };
 
-/* The arena is full: makes the batch smaller, or moves its one record to where it is alone. Even that was not enough: the
- * record is given up. At most three batches are held at a time; the plan counted them. */
+/* The arena is full: makes the batch smaller, or moves its one record to where it is alone. Even
+ * that was not enough: the record is given up. At most three batches are held at a time; the plan
+ * counted them. */
 static void work_shrink(struct cp_stage *s, struct work *w)
 {
     struct cp_batch *b = w->batch;
@@ -304,7 +306,8 @@ static int edge_open(struct cp_stage *from, struct cp_stage *to, struct cp_err *
     };
     enum chan_status st = chan_open(&o, &from->out, &to->in);
     if (st != CHAN_OK)
-        return cp_err_set(err, CP_EXIT_IO, 0, "cannot make the channel into %s: %s", to->name, chan_status_name(st));
+        return cp_err_set(err, CP_EXIT_IO, 0, "cannot make the channel into %s: %s", to->name,
+                          chan_status_name(st));
     to->above = from;
     return 0;
 }
@@ -403,7 +406,7 @@ static struct cp_stage *stdout_sink(struct cp_plan *plan)
 struct watch {
     struct pollfd fds[3]; /* done, signals, standard output */
     struct cp_stage *sink;
-    int64_t deadline;     /* of grace; INT64_MAX: no signal came */
+    int64_t deadline; /* of grace; INT64_MAX: no signal came */
 };
 
 static void run_stop_sources(struct cp_run *run)
@@ -413,7 +416,8 @@ static void run_stop_sources(struct cp_run *run)
             source_stop(run->plan->stages[i]);
 }
 
-/* The first signal stops the sources; the second, or the end of grace, leaves everything as it is. */
+/* The first signal stops the sources; the second, or the end of grace, leaves everything as it is.
+ */
 static bool on_signal(struct cp_run *run, struct watch *w)
 {
     struct signalfd_siginfo info;
@@ -470,7 +474,8 @@ static bool run_wait(struct cp_run *run, struct watch *w)
     return true;
 }
 
-/* A signal that was ignored when the program started stays so: nohup, jobs in the background of a script. */
+/* A signal that was ignored when the program started stays so: nohup, jobs in the background of a
+ * script. */
 static void add_unless_ignored(sigset_t *set, int signo)
 {
     struct sigaction old;

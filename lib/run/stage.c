@@ -1,4 +1,5 @@
-/* stage.c: what the runtime offers to a stage at work beside sending: evaluation and record errors. */
+/* stage.c: what the runtime offers to a stage at work beside sending: evaluation and record errors.
+ */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -28,12 +29,14 @@ static void keep_first(struct cp_stage *s, const char *input, uint64_t line, con
     if (s->first_error[0])
         return;
     if (input)
-        snprintf(s->first_error, sizeof s->first_error, "%s:%llu: %s", input, (unsigned long long)line, reason);
+        snprintf(s->first_error, sizeof s->first_error, "%s:%llu: %s", input,
+                 (unsigned long long)line, reason);
     else
         snprintf(s->first_error, sizeof s->first_error, "%s", reason);
 }
 
-void cp_stage_record_error(struct cp_stage *s, const struct cp_batch *b, uint32_t i, const char *reason)
+void cp_stage_record_error(struct cp_stage *s, const struct cp_batch *b, uint32_t i,
+                           const char *reason)
 {
     if (s->first_error[0])
         return;
@@ -103,7 +106,8 @@ static void settle_skip(struct cp_stage *s, struct cp_batch *b, const char *cons
 }
 
 /* Those before the first failure pass. */
-static enum cp_outcome settle_stop(struct cp_stage *s, struct cp_batch *b, const char *const *reason)
+static enum cp_outcome settle_stop(struct cp_stage *s, struct cp_batch *b,
+                                   const char *const *reason)
 {
     uint32_t k = 0;
     while (!reason[b->sel[k]])
@@ -150,8 +154,8 @@ static bool passes(const struct cp_stage *s, const char *reason, bool is_chosen)
 }
 
 /* Those of b's selection that pass. */
-static size_t choose(const struct cp_stage *s, const struct cp_batch *b, const char *const *reason, const uint16_t *keep,
-                     size_t kept, uint16_t *out)
+static size_t choose(const struct cp_stage *s, const struct cp_batch *b, const char *const *reason,
+                     const uint16_t *keep, size_t kept, uint16_t *out)
 {
     size_t n = 0, at = 0;
     for (uint32_t k = 0; k < b->n_sel; k++) {
@@ -164,8 +168,8 @@ static size_t choose(const struct cp_stage *s, const struct cp_batch *b, const c
     return n;
 }
 
-enum cp_outcome cp_stage_pass(struct cp_stage *s, struct cp_batch *b, struct cp_eval *ev, const uint16_t *keep,
-                              size_t kept)
+enum cp_outcome cp_stage_pass(struct cp_stage *s, struct cp_batch *b, struct cp_eval *ev,
+                              const uint16_t *keep, size_t kept)
 {
     uint16_t chosen[CP_BATCH_RECORDS];
     struct cp_account before = s->account;

@@ -1,8 +1,9 @@
-/* differential_test.c: 100,000 random records of JSON, logfmt and CSV through filters, with and without prefilter, against a
- * naive evaluator that knows what it generated: escapes, \u, blanks, duplicate keys, 5e2, "500", nesting, damage.
+/* differential_test.c: 100,000 random records of JSON, logfmt and CSV through filters, with and
+ * without prefilter, against a naive evaluator that knows what it generated: escapes, \u, blanks,
+ * duplicate keys, 5e2, "500", nesting, damage.
  *
- * The generator writes a record and remembers what its fields mean; the evaluator below follows the rules word by word,
- * one record at a time, without any of the program's code. */
+ * The generator writes a record and remembers what its fields mean; the evaluator below follows the
+ * rules word by word, one record at a time, without any of the program's code. */
 #include <stdint.h>
 
 #include "shell.h"
@@ -132,11 +133,17 @@ static const struct expression {
 
 /* ---- The generator ---- */
 
-static const char *const numbers[] = {"200", "500", "503", "5e2", "5.0e2", "500.0", "499.99", "0", "-1", "404", "301",
-                                      "50000000000000000000", "1E3", "500.000000000000000001"};
-static const char *const texts[] = {"error", "warn", "info", "err\"or", "erro", "errors", "d\xc3\xa9j\xc3\xa0", "a/b",
-                                    "x a/b y", "tab\there", "back\\slash", "500", "5e2", "abc", "500x", "a\\/b",
-                                    "\xe2\x82\xac 5", "line\nbreak"};
+static const char *const numbers[] = {"200",    "500",
+                                      "503",    "5e2",
+                                      "5.0e2",  "500.0",
+                                      "499.99", "0",
+                                      "-1",     "404",
+                                      "301",    "50000000000000000000",
+                                      "1E3",    "500.000000000000000001"};
+static const char *const texts[] = {
+    "error", "warn",    "info",           "err\"or",     "erro", "errors", "d\xc3\xa9j\xc3\xa0",
+    "a/b",   "x a/b y", "tab\there",      "back\\slash", "500",  "5e2",    "abc",
+    "500x",  "a\\/b",   "\xe2\x82\xac 5", "line\nbreak"};
 
 #define PICK(v) ((v)[rnd(sizeof(v) / sizeof *(v))])
 
@@ -399,9 +406,10 @@ static void compare(const struct format *f, const struct expression *x)
     snprintf(pipeline, sizeof pipeline, "parse %s | filter %s", f->name, x->text);
     for (size_t w = 0; w < 3; w++) {
         bool tiny = strcmp(ways[w], "TINY") == 0;
-        snprintf(cmd, sizeof cmd, "%s \"$CHANPIPE\" run -q -o %s %s -e %s input && cmp out expected >&2",
-                 tiny ? "CHANPIPE_TEST_BLOCK=61 CHANPIPE_TEST_BATCH=3" : "", f->output, tiny ? "" : ways[w],
-                 shell_quote(pipeline));
+        snprintf(cmd, sizeof cmd,
+                 "%s \"$CHANPIPE\" run -q -o %s %s -e %s input && cmp out expected >&2",
+                 tiny ? "CHANPIPE_TEST_BLOCK=61 CHANPIPE_TEST_BATCH=3" : "", f->output,
+                 tiny ? "" : ways[w], shell_quote(pipeline));
         snprintf(what, sizeof what, "%s %s: equals the naive evaluator", pipeline, ways[w]);
         int status = shell_run(cmd);
         shell_read("err", err, sizeof err);

@@ -1,4 +1,5 @@
-/* examples_test.c: every example of every stage, format, function and aggregate does what it says. */
+/* examples_test.c: every example of every stage, format, function and aggregate does what it says.
+ */
 #include "../../lib/agg/aggregate.h"
 #include "../../lib/expr/function.h"
 #include "../../lib/stage.h"
@@ -10,7 +11,8 @@ static void check(const char *what, const char *cmd, const char *expected)
     int status = shell_run(cmd);
     shell_read("out", out, sizeof out);
     shell_read("err", err, sizeof err);
-    snprintf(detail, sizeof detail, "status %d\nexpected:\n%s\ngot:\n%s\nstandard error:\n%s", status, expected, out, err);
+    snprintf(detail, sizeof detail, "status %d\nexpected:\n%s\ngot:\n%s\nstandard error:\n%s",
+             status, expected, out, err);
     shell_ok(status == 0 && strcmp(out, expected) == 0, what, detail);
 }
 
@@ -60,7 +62,10 @@ static void aggregate_example(const struct cp_aggregate *a)
         snprintf(call, sizeof call, "%s(x)", a->name);
     snprintf(what, sizeof what, "aggregate %s of %s", call, a->values);
     shell_write("values", a->values, strlen(a->values));
-    snprintf(cmd, sizeof cmd, "tr ' ' '\\n' <values | sed 's/.*/{\"x\":&}/' | \"$CHANPIPE\" -q 'parse json | stats %s as r'", call);
+    snprintf(cmd, sizeof cmd,
+             "tr ' ' '\\n' <values | sed 's/.*/{\"x\":&}/' | \"$CHANPIPE\" -q 'parse json | stats "
+             "%s as r'",
+             call);
     snprintf(expected, sizeof expected, "{\"r\":%s}\n", a->result);
     check(what, cmd, expected);
 }

@@ -1,4 +1,5 @@
-/* shell.h: for tests that run chanpipe as a program: TAP lines, files, and commands with a time limit. */
+/* shell.h: for tests that run chanpipe as a program: TAP lines, files, and commands with a time
+ * limit. */
 #ifndef CP_TEST_SHELL_H
 #define CP_TEST_SHELL_H
 
@@ -66,12 +67,14 @@ static inline size_t shell_read(const char *path, char *buf, size_t cap)
     return n;
 }
 
-/* Runs `cmd` by sh with standard output in `out` and standard error in `err`; the exit status, 124 when it hangs. */
+/* Runs `cmd` by sh with standard output in `out` and standard error in `err`; the exit status, 124
+ * when it hangs. */
 static inline int shell_run(const char *cmd)
 {
     static char line[1 << 16];
     shell_write("cmd", cmd, strlen(cmd));
-    snprintf(line, sizeof line, "timeout -k 2 %s sh cmd >out 2>err", getenv("LIMIT") ? getenv("LIMIT") : "20");
+    snprintf(line, sizeof line, "timeout -k 2 %s sh cmd >out 2>err",
+             getenv("LIMIT") ? getenv("LIMIT") : "20");
     int rc = system(line);
     return WIFEXITED(rc) ? WEXITSTATUS(rc) : 128 + WTERMSIG(rc);
 }
