@@ -116,7 +116,7 @@ check-here: all man tests
 	@BUILD=$(BUILD) TEST_TIMEOUT=900 LIMIT=120 test/run $(T)
 
 bench: all ## time chanpipe against the peers that are installed
-	@BUILD=$(BUILD) test/bench/run $(T)
+	@BUILD=$(BUILD) test/bench/run $(if $(T),'$(T)')
 
 fmt: ## format the sources
 	@clang-format -i $$(git ls-files '*.c' '*.h')
