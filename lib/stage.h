@@ -308,6 +308,11 @@ void cp_stage_note(struct cp_stage *s, const char *fmt, ...) __attribute__((form
 void cp_stage_reads(struct cp_stage *s, uint64_t device, uint64_t inode);
 bool cp_stage_is_read(const struct cp_stage *s, uint64_t device, uint64_t inode);
 
+/* on_error: stop: the first error becomes the failure, the first `kept` records of the selection go
+ * on, `rest` of them do not. Returns what process returns then. */
+enum cp_outcome cp_stage_stop_at(struct cp_stage *s, struct cp_batch *b, uint32_t kept,
+                                 uint32_t rest);
+
 /* Ends the input of a stage as if it had said CP_OUTCOME_DONE. Any thread, while the pipeline runs.
  */
 void cp_stage_cut_input(struct cp_stage *s);

@@ -330,14 +330,6 @@ static void count_values(struct cp_stage *s, const struct parse *self, const str
             s->account.values += b->col[self->wants->v[w].slot][b->sel[k]].kind != CP_MISSING;
 }
 
-static enum cp_outcome stop_at(struct cp_stage *s, struct cp_batch *b, uint32_t kept, uint32_t rest)
-{
-    s->account.filtered += rest;
-    b->n_sel = kept;
-    cp_stage_fail(s, CP_EXIT_RECORDS, 0, "%s", s->first_error);
-    return CP_OUTCOME_DONE;
-}
-
 /* Leaves marks for the writer while the arena has room. */
 static void put_marks(const struct parse *self, struct cp_batch *b, uint32_t i, struct cp_slice raw,
                       bool is_record)
@@ -391,7 +383,7 @@ static enum cp_outcome parse_process(struct cp_stage *s, void *data, struct cp_b
             b->sel[kept++] = (uint16_t)i;
         } else if (s->on_error == CP_ON_ERROR_STOP) {
             s->account.filtered += empty;
-            return stop_at(s, b, kept, n - k - 1);
+            return cp_stage_stop_at(s, b, kept, n - k - 1);
         }
     }
     s->account.filtered += empty;

@@ -200,14 +200,6 @@ static void merge(const struct parse_from *f, struct cp_batch *b)
     }
 }
 
-static enum cp_outcome stop_at(struct cp_stage *s, struct cp_batch *b, uint32_t kept, uint32_t rest)
-{
-    s->account.filtered += rest;
-    b->n_sel = kept;
-    cp_stage_fail(s, CP_EXIT_RECORDS, 0, "%s", s->first_error);
-    return CP_OUTCOME_DONE;
-}
-
 enum cp_outcome parse_from_process(struct cp_stage *s, struct parse_from *f, struct cp_batch *b)
 {
     struct cp_row row = {.col = b->col};
@@ -228,7 +220,7 @@ enum cp_outcome parse_from_process(struct cp_stage *s, struct parse_from *f, str
         }
         s->account.errored++;
         if (s->on_error == CP_ON_ERROR_STOP)
-            outcome = stop_at(s, b, kept, n - k - 1);
+            outcome = cp_stage_stop_at(s, b, kept, n - k - 1);
     }
     b->n_sel = kept;
     merge(f, b);

@@ -75,23 +75,23 @@ static int bind_field(struct cp_binder *b, struct cp_expr *x)
 
 /* ---- Regexes ---- */
 
-static struct cp_group *group_of(struct cp_binder *b, struct cp_slice name)
+static struct cp_capture *group_of(struct cp_binder *b, struct cp_slice name)
 {
-    struct cp_groups *g = b->groups;
+    struct cp_captures *g = b->groups;
     bool exists;
 
     for (size_t i = 0; i < g->n; i++)
         if (cp_slice_equal(g->v[i].name, name))
             return &g->v[i];
     if (g->n == g->cap) {
-        struct cp_group *more;
+        struct cp_capture *more;
         g->cap = g->cap ? 2 * g->cap : 8;
         more = cp_heap_take(b->heap, g->cap * sizeof *more);
         if (g->n > 0)
             memcpy(more, g->v, g->n * sizeof *more);
         g->v = more;
     }
-    struct cp_group *group = &g->v[g->n++];
+    struct cp_capture *group = &g->v[g->n++];
     group->name = name;
     group->old = cp_scope_read(b->scope, cp_path_literal(b->heap, name), &exists);
     group->slot = cp_scope_write(b->scope, name);
@@ -107,7 +107,7 @@ static void bind_groups(struct cp_binder *b, struct cp_expr *x)
     x->n_targets = re->n_names;
     for (size_t i = 0; i < re->n_names; i++)
         x->targets[i] =
-            (struct cp_group_target){re->names[i].number, group_of(b, re->names[i].name)->slot};
+            (struct cp_capture_target){re->names[i].number, group_of(b, re->names[i].name)->slot};
 }
 
 int cp_bind_regex(struct cp_binder *b, struct cp_expr *x, const struct cp_expr *pattern)
@@ -443,7 +443,7 @@ static int bind(struct cp_binder *b, struct cp_expr *x)
 int cp_expr_bind(struct cp_expr *x, struct cp_scope *scope, const struct cp_expr_names *names,
                  struct cp_diags *diags)
 {
-    struct cp_groups *groups = cp_heap_take(scope->heap, sizeof *groups);
+    struct cp_captures *groups = cp_heap_take(scope->heap, sizeof *groups);
     struct cp_binder b = {
         .scope = scope, .names = names, .diags = diags, .heap = scope->heap, .groups = groups};
 

@@ -42,17 +42,17 @@ enum cp_op {
 };
 
 /* A named group of =~: a field. Nodes of one expression share the column of a name. */
-struct cp_group {
+struct cp_capture {
     struct cp_slice name;
     int slot;
     struct cp_ref old; /* the field's value before */
 };
-struct cp_groups {
-    struct cp_group *v;
+struct cp_captures {
+    struct cp_capture *v;
     size_t n, cap;
 };
 /* Where a regex's groups go. */
-struct cp_group_target {
+struct cp_capture_target {
     uint32_t number; /* of the group */
     int slot;
 };
@@ -82,10 +82,10 @@ struct cp_expr {
     const struct cp_regex *regex;
     const struct cp_glob *glob;
     const struct cp_in_list *in;
-    struct cp_group_target *targets;
+    struct cp_capture_target *targets;
     size_t n_targets;
-    struct cp_groups *groups; /* of the root only; NULL: none */
-    struct cp_num number;     /* CONST: its number; CP_NUM_NONE: it is none */
+    struct cp_captures *groups; /* of the root only; NULL: none */
+    struct cp_num number;       /* CONST: its number; CP_NUM_NONE: it is none */
     bool is_infallible, makes_text;
 };
 
@@ -100,7 +100,7 @@ struct cp_binder {
     const struct cp_expr_names *names;
     struct cp_diags *diags;
     struct cp_heap *heap;
-    struct cp_groups *groups;
+    struct cp_captures *groups;
 };
 
 /* eval_compare.c: the constant right side of `in`, a list or one block of addresses. */

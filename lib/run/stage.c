@@ -105,6 +105,15 @@ static void settle_skip(struct cp_stage *s, struct cp_batch *b, const char *cons
     b->n_sel = kept;
 }
 
+enum cp_outcome cp_stage_stop_at(struct cp_stage *s, struct cp_batch *b, uint32_t kept,
+                                 uint32_t rest)
+{
+    s->account.filtered += rest;
+    b->n_sel = kept;
+    cp_stage_fail(s, CP_EXIT_RECORDS, 0, "%s", s->first_error);
+    return CP_OUTCOME_DONE;
+}
+
 /* Those before the first failure pass. */
 static enum cp_outcome settle_stop(struct cp_stage *s, struct cp_batch *b,
                                    const char *const *reason)
@@ -113,10 +122,7 @@ static enum cp_outcome settle_stop(struct cp_stage *s, struct cp_batch *b,
     while (!reason[b->sel[k]])
         k++;
     s->account.errored++;
-    s->account.filtered += b->n_sel - k - 1;
-    cp_stage_fail(s, CP_EXIT_RECORDS, 0, "%s", s->first_error);
-    b->n_sel = k;
-    return CP_OUTCOME_DONE;
+    return cp_stage_stop_at(s, b, k, b->n_sel - k - 1);
 }
 
 enum cp_outcome cp_stage_settle(struct cp_stage *s, struct cp_batch *b, struct cp_eval *ev)
