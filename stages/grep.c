@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 #include "../lib/base/alloc.h"
-#include "../lib/expr/regex.h"
+#include "../lib/base/regex.h"
 #include "../lib/stage.h"
 
 /* Records without bytes of their own are searched as JSON. */

@@ -7,7 +7,7 @@
 #define CP_EXPR_FUNCTION_H
 
 #include "expr.h"
-#include "regex.h"
+#include "../base/regex.h"
 
 struct cp_function;
 struct cp_binder;

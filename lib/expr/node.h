@@ -5,7 +5,7 @@
 #include "expr.h"
 #include "function.h"
 #include "glob.h"
-#include "regex.h"
+#include "../base/regex.h"
 
 /* Trees are walked by recursion; also the nesting of brackets while parsing. */
 enum { CP_EXPR_DEPTH = 256 };

@@ -4,15 +4,15 @@
  * A compiled regex is constant and shared by threads; what a search writes is in struct
  * cp_regex_scratch, one per thread. Both live in a heap and need no release.
  */
-#ifndef CP_EXPR_REGEX_H
-#define CP_EXPR_REGEX_H
+#ifndef CP_BASE_REGEX_H
+#define CP_BASE_REGEX_H
 
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
 
-#include "../base/arena.h"
-#include "../base/scan.h"
-#include "../base/slice.h"
+#include "arena.h"
+#include "scan.h"
+#include "slice.h"
 
 struct cp_regex_name {
     struct cp_slice name;
