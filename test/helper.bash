@@ -87,3 +87,8 @@ needs() {
 needs_usual_blocks() {
     [ -z "${CHANPIPE_TEST_BLOCK:-}" ] || skip "not with tiny blocks"
 }
+
+# is_sanitized: the program carries a sanitizer, which needs memory of its own.
+is_sanitized() {
+    grep -qE '__(asan|tsan)_init' "$CHANPIPE"
+}

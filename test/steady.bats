@@ -58,10 +58,6 @@ END
     "${CC:-cc}" -O1 -shared -fPIC -o count.so count.c
 }
 
-is_sanitized() {
-    grep -qE '__(asan|tsan)_init' "$CHANPIPE"
-}
-
 @test "10 MB and 40 MB take the same number of allocations" {
     needs_usual_blocks
     is_sanitized && skip 'not with sanitizers'

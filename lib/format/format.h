@@ -47,7 +47,7 @@ enum { CP_WALK_MARKS = 24 };
 
 /* One step of a walk: a key and its value, and where they stand. */
 struct cp_walk {
-    struct cp_slice key;       /* as it stands; padded like the text of a value */
+    struct cp_slice key;       /* as it stands; need not be padded */
     enum cp_escape key_escape; /* of the key */
     struct cp_value value;
     const char *key_at; /* bytes [key_at, value_end) are the member: `"k": "v"`, `k=v`, a cell */

@@ -387,25 +387,23 @@ static void put_spliced(struct cp_json_writer *w, struct cp_json_plan *plan,
 static void learn_key(struct known_key *known, const struct cp_walk *w, bool is_first,
                       struct cp_out *o)
 {
-    struct cp_value key = cp_text(w->key.p, w->key.n); /* of the record or a header: padded */
     char *at = cp_out_room(o, 6 * KNOWN_KEY + 4);
     bool fits = w->key.n <= KNOWN_KEY;
 
-    key.esc = (uint8_t)w->key_escape;
     if (!is_first)
         cp_out_byte(o, ',');
-    cp_json_put(o, &key);
+    cp_json_put_key(o, w->key, w->key_escape);
     cp_out_byte(o, ':');
     size_t n = fits ? (size_t)(o->p - at) : 0;
     if (is_first || !fits || n > sizeof known->text || w->key_escape != CP_PLAIN)
         return;
     known->n = (uint8_t)w->key.n;
     known->text_n = (uint8_t)n;
-    memcpy(known->key, w->key.p, KNOWN_KEY);
+    memcpy(known->key, w->key.p, w->key.n);
     memcpy(known->text, at, n);
 }
 
-/* Whether the first n bytes, at most KNOWN_KEY, are the same; both can be read further. */
+/* Whether it is the same key. */
 static inline bool is_known(const struct known_key *known, struct cp_slice key)
 {
     uint64_t a, b;
