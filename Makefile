@@ -43,6 +43,12 @@ $(BUILD)/flags: FORCE
 	@mkdir -p $(BUILD); printf '%s\n' '$(CC) $(CFLAGS) $(OUR_CFLAGS)' | cmp -s - $@ || \
 		printf '%s\n' '$(CC) $(CFLAGS) $(OUR_CFLAGS)' > $@
 
+# Where the installed pipelines are looked for.
+$(BUILD)/prefix: FORCE
+	@mkdir -p $(BUILD); echo '$(PREFIX)' | cmp -s - $@ || echo '$(PREFIX)' > $@
+$(BUILD)/obj/cmd/names.o: $(BUILD)/prefix
+$(BUILD)/obj/cmd/names.o: OUR_CFLAGS += -DCP_DATADIR='"$(PREFIX)/share/chanpipe"'
+
 $(BUILD)/obj/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(dir $@)
 	$(call say,CC,$<)
