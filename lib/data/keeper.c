@@ -219,24 +219,6 @@ void cp_keeper_write(struct cp_keeper *k, char *to)
         memcpy(texts + k->pieces[p].to, k->pieces[p].p, k->pieces[p].n);
 }
 
-/* ---- Kept records ---- */
-
-struct cp_value cp_kept_value(const struct cp_keeper *k, const char *record, int slot)
-{
-    const struct kept *r = (const struct kept *)(const void *)record;
-
-    for (size_t s = 0; s < k->n_slots; s++) {
-        struct cp_value v = r->value[s];
-        if (k->slots[s] != slot)
-            continue;
-        if (v.spare != AS_IT_IS)
-            v.p = (v.spare == IN_RAW ? kept_raw(k, r) : kept_texts(k, r)) + v.i;
-        v.spare = 0;
-        return v;
-    }
-    return (struct cp_value){.kind = CP_MISSING};
-}
-
 /* ---- Giving back ---- */
 
 static bool is_peculiar(const struct cp_input *in)

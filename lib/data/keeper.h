@@ -80,10 +80,6 @@ static inline size_t cp_kept_size(const char *record)
     return n;
 }
 
-/* The value of a slot; CP_MISSING when it was not kept. Texts point into the record: CP_PAD bytes
- * behind the memory that it lies in must be readable. */
-struct cp_value cp_kept_value(const struct cp_keeper *k, const char *record, int slot);
-
 /* ---- Giving back ---- */
 
 /* Appends the record to a batch of a pool whose size has `origins` set; b is k->to. False: it has

@@ -256,11 +256,6 @@ const struct cp_value *cp_ref_eval(const struct cp_ref *ref, struct cp_eval *ev,
 
 /* ---- Named groups ---- */
 
-bool cp_expr_has_groups(const struct cp_expr *x)
-{
-    return x->groups != NULL;
-}
-
 void cp_expr_init_groups(const struct cp_expr *x, struct cp_eval *ev, const uint16_t *sel, size_t n)
 {
     for (size_t g = 0; x->groups && g < x->groups->n; g++) {

@@ -122,7 +122,6 @@ void cp_eval_begin(struct cp_eval *ev, struct cp_batch *b);
  * write their old values, for all of sel[0..n), and then sets those of records that match. Only a
  * stage that evaluates x for some of the records that go on downstream calls cp_expr_init_groups,
  * for the others. */
-bool cp_expr_has_groups(const struct cp_expr *x);
 void cp_expr_init_groups(const struct cp_expr *x, struct cp_eval *ev, const uint16_t *sel,
                          size_t n);
 

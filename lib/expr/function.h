@@ -6,8 +6,8 @@
 #ifndef CP_EXPR_FUNCTION_H
 #define CP_EXPR_FUNCTION_H
 
-#include "expr.h"
 #include "../base/regex.h"
+#include "expr.h"
 
 struct cp_function;
 struct cp_binder;

@@ -2,10 +2,10 @@
 #ifndef CP_EXPR_NODE_H
 #define CP_EXPR_NODE_H
 
+#include "../base/regex.h"
 #include "expr.h"
 #include "function.h"
 #include "glob.h"
-#include "../base/regex.h"
 
 /* Trees are walked by recursion; also the nesting of brackets while parsing. */
 enum { CP_EXPR_DEPTH = 256 };

@@ -60,8 +60,8 @@ char *cp_async_give(struct cp_async *a, char *buffer, size_t n)
     struct piece piece = {buffer, n};
 
     if (!a->is_running && !(a->is_running = start(a))) {
-        write_piece(a,
-                    &piece); /* no thread can be had: as if there were one that is done at once */
+        /* No thread can be had: as if there were one that is done at once. */
+        write_piece(a, &piece);
         return buffer;
     }
     cp_async_drain(a);

@@ -44,9 +44,10 @@ int cp_run_check_account(const struct cp_plan *plan, struct cp_err *err)
 /* ---- Memory ---- */
 
 enum {
-    PROGRAM = 6 << 20, /* text, data and libraries as far as they are touched; measured 4.1 MiB */
-    PER_THREAD =
-        192 << 10, /* stack, thread descriptor, the allocator's own; stacks are reserved larger */
+    /* Text, data and libraries as far as they are touched; measured 4.1 MiB. */
+    PROGRAM = 6 << 20,
+    /* Stack, thread descriptor, the allocator's own; stacks are reserved larger. */
+    PER_THREAD = 192 << 10,
 };
 
 size_t cp_run_bound(const struct cp_plan *plan)

@@ -241,9 +241,8 @@ static bool take_bytes(struct cp_feed *f, bool at_end)
         f->from = f->have = 0;
         return true;
     }
-    if (at_end)
-        f->block->data[f->have] =
-            '\n'; /* as cp_record_own expects behind a last line without newline */
+    if (at_end) /* cp_record_own expects it behind a last line without newline */
+        f->block->data[f->have] = '\n';
     if (!send_all(f, at_end))
         return false;
     if (!at_end)

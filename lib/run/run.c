@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "../base/alloc.h"
@@ -389,13 +388,6 @@ static void run_unwind(struct cp_run *run)
 
 /* ---- The calling thread ---- */
 
-static int64_t now_ns(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
-}
-
 /* The sink that writes to standard output, or NULL. */
 static struct cp_stage *stdout_sink(struct cp_plan *plan)
 {
@@ -429,7 +421,7 @@ static bool on_signal(struct cp_run *run, struct watch *w)
     pthread_mutex_unlock(&run->mu);
     if (is_second)
         return false;
-    w->deadline = now_ns() + run->options->grace;
+    w->deadline = chan_now_ns() + run->options->grace;
     run_stop_sources(run);
     return true;
 }
@@ -445,7 +437,7 @@ static int wait_ms(const struct watch *w)
 {
     if (w->deadline == INT64_MAX)
         return -1;
-    int64_t left = w->deadline - now_ns();
+    int64_t left = w->deadline - chan_now_ns();
     if (left <= 0)
         return 0;
     return left / 1000000 < INT_MAX ? (int)(left / 1000000 + 1) : INT_MAX;
@@ -527,14 +519,14 @@ static void run_threads(struct cp_run *run)
 int cp_run(struct cp_plan *plan, const struct cp_run_options *options, struct cp_run_result *result)
 {
     struct cp_run *run = cp_heap_take(&plan->heap, sizeof *run);
-    int64_t start = now_ns();
+    int64_t start = chan_now_ns();
 
     *result = (struct cp_run_result){0};
     *run = (struct cp_run){.plan = plan, .options = options, .result = result, .done_fd = -1};
     pthread_mutex_init(&run->mu, NULL);
     if (run_open(run) == 0 && run_connect(run) == 0)
         run_threads(run);
-    result->wall_ns = now_ns() - start;
+    result->wall_ns = chan_now_ns() - start;
     if (!result->is_cut) {
         free(run->threads);
         close(run->done_fd);

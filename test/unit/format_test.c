@@ -1081,7 +1081,8 @@ static void test_plan_errors(void)
     plan_fails(&cp_format_pattern, "<a> <a>", "pattern has the field <a> twice");
     plan_fails(&cp_format_regex, "abc", "the regex has no named group");
     plan_fails(&cp_format_regex, "", "parse regex needs a regex");
-    plan_fails(&cp_format_regex, "/(?<a>x)/q", "the regex is wrong at its byte 9: a regex has no flag q, only i m s u");
+    plan_fails(&cp_format_regex, "/(?<a>x)/q",
+               "the regex is wrong at its byte 9: a regex has no flag q, only i m s u");
     done("regex, pattern: mistakes are told when planning");
 }
 
