@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "../lib/base/moment.h"
+#include "../lib/base/number.h"
 #include "cmd.h"
 
 struct run_options {
@@ -38,7 +39,7 @@ static const struct cmd_option options[] = {
     {0, "no-prefilter", CMD_FLAG, offsetof(struct run_options, no_prefilter), NULL,
      "parse every record, also those that no filter can pass"},
     {'w', "workers", CMD_TEXT, offsetof(struct run_options, workers), "N|auto",
-     "threads per stage; this version has one"},
+     "threads that share the work of each stage that can be shared"},
     {0},
 };
 
@@ -50,21 +51,30 @@ struct run {
     struct cp_plan plan;
     struct cp_run_result result;
     FILE *account;
+    size_t workers; /* -w */
 };
 
 /* ---- Before ---- */
 
-static int check_workers(const char *workers)
+static int read_workers(struct run *r)
 {
-    if (!workers || strcmp(workers, "1") == 0 || strcmp(workers, "auto") == 0)
+    const char *text = r->o.workers;
+    uint64_t n = 0;
+
+    if (!text)
         return 0;
-    if (workers[0] == '\0' || strspn(workers, "0123456789") != strlen(workers) ||
-        workers[0] == '0') {
-        cmd_fail(CP_EXIT_USAGE, "-w cannot be %s", workers[0] ? workers : "empty");
-        return cmd_hint(CP_EXIT_USAGE, "a number from 1 on, or auto");
+    if (strcmp(text, "auto") == 0) {
+        r->workers = CP_WORKERS_AUTO;
+        return 0;
     }
-    cmd_fail(CP_EXIT_USAGE, "more than one worker per stage is not available in this version");
-    return cmd_hint(CP_EXIT_USAGE, "leave out -w %s: each stage has a thread of its own", workers);
+    if (strlen(text) <= 4)
+        cp_digits_parse(text, strlen(text), &n);
+    if (n == 0 || n > CP_MAX_WORKERS) {
+        cmd_fail(CP_EXIT_USAGE, "-w cannot be %s", text[0] ? text : "empty");
+        return cmd_hint(CP_EXIT_USAGE, "a number from 1 to %d, or auto", CP_MAX_WORKERS);
+    }
+    r->workers = n;
+    return 0;
 }
 
 static int open_account(struct run *r)
@@ -89,6 +99,7 @@ static int make_plan(struct run *r)
         .no_prefilter = r->o.no_prefilter,
         .counts_errors = r->o.strict || r->o.account,
         .counts_values = r->o.stats,
+        .workers = r->workers,
     };
     return cmd_plan(&r->pipeline, &r->o.input, &o, r->o.quiet, &r->plan);
 }
@@ -243,7 +254,7 @@ static int run_main(int argc, char **argv, enum cmd_form form)
 
     if (!cmd_parse(&cmd_run, argc, argv, &r.o, &r.files, &status))
         return status;
-    if ((status = check_workers(r.o.workers)) != 0 ||
+    if ((status = read_workers(&r)) != 0 ||
         (status = cmd_pick(&cmd_run, &r.o.input, &r.files, &arg, &form)) != 0)
         return status;
     if ((status = cmd_load(&r.pipeline, arg, form)) == 0 && (status = make_plan(&r)) == 0)

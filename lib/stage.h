@@ -6,16 +6,32 @@
  * example.
  *
  * LIFE OF A STAGE
- *   plan      once, while the pipeline is checked, on one thread. Reads its arguments, binds its
+ *
+ * plan: once, while the pipeline is checked, on one thread. Reads its arguments, binds its
  * expressions to the scope, changes the scope to what its records look like. Reports mistakes with
- * positions to diags. open      once, before any thread starts and after the whole plan stands.
- * Opens files, makes tables. run       sources only: its thread; sends batches with cp_emit until
- * the input ends or cp_emit says stop. process   all others: its thread, for every batch. Works on
- * the batch in place: shortens the selection, fills columns. The runtime sends the batch on.
- * Aggregates take what they need and clear the selection. idle      nothing more at hand right now:
- * whatever was held back only to make larger portions must leave (sinks). finish    its thread, at
- * the end of input or after CP_OUTCOME_DONE: aggregates emit their rows. close     once, after all
- * threads have ended; also when open failed half-way.
+ * positions to diags.
+ *
+ * open: before any thread starts and after the whole plan stands. Opens files, makes tables.
+ *
+ * run: sources only, in their thread. Sends batches with cp_emit until the input ends or cp_emit
+ * says stop.
+ *
+ * process: all others, in their thread, for every batch. Works on the batch in place: shortens the
+ * selection, fills columns. The runtime sends the batch on. Aggregates take what they need and
+ * clear the selection.
+ *
+ * idle: nothing more at hand right now: whatever was held back only to make larger portions must
+ * leave (sinks).
+ *
+ * finish: at the end of input or after CP_OUTCOME_DONE: aggregates emit their rows.
+ *
+ * close: after all threads have ended; also when open failed half-way.
+ *
+ * WORKERS. A stage may run in several threads, each with a private struct of its own: a copy of the
+ * planned one, in which fork replaces what must not be shared; then at_end, open, process and close
+ * are called for each. Which worker gets which batch follows from the order of the batches, and
+ * what they send leaves in that order. Aggregates have merge: when all workers have ended, the last
+ * one adds what the others have to the first, and finishes that.
  *
  * The private struct (descriptor.size bytes) is allocated zeroed by the planner; options are
  * already in it when plan is called. What a stage sends downstream may point into its memory until
@@ -25,6 +41,7 @@
 #define CP_STAGE_H
 
 #include "base/err.h"
+#include "base/number.h"
 #include "base/option.h"
 #include "data/batch.h"
 #include "data/keeper.h"
@@ -40,7 +57,8 @@ struct cp_planner;
 enum cp_stage_kind { CP_SOURCE, CP_PARSE, CP_TRANSFORM, CP_FILTER, CP_AGGREGATE, CP_FLOW, CP_SINK };
 
 enum cp_stage_flags {
-    CP_STAGE_STATELESS = 1, /* records do not depend on each other: may have workers */
+    CP_STAGE_STATELESS = 1, /* records do not depend on each other: may have workers, as stages with
+                               merge may */
     CP_STAGE_MAKES = 2,     /* sends batches of its own with cp_stage_batch (aggregates, sort) */
     CP_STAGE_COUNTS = 4,    /* what passes depends on how many came before (head, skip, sample): no
                                prefilter behind */
@@ -81,10 +99,12 @@ struct cp_stage_type {
      * unknown. */
     int (*setting)(struct cp_planner *p, void *self, const struct cp_setting *set);
     int (*plan)(struct cp_planner *p, void *self);
+    void (*fork)(struct cp_stage *s, void *self); /* NULL: a plain copy will do */
     int (*open)(struct cp_stage *s, void *self, struct cp_err *err);
     void (*run)(struct cp_stage *s, void *self);
     enum cp_outcome (*process)(struct cp_stage *s, void *self, struct cp_batch *b);
     int (*idle)(struct cp_stage *s, void *self);
+    void (*merge)(struct cp_stage *s, void *self, void *other); /* NULL: there is nothing to add */
     int (*finish)(struct cp_stage *s, void *self);
     void (*close)(void *self);
 };
@@ -110,6 +130,9 @@ struct cp_framing {
     void *decoder;                  /* for format->header */
 };
 
+enum { CP_MAX_WORKERS = 64 };
+#define CP_WORKERS_AUTO SIZE_MAX
+
 struct cp_plan_options {
     const char *format;          /* -o; NULL: the default */
     const char *const *operands; /* FILE … of the command line */
@@ -122,6 +145,7 @@ struct cp_plan_options {
     size_t block_size;    /* 0: CP_BLOCK_SIZE; tests use smaller ones */
     size_t batch_records; /* 0: CP_BATCH_RECORDS */
     size_t capacity;      /* 0: 4 */
+    size_t workers;       /* of each stage that can have them; 0: one; CP_WORKERS_AUTO */
 };
 
 /* Where a stage that gives only the first records of what it took takes their number: sort. For
@@ -207,8 +231,7 @@ struct cp_account {
 };
 
 struct cp_run;
-struct chan_tx;
-struct chan_rx;
+struct cp_edge;
 
 struct cp_stage {
     /* Constant after planning. */
@@ -238,25 +261,44 @@ struct cp_stage {
     int (*at_end)(struct cp_stage *s, void *self, struct cp_err *err);
     struct cp_pool_size pool_size; /* of its own pool: sources and CP_STAGE_MAKES */
     struct cp_heap *heap;
+    struct cp_stage **workers; /* all of this stage, each with a struct of its own; the plan lists
+                                  the first */
+    size_t n_workers, worker;  /* how many there are, and which one this is */
+    bool wants_workers;        /* workers: auto */
 
     /* The runtime's. */
     struct cp_run *run;
     struct cp_pool *pool;
-    struct chan_rx *in;
-    struct chan_tx *out;
-    struct cp_stage *above;
-    struct cp_eval *eval;   /* made by cp_stage_eval */
-    _Atomic bool must_stop; /* sources: somebody asked it to end */
-    int stop_fd;            /* sources: readable when must_stop */
+    struct cp_edge *in, *out;
+    size_t in_turn, out_turn;     /* the group that is next (run/edge.h) */
+    _Atomic size_t workers_alive; /* of the first worker: how many have not ended */
+    bool has_failed;              /* process said CP_OUTCOME_FAILED */
+    struct cp_eval *eval;         /* made by cp_stage_eval */
+    _Atomic bool must_stop;       /* sources: somebody asked it to end */
+    int stop_fd;                  /* sources: readable when must_stop */
     uint64_t next_seq;
     size_t portion; /* records to process at a time, after an arena was full; 0: all of a batch */
     struct cp_account account;
     struct cp_err err;         /* why it failed */
     char first_error[256];     /* the first record error: "file:line: reason" */
+    uint64_t first_error_at;   /* its record's place among all (cp_position) */
     struct cp_reason *reasons; /* see cp_stage_reason */
     char note[256]; /* said in the summary: what the stage had to do without (semantics 33, 35);
                        empty: nothing */
 };
+
+/* How many workers send what the stage makes of its input: one, where what they have is merged. */
+static inline size_t cp_stage_senders(const struct cp_stage *s)
+{
+    return s->type->merge ? 1 : s->n_workers;
+}
+
+/* Channels between two stages: one for each pair of workers that exchange batches (run/edge.h). */
+static inline size_t cp_stage_channels(const struct cp_stage *from, const struct cp_stage *to)
+{
+    size_t senders = cp_stage_senders(from), receivers = to->n_workers;
+    return senders * receivers / cp_greatest_divisor(senders, receivers);
+}
 
 /* Sends a batch downstream; it is gone. False: nobody wants more, or the pipeline was stopped: end
  * soon. For sources and stages that make records; process never needs it. */

@@ -53,6 +53,19 @@ static int count_finish(struct cp_stage *s, void *data)
     return grouping_finish(s, &((struct count *)data)->g);
 }
 
+static void count_fork(struct cp_stage *s, void *data)
+{
+    const struct count *planned = s->workers[0]->self;
+
+    grouping_fork(&((struct count *)data)->g, &planned->g);
+}
+
+static void count_merge(struct cp_stage *s, void *data, void *other)
+{
+    (void)s;
+    grouping_merge(&((struct count *)data)->g, &((struct count *)other)->g);
+}
+
 static void count_close(void *data)
 {
     grouping_close(&((struct count *)data)->g);
@@ -76,8 +89,10 @@ const struct cp_stage_type cp_stage_count = {
     .size = sizeof(struct count),
     .options = options,
     .plan = count_plan,
+    .fork = count_fork,
     .open = count_open,
     .process = count_process,
+    .merge = count_merge,
     .finish = count_finish,
     .close = count_close,
     .examples =

@@ -111,7 +111,6 @@ static int take_pattern(struct cp_planner *p, struct grep *self, size_t at)
 static void plan_text(struct cp_planner *p, struct text *t)
 {
     t->json = cp_format_find(CP_SLICE("json"));
-    t->encoder = cp_heap_take(p->heap, t->json->encoder_size + 1);
     t->shape = cp_plan_shape(p);
     cp_plan_memory(p, CP_OUT_SIZE);
 }
@@ -150,6 +149,7 @@ static int text_write(void *ctx, const char *p, size_t n)
 
 static int text_open(struct cp_stage *s, struct text *t, struct cp_err *err)
 {
+    t->encoder = cp_heap_take(s->heap, t->json->encoder_size + 1);
     cp_out_init(&t->out, cp_heap_take(s->heap, CP_OUT_SIZE), CP_OUT_SIZE, text_write, t);
     return t->json->encode_open ? t->json->encode_open(t->encoder, s->heap, err) : 0;
 }
@@ -178,7 +178,7 @@ static void grep_close(void *data)
 {
     struct grep *self = data;
 
-    if (self->is_made && self->text.json->encode_close)
+    if (self->text.encoder && self->text.json->encode_close)
         self->text.json->encode_close(self->text.encoder);
     free(self->text.p);
 }

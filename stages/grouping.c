@@ -288,6 +288,13 @@ int grouping_plan_end(struct cp_planner *p, struct grouping *g)
 
 /* ---- Opening ---- */
 
+void grouping_fork(struct grouping *g, const struct grouping *planned)
+{
+    for (size_t k = 0; k < g->n_calls; k++)
+        if (g->calls[k].arg)
+            g->calls[k].arg = &g->args[planned->calls[k].arg - planned->args];
+}
+
 int grouping_open(struct cp_stage *s, struct grouping *g)
 {
     /* What states need to grow: without it the groups that exist would starve for the sake of new
@@ -456,6 +463,106 @@ enum cp_outcome grouping_process(struct cp_stage *s, struct grouping *g, struct 
     return outcome;
 }
 
+/* ---- Merging ---- */
+
+/* Adds the states of a group of `from` to those of a group of `to`. */
+static void merge_states(struct grouping *to, struct cp_group *group, struct cp_group *from)
+{
+    for (size_t k = 0; k < to->n_calls; k++) {
+        const struct grouping_call *c = &to->calls[k];
+        if (!c->is_shared)
+            c->call.type->merge(&to->env, &c->call, state_of(group, c), state_of(from, c));
+    }
+    from->is_merged = true;
+}
+
+/* The same group in one of the workers merged so far. */
+static struct cp_group *find_same(struct grouping *g, const struct cp_group *group,
+                                  struct grouping **owner)
+{
+    for (size_t t = 0; t <= g->n_others; t++) {
+        *owner = t == 0 ? g : g->others[t - 1];
+        struct cp_group *same = cp_groups_same(&(*owner)->groups, group);
+        if (same && !same->is_merged)
+            return same;
+    }
+    return NULL;
+}
+
+static void merge_other(struct grouping *g, struct grouping *from)
+{
+    struct cp_groups *mine = &g->groups, *theirs = &from->groups;
+
+    if (theirs->n_other == 0)
+        return;
+    if (mine->n_other == 0 || theirs->other->first < mine->other->first)
+        mine->other->first = theirs->other->first;
+    mine->n_other += theirs->n_other;
+    merge_states(g, mine->other, theirs->other);
+}
+
+static void merge_env(struct grouping *g, const struct grouping *from)
+{
+    struct cp_agg_env *env = &g->env;
+    const struct cp_agg_env *more = &from->env;
+
+    env->lost += more->lost;
+    if (more->has_time && (!env->has_time || more->first_time < env->first_time))
+        env->first_time = more->first_time;
+    if (more->has_time && (!env->has_time || more->last_time > env->last_time))
+        env->last_time = more->last_time;
+    env->has_time |= more->has_time;
+    if (g->zone.reference == 0)
+        g->zone = from->zone;
+}
+
+/* A group stays in the table of the worker that saw it first, so that each table keeps its order.
+ */
+void grouping_merge(struct grouping *g, struct grouping *other)
+{
+    struct grouping *owner;
+
+    g->env.zone = &g->zone;
+    other->env.zone = &other->zone;
+    for (uint32_t i = 0; i < other->groups.n; i++) {
+        struct cp_group *group = cp_groups_at(&other->groups, i),
+                        *same = find_same(g, group, &owner);
+        if (same && same->first <= group->first)
+            merge_states(owner, same, group);
+        else if (same)
+            merge_states(other, group, same);
+    }
+    merge_other(g, other);
+    merge_env(g, other);
+    g->others[g->n_others++] = other;
+}
+
+static struct cp_group *table_head(const struct cp_groups *g, uint32_t *at)
+{
+    while (*at < g->n && cp_groups_at(g, *at)->is_merged)
+        ++*at;
+    return *at < g->n ? cp_groups_at(g, *at) : NULL;
+}
+
+struct cp_group *grouping_next(struct grouping_walk *w)
+{
+    struct grouping *g = w->g;
+    struct cp_group *best = NULL;
+    uint32_t *from = &w->at[0];
+
+    for (size_t t = 0; t <= g->n_others; t++) {
+        struct cp_group *head = table_head(&(t == 0 ? g : g->others[t - 1])->groups, &w->at[t]);
+        if (head && (!best || head->first < best->first)) {
+            best = head;
+            from = &w->at[t];
+        }
+    }
+    if (!best && *from == g->groups.n && g->groups.n_other > 0)
+        best = g->groups.other;
+    ++*from;
+    return best;
+}
+
 /* ---- Rows ---- */
 
 struct cp_value grouping_result(struct grouping *g, const struct grouping_call *c,
@@ -500,12 +607,13 @@ bool grouping_emit(struct cp_stage *s, struct grouping *g, struct cp_group *grou
 
 int grouping_finish(struct cp_stage *s, struct grouping *g)
 {
-    uint32_t n = cp_groups_count(&g->groups);
+    struct grouping_walk w = {.g = g};
+    struct cp_group *group;
     bool is_wanted = true;
 
     g->env.zone = &g->zone;
-    for (uint32_t i = 0; i < n && is_wanted; i++)
-        is_wanted = grouping_emit(s, g, cp_groups_at(&g->groups, i));
+    while (is_wanted && (group = grouping_next(&w)))
+        is_wanted = grouping_emit(s, g, group);
     if (is_wanted)
         grouping_emit_end(s, g);
     grouping_note(s, g);

@@ -53,6 +53,10 @@ struct grouping {
     bool *is_bad;            /* by record: a value that is no number */
     struct cp_time_zone zone;
     struct cp_batch *row_batch; /* being filled */
+
+    /* The other workers, whose groups leave with these: each group stands in one of them. */
+    struct grouping *others[CP_MAX_WORKERS - 1];
+    size_t n_others;
 };
 
 #define GROUPING_OPTIONS(type, member)                                                             \
@@ -76,8 +80,22 @@ int grouping_plan_end(struct cp_planner *p, struct grouping *g);
 int grouping_parse_call(struct cp_planner *p, struct cp_agg_call *call, struct cp_expr **x,
                         struct cp_slice *name);
 
+/* g is a copy of `planned` for another worker. */
+void grouping_fork(struct grouping *g, const struct grouping *planned);
 int grouping_open(struct cp_stage *s, struct grouping *g);
 enum cp_outcome grouping_process(struct cp_stage *s, struct grouping *g, struct cp_batch *b);
+
+/* Adds the groups of another worker, which must live as long. Afterwards g can only be walked. */
+void grouping_merge(struct grouping *g, struct grouping *other);
+
+/* All groups in the order in which they came, `other` last:
+ *     struct grouping_walk w = {g};
+ *     while ((group = grouping_next(&w))) */
+struct grouping_walk {
+    struct grouping *g;
+    uint32_t at[CP_MAX_WORKERS]; /* the next group of g, then of each of the others */
+};
+struct cp_group *grouping_next(struct grouping_walk *w);
 
 /* The result of a call for a group. */
 struct cp_value grouping_result(struct grouping *g, const struct grouping_call *c,

@@ -346,6 +346,14 @@ static void put_marks(const struct parse *self, struct cp_batch *b, uint32_t i, 
     *v = cp_text(p, n * sizeof *marks);
 }
 
+static void parse_fork(struct cp_stage *s, void *data)
+{
+    struct parse *self = data;
+
+    self->decoder = cp_decoder_fork(self->format, self->decoder, s->heap);
+    self->from.decoder = self->decoder;
+}
+
 static enum cp_outcome parse_process(struct cp_stage *s, void *data, struct cp_batch *b)
 {
     struct parse *self = data;
@@ -422,6 +430,7 @@ const struct cp_stage_type cp_stage_parse = {
     .options = options,
     .setting = parse_setting,
     .plan = parse_plan,
+    .fork = parse_fork,
     .open = parse_open,
     .process = parse_process,
     .close = parse_close,

@@ -40,6 +40,19 @@ static int stats_finish(struct cp_stage *s, void *data)
     return grouping_finish(s, &((struct stats *)data)->g);
 }
 
+static void stats_fork(struct cp_stage *s, void *data)
+{
+    const struct stats *planned = s->workers[0]->self;
+
+    grouping_fork(&((struct stats *)data)->g, &planned->g);
+}
+
+static void stats_merge(struct cp_stage *s, void *data, void *other)
+{
+    (void)s;
+    grouping_merge(&((struct stats *)data)->g, &((struct stats *)other)->g);
+}
+
 static void stats_close(void *data)
 {
     grouping_close(&((struct stats *)data)->g);
@@ -72,8 +85,10 @@ const struct cp_stage_type cp_stage_stats = {
     .size = sizeof(struct stats),
     .options = options,
     .plan = stats_plan,
+    .fork = stats_fork,
     .open = stats_open,
     .process = stats_process,
+    .merge = stats_merge,
     .finish = stats_finish,
     .close = stats_close,
     .examples =

@@ -139,11 +139,13 @@ static int top_finish(struct cp_stage *s, void *data)
 {
     struct top *self = data;
     struct grouping *g = &self->g;
+    struct grouping_walk w = {.g = g};
+    struct cp_group *group;
     bool is_wanted = true;
 
     g->env.zone = &g->zone;
-    for (uint32_t i = 0; i < g->groups.n; i++)
-        offer(self, cp_groups_at(&g->groups, i));
+    while ((group = grouping_next(&w)) && group != g->groups.other)
+        offer(self, group);
     put_in_order(self);
     g->env.estimates = 0;
     for (size_t i = 0; i < self->used && is_wanted; i++)
@@ -157,6 +159,19 @@ static int top_finish(struct cp_stage *s, void *data)
 static enum cp_outcome top_process(struct cp_stage *s, void *data, struct cp_batch *b)
 {
     return grouping_process(s, &((struct top *)data)->g, b);
+}
+
+static void top_fork(struct cp_stage *s, void *data)
+{
+    const struct top *planned = s->workers[0]->self;
+
+    grouping_fork(&((struct top *)data)->g, &planned->g);
+}
+
+static void top_merge(struct cp_stage *s, void *data, void *other)
+{
+    (void)s;
+    grouping_merge(&((struct top *)data)->g, &((struct top *)other)->g);
 }
 
 static void top_close(void *data)
@@ -179,8 +194,10 @@ const struct cp_stage_type cp_stage_top = {
     .size = sizeof(struct top),
     .options = options,
     .plan = top_plan,
+    .fork = top_fork,
     .open = top_open,
     .process = top_process,
+    .merge = top_merge,
     .finish = top_finish,
     .close = top_close,
     .examples =

@@ -202,4 +202,10 @@ enum cp_num_kind cp_sum_result(const struct cp_sum *sum, struct cp_num *out);
 /* The sum divided by count, rounded once from the exact quotient. The count must not be 0. */
 double cp_sum_divide(const struct cp_sum *sum, uint64_t count);
 
+/* The greatest common divisor; of 0 and n it is n. */
+static inline size_t cp_greatest_divisor(size_t a, size_t b)
+{
+    return b == 0 ? a : cp_greatest_divisor(b, a % b);
+}
+
 #endif

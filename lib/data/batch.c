@@ -172,6 +172,7 @@ struct cp_batch *cp_pool_batch(struct cp_pool *p)
     b->input = NULL;
     b->shape = NULL;
     b->n = b->n_sel = 0;
+    b->has_more = false;
     cp_arena_reset(&b->arena, 0);
     return b;
 }

@@ -67,11 +67,12 @@ struct cp_batch {
     struct cp_block *texts; /* NULL, or where texts of made records lie that were kept */
     struct cp_input
         *input;          /* where the bytes came from; NULL for made records; see cp_batch_input */
-    uint64_t seq;        /* the mark: number of the batch at its origin, from 0 */
+    uint64_t seq;        /* number of the batch at its origin, from 0 */
     uint32_t start;      /* where this batch's bytes begin in the block */
     uint64_t first_line; /* line number, from 1, of the byte there */
     uint64_t first_offset;    /* its offset in the input */
     uint32_t n;               /* records */
+    bool has_more;            /* a stage split what its origin sent: the rest follows in another */
     struct cp_time_zone zone; /* for times without zone or year */
 
     /* Changed by the stages it passes. */
@@ -89,6 +90,12 @@ static inline struct cp_slice cp_batch_raw(const struct cp_batch *b, uint32_t i)
 static inline struct cp_input *cp_batch_input(const struct cp_batch *b, uint32_t i)
 {
     return b->origin ? b->origin[i].input : b->input;
+}
+
+/* Where record i of batch number seq stands in the order of all records. */
+static inline uint64_t cp_position(uint64_t seq, uint32_t i)
+{
+    return seq << 16 | i;
 }
 
 /* Selects all n records. */

@@ -177,7 +177,6 @@ static struct cp_group *group_new(struct cp_groups *g, struct key key, uint64_t 
     group->hash = hash;
     group->key = key.p;
     group->len = key.len;
-    group->number = g->n;
     if (!keep_values(g, group, cols, i))
         return NULL;
     if (key.p)
@@ -384,7 +383,6 @@ static const char other_text[CP_PAD + 8] = "other";
 static void other_new(struct cp_groups *g)
 {
     g->other = cp_store_take(g->store, g->stride);
-    g->other->number = NO_GROUP;
     for (size_t k = 0; k < g->width; k++)
         values_of(g, g->other)[k] = cp_text(other_text, strlen(other_text));
 }
@@ -427,33 +425,12 @@ void cp_groups_release(struct cp_groups *g)
     *g = (struct cp_groups){0};
 }
 
-/* Of the records in `other` of either table none can be told apart any more. */
-static struct cp_group *adopt_other(struct cp_groups *g, const struct cp_groups *from)
+struct cp_group *cp_groups_same(const struct cp_groups *g, const struct cp_group *group)
 {
-    if (g->n_other == 0 || from->other->first < g->other->first)
-        g->other->first = from->other->first;
-    g->is_closed = true;
-    g->n_other += from->n_other;
-    return g->other;
-}
-
-struct cp_group *cp_groups_adopt(struct cp_groups *g, const struct cp_groups *from,
-                                 const struct cp_group *group)
-{
-    const struct cp_value *values = cp_group_values(from, group);
-    const struct cp_value *cols[CP_MAX_KEY];
-    struct cp_group *mine;
-    uint16_t zero = 0;
-    uint32_t n = g->n;
-
-    if (group == from->other)
-        return adopt_other(g, from);
-    for (size_t k = 0; k < g->width; k++)
-        cols[k] = &values[k];
-    cp_groups_find(g, cols, &zero, 1, 0, &mine);
-    if (g->n > n || group->first < mine->first)
-        mine->first = group->first;
-    return mine;
+    if (!group->key)
+        return g->null;
+    return probe(g, (struct key){group->key, group->len},
+                 XXH3_64bits_withSeed(group->key, group->len, g->seed) & g->hash_mask);
 }
 
 size_t cp_groups_scratch(size_t width, size_t max_text)

@@ -22,6 +22,7 @@
 #define CP_DATA_GROUPS_H
 
 #include "../base/arena.h"
+#include "batch.h"
 #include "store.h"
 #include "value.h"
 
@@ -31,7 +32,8 @@ struct cp_group {
     uint64_t hash;
     uint64_t first;  /* position of its first record */
     const char *key; /* NULL: a single null */
-    uint32_t len, number;
+    uint32_t len;
+    bool is_merged; /* its state was added to that of another table: it is no group any more */
     /* the state, zeroed at first; then `width` values */
 };
 
@@ -66,12 +68,6 @@ void cp_groups_release(struct cp_groups *g);
 /* The smallest store that makes sense. */
 size_t cp_groups_least(size_t width, size_t state);
 
-/* Where a record stands in the order of all: for `first`. */
-static inline uint64_t cp_position(uint64_t seq, uint32_t i)
-{
-    return seq << 16 | i;
-}
-
 /* The groups of records sel[0..n) of batch number seq, in out[0..n). cols: `width` columns. New
  * keys make new groups. */
 void cp_groups_find(struct cp_groups *g, const struct cp_value *const *cols, const uint16_t *sel,
@@ -99,10 +95,9 @@ static inline const struct cp_value *cp_group_values(const struct cp_groups *g,
     return (const struct cp_value *)(const void *)((const char *)(group + 1) + g->state);
 }
 
-/* The group of `group`, which belongs to another table of the same kind: for merging what workers
- * made. Keeps the smaller `first`; after it groups are no longer numbered in that order. */
-struct cp_group *cp_groups_adopt(struct cp_groups *g, const struct cp_groups *from,
-                                 const struct cp_group *group);
+/* The group with the key of `group`, which belongs to another table of the same width, or NULL: for
+ * merging what workers made. Not for `other`. */
+struct cp_group *cp_groups_same(const struct cp_groups *g, const struct cp_group *group);
 
 /* Memory beside the store: scratch for keys of texts of at most max_text bytes. */
 size_t cp_groups_scratch(size_t width, size_t max_text);

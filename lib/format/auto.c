@@ -14,6 +14,7 @@ enum { MOST = 32 };
 struct auto_format {
     struct cp_choice choices[MOST];
     size_t n;
+    const struct cp_choice *shared; /* those that inputs refer to; of the first worker */
 };
 
 static int add_choice(struct auto_format *a, const struct cp_format *f, struct cp_heap *heap,
@@ -43,7 +44,16 @@ static int auto_plan(void *decoder, struct cp_heap *heap, struct cp_slice **name
         if ((cp_formats[k]->sniff != NULL || cp_formats[k] == line) &&
             add_choice(a, cp_formats[k], heap, err) < 0)
             return -1;
+    a->shared = a->choices;
     return 0;
+}
+
+static void auto_fork(void *decoder, struct cp_heap *heap)
+{
+    struct auto_format *a = decoder;
+
+    for (size_t k = 0; k < a->n; k++)
+        a->choices[k].decoder = cp_decoder_fork(a->choices[k].format, a->choices[k].decoder, heap);
 }
 
 static int auto_open(void *decoder, const struct cp_wants *wants, struct cp_heap *heap,
@@ -72,7 +82,7 @@ static const struct cp_choice *auto_choices(const void *decoder, size_t *n)
     const struct auto_format *a = decoder;
 
     *n = a->n;
-    return a->choices;
+    return a->shared;
 }
 
 static const struct cp_choice *auto_choose(const void *decoder, const uint8_t *p, size_t n)
@@ -83,15 +93,15 @@ static const struct cp_choice *auto_choose(const void *decoder, const uint8_t *p
 
     while (k + 1 < a->n && a->choices[k].format != best)
         k++;
-    return &a->choices[k];
+    return &a->shared[k];
 }
 
 static const char *auto_decode(void *decoder, const char *p, size_t n, const struct cp_row *row,
                                size_t *at)
 {
-    const struct cp_choice *c = row->input->choice;
+    const struct auto_format *a = decoder;
+    const struct cp_choice *c = &a->choices[row->input->choice - a->shared];
 
-    (void)decoder;
     return c->format->decode(c->decoder, p, n, row, at);
 }
 
@@ -116,6 +126,7 @@ const struct cp_format cp_format_auto = {
     .frame = CP_FRAME_LINE,
     .decoder_size = sizeof(struct auto_format),
     .plan = auto_plan,
+    .fork = auto_fork,
     .open = auto_open,
     .decode = auto_decode,
     .close = auto_close,

@@ -99,6 +99,9 @@ struct cp_format {
      * holds. */
     int (*plan)(void *decoder, struct cp_heap *heap, struct cp_slice **names, size_t *n,
                 struct cp_err *err);
+    /* decoder is a plain copy for another worker: what must not be shared is replaced. Before open.
+     * NULL: nothing is. */
+    void (*fork)(void *decoder, struct cp_heap *heap);
     /* When the plan is complete: wants says which columns to fill, by path and slot. */
     int (*open)(void *decoder, const struct cp_wants *wants, struct cp_heap *heap,
                 struct cp_err *err);
@@ -163,6 +166,18 @@ struct cp_format {
     int (*encode_end)(void *encoder, struct cp_out *out);
     void (*encode_close)(void *encoder);
 };
+
+/* A decoder for another worker, made from one that is planned and not open. */
+static inline void *cp_decoder_fork(const struct cp_format *f, const void *decoder,
+                                    struct cp_heap *heap)
+{
+    void *copy = cp_heap_take(heap, f->decoder_size + 1);
+
+    memcpy(copy, decoder, f->decoder_size);
+    if (f->fork)
+        f->fork(copy, heap);
+    return copy;
+}
 
 /* The bytes of record i for a writer that leaves it as it came, without the final newline: a \r
  * before that newline belongs to the line end, yet stays (semantics 10). So the two bytes behind a

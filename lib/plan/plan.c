@@ -188,19 +188,26 @@ struct cp_shape *cp_plan_shape(struct cp_planner *p)
 
 /* ---- Settings that every stage has ---- */
 
-static const struct cp_option common_options[] = {
-    {"capacity", CP_OPT_COUNT, 0, NULL, NULL, "batches in the channel into this stage"},
-    {"on_error", CP_OPT_CHOICE, sizeof(uint64_t), "default skip keep stop", NULL,
-     "what becomes of a record that fails"},
-    {NULL},
-};
-
 struct common {
     uint64_t capacity;
     int on_error;
+    struct cp_slice workers;
+    bool order;
 };
 
-static const char *const future_keys[] = {"workers", "order", "when_full", "from"};
+static const struct cp_option common_options[] = {
+    {"capacity", CP_OPT_COUNT, offsetof(struct common, capacity), NULL, NULL,
+     "batches in each channel into this stage"},
+    {"on_error", CP_OPT_CHOICE, offsetof(struct common, on_error), "default skip keep stop", NULL,
+     "what becomes of a record that fails"},
+    {"workers", CP_OPT_TEXT, offsetof(struct common, workers), NULL, NULL,
+     "threads that share the work of this stage; auto: as many as pay"},
+    {"order", CP_OPT_BOOL, offsetof(struct common, order), NULL, "true",
+     "false: records may leave in another order than they came in"},
+    {NULL},
+};
+
+static const char *const future_keys[] = {"when_full", "from"};
 
 static bool is_future_key(struct cp_slice key)
 {
@@ -213,10 +220,8 @@ static bool is_future_key(struct cp_slice key)
 /* Values of the keys of a later version that say what is done anyway. */
 static bool is_default_value(struct cp_slice key, const struct cp_node *v)
 {
-    return v->kind == CP_NODE_SCALAR &&
-           ((cp_slice_is(key, "workers") && cp_slice_is(v->text.s, "1")) ||
-            (cp_slice_is(key, "order") && cp_slice_is(v->text.s, "true")) ||
-            (cp_slice_is(key, "when_full") && cp_slice_is(v->text.s, "wait")));
+    return v->kind == CP_NODE_SCALAR && cp_slice_is(key, "when_full") &&
+           cp_slice_is(v->text.s, "wait");
 }
 
 static void unknown_setting(struct cp_planner *p, const struct cp_text *key)
@@ -266,6 +271,35 @@ static void plan_setting(struct cp_planner *p, const struct cp_setting *set, str
     }
 }
 
+static bool can_share(const struct cp_stage *s)
+{
+    return s->type->flags & CP_STAGE_STATELESS || s->type->merge;
+}
+
+/* `workers: N | auto`. What is decided later is left 0. */
+static void plan_workers_setting(struct cp_planner *p, const struct common *common)
+{
+    struct cp_stage *s = p->stage;
+    struct cp_slice text = common->workers;
+    uint64_t n = 0;
+
+    if (text.n == 0 || cp_slice_is(text, "auto")) {
+        s->wants_workers = text.n > 0;
+        return;
+    }
+    if (text.n > 4 || !cp_digits_parse(text.p, text.n, &n) || n == 0 || n > CP_MAX_WORKERS)
+        cp_diag_error(p->diags, setting_pos(p, "workers"), NULL,
+                      "workers is a number from 1 to %d, or auto", CP_MAX_WORKERS);
+    else if (n > 1 && !can_share(s))
+        cp_diag_error(p->diags, setting_pos(p, "workers"), NULL,
+                      "%s has one worker: it must see all records in their order", s->type->name);
+    else if (n > 1 && s->on_error == CP_ON_ERROR_STOP)
+        cp_diag_error(p->diags, setting_pos(p, "workers"), NULL,
+                      "with on_error: stop a stage has one worker");
+    else
+        s->n_workers = n;
+}
+
 static void plan_settings(struct cp_planner *p)
 {
     struct common common = {.capacity = UINT64_MAX};
@@ -282,6 +316,7 @@ static void plan_settings(struct cp_planner *p)
     else if (common.capacity != UINT64_MAX)
         p->stage->capacity = common.capacity;
     p->stage->on_error = (enum cp_on_error)common.on_error;
+    plan_workers_setting(p, &common);
 }
 
 /* ---- One stage ---- */
@@ -572,7 +607,8 @@ static void plan_pool(struct cp_plan *plan, size_t k)
     size->batches = 1;
     for (size_t i = k + 1; i < plan->n; i++) {
         const struct cp_stage *t = plan->stages[i];
-        size->batches += t->capacity + 1 + (t->makes_text ? 2 : 0); /* see work_shrink */
+        size->batches += t->capacity * cp_stage_channels(plan->stages[i - 1], t) +
+                         t->n_workers * (t->makes_text ? 3 : 1); /* see work_shrink */
         if (t->makes_text)
             size->arena = 2 * t->max_line;
         else if (t->makes_marks && size->arena == 0)
@@ -592,6 +628,63 @@ static void plan_pool(struct cp_plan *plan, size_t k)
         plan_kept_blocks(plan, k, size);
 }
 
+/* `auto`: on the machines that there are, what parses and what follows it up to the sink is most of
+ * the work. */
+static size_t auto_workers(const struct cp_plan *plan, const struct cp_stage *s)
+{
+    (void)plan;
+    (void)s;
+    return 2;
+}
+
+/* How many workers a stage that may have several gets when it does not say so itself. */
+static size_t default_workers(const struct cp_plan *plan, const struct cp_stage *s)
+{
+    size_t n = plan->options.workers;
+
+    if (s->wants_workers)
+        n = CP_WORKERS_AUTO;
+    if (!can_share(s) || s->on_error == CP_ON_ERROR_STOP || n == 0)
+        return 1;
+    return n == CP_WORKERS_AUTO ? auto_workers(plan, s) : n;
+}
+
+/* The structs of all workers. */
+static void plan_workers(struct cp_plan *plan)
+{
+    for (size_t i = 0; i < plan->n; i++) {
+        struct cp_stage *s = plan->stages[i];
+        if (s->n_workers == 0)
+            s->n_workers = default_workers(plan, s);
+        s->workers = cp_heap_take(&plan->heap, s->n_workers * sizeof *s->workers);
+        s->workers[0] = s;
+    }
+}
+
+static struct cp_stage *worker_copy(struct cp_plan *plan, const struct cp_stage *s)
+{
+    struct cp_stage *w = cp_heap_take(&plan->heap, sizeof *w);
+
+    *w = *s;
+    w->self = cp_heap_take(&plan->heap, s->type->size);
+    memcpy(w->self, s->self, s->type->size);
+    return w;
+}
+
+/* Copies of the planned structs for the other workers: when nothing is changed in them any more. */
+static void plan_forks(struct cp_plan *plan)
+{
+    for (size_t i = 0; i < plan->n; i++) {
+        struct cp_stage *s = plan->stages[i];
+        for (size_t k = 1; k < s->n_workers; k++) {
+            struct cp_stage *w = s->workers[k] = worker_copy(plan, s);
+            w->worker = w->in_turn = w->out_turn = k;
+            if (s->type->fork)
+                s->type->fork(w, w->self);
+        }
+    }
+}
+
 static void plan_sizes(struct walk *w)
 {
     struct cp_plan *plan = w->plan;
@@ -600,18 +693,28 @@ static void plan_sizes(struct walk *w)
     for (size_t i = 0; i < plan->n; i++)
         if (plan->stages[i]->capacity == 0)
             plan->stages[i]->capacity = capacity;
+    plan_workers(plan);
     for (size_t i = 0; i < plan->n; i++)
         if (is_origin(plan->stages[i]))
             plan_pool(plan, i);
     plan_live(w);
+    plan_forks(plan);
+}
+
+static int worker_at_end(const struct cp_stage *s, struct cp_err *err)
+{
+    for (size_t k = 0; s->at_end && k < s->n_workers; k++)
+        if (s->at_end(s->workers[k], s->workers[k]->self, err) < 0)
+            return -1;
+    return 0;
 }
 
 static int plan_at_end(struct cp_plan *plan, struct cp_diags *diags)
 {
     for (size_t i = 0; i < plan->n; i++) {
-        struct cp_stage *s = plan->stages[i];
+        const struct cp_stage *s = plan->stages[i];
         struct cp_err err = {0};
-        if (s->at_end && s->at_end(s, s->self, &err) < 0)
+        if (worker_at_end(s, &err) < 0)
             cp_diag_error(diags, s->pos, err.hint[0] ? err.hint : NULL, "%s", err.message);
     }
     return diags->errors ? -1 : 0;

@@ -1,4 +1,7 @@
 /* account.c: proving that nothing vanished, and how much memory there can be. */
+#include <assert.h>
+#include <string.h>
+
 #include "../base/alloc.h"
 #include "run.h"
 
@@ -30,6 +33,29 @@ static int check_edge(const struct cp_stage *from, const struct cp_stage *to, st
                       to->name, (unsigned long long)sent, (unsigned long long)arrived);
 }
 
+/* All terms are numbers of records and the like. */
+static void add_account(struct cp_account *to, const struct cp_account *from)
+{
+    uint64_t *sum = (uint64_t *)(void *)to;
+    const uint64_t *more = (const uint64_t *)(const void *)from;
+
+    static_assert(sizeof *to % sizeof *sum == 0, "terms are of one type");
+    for (size_t i = 0; i < sizeof *to / sizeof *sum; i++)
+        sum[i] += more[i];
+}
+
+void cp_account_gather(struct cp_stage *s)
+{
+    for (size_t k = 1; k < s->n_workers; k++) {
+        const struct cp_stage *w = s->workers[k];
+        add_account(&s->account, &w->account);
+        if (w->first_error[0] && (!s->first_error[0] || w->first_error_at < s->first_error_at)) {
+            memcpy(s->first_error, w->first_error, sizeof s->first_error);
+            s->first_error_at = w->first_error_at;
+        }
+    }
+}
+
 int cp_run_check_account(const struct cp_plan *plan, struct cp_err *err)
 {
     for (size_t i = 0; i < plan->n; i++) {
@@ -56,7 +82,7 @@ size_t cp_run_bound(const struct cp_plan *plan)
 
     for (size_t i = 0; i < plan->n; i++) {
         const struct cp_stage *s = plan->stages[i];
-        bytes += PER_THREAD + s->memory;
+        bytes += s->n_workers * (PER_THREAD + s->memory);
         if (s->pool_size.batches > 0)
             bytes += cp_pool_bytes(&s->pool_size);
     }

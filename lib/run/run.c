@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "../base/alloc.h"
-#include "../chan/chan.h"
+#include "edge.h"
 
 enum { STACK_SIZE = 256 * 1024 };
 
@@ -28,8 +28,9 @@ struct cp_run {
     struct cp_plan *plan;
     struct read_file *read_files; /* filled while stages are opened */
     const struct cp_run_options *options;
-    pthread_t *threads;
-    size_t started;
+    struct cp_stage **workers; /* of all stages, in the order of the plan */
+    pthread_t *threads;        /* one each; the last ones are started first */
+    size_t n_workers, started;
     _Atomic bool is_aborted; /* not all threads could be started: nothing is to be finished */
     int done_fd;             /* eventfd: counts threads that ended */
 
@@ -47,12 +48,12 @@ static void source_stop(struct cp_stage *s)
     (void)n; /* cannot fail: the counter is far from its limit */
 }
 
-/* Nobody wants what comes into s any more: shuts that channel and passes it up. Any thread: the
- * receivers live until all threads have ended. */
+/* Nobody wants what comes into s any more: shuts that edge and passes it up. Any thread: edges live
+ * until all threads have ended. */
 void cp_stage_cut_input(struct cp_stage *s)
 {
-    for (; s->in; s = s->above)
-        chan_rx_shutdown(s->in);
+    for (; s->in; s = s->in->from)
+        cp_edge_shut(s->in);
     source_stop(s);
 }
 
@@ -130,17 +131,25 @@ struct cp_batch *cp_stage_batch(struct cp_stage *s)
     return b;
 }
 
-/* Sends b on, or releases it where nothing is left of it. False: nobody takes it. */
+/* Somebody below has to see it: it has records, or ends a group that somebody counts. */
+static bool is_awaited(const struct cp_stage *s, const struct cp_batch *b)
+{
+    if (!s->out || b->n_sel > 0)
+        return s->out != NULL;
+    return s->out->is_turned && !b->has_more && !s->type->merge;
+}
+
+/* Sends b on, or releases it where nobody has to see it. False: nobody takes it. */
 static bool stage_forward(struct cp_stage *s, struct cp_batch *b)
 {
     uint32_t n = b->n_sel;
-    if (!s->out || n == 0) {
+    if (!is_awaited(s, b)) {
         cp_batch_release(b);
         return true;
     }
     s->account.out += n;
-    s->account.batches++;
-    if (chan_send(s->out, &b) == CHAN_OK)
+    s->account.batches += n > 0;
+    if (cp_edge_send(s, b))
         return true;
     s->account.refused += n;
     cp_batch_release(b);
@@ -159,6 +168,7 @@ bool cp_emit(struct cp_stage *s, struct cp_batch *b)
 struct work {
     struct cp_batch *batch, *rest;
     bool is_alone; /* one record in an arena that holds only its texts */
+    bool has_more; /* the group goes on with the batch that is received next */
 };
 
 /* The arena is full: makes the batch smaller, or moves its one record to where it is alone. Even
@@ -212,6 +222,7 @@ static enum cp_outcome work_batch(struct cp_stage *s, struct work *w)
         work_shrink(s, w);
         step = CP_OUTCOME_OK;
     }
+    w->batch->has_more = w->has_more || w->rest;
     if (step != CP_OUTCOME_FAILED)
         return stage_forward(s, w->batch) ? step : CP_OUTCOME_DONE;
     s->account.held += w->batch->n_sel;
@@ -222,7 +233,7 @@ static enum cp_outcome work_batch(struct cp_stage *s, struct work *w)
 /* Processes b and sends it on; owns it. */
 static enum cp_outcome stage_work(struct cp_stage *s, struct cp_batch *b)
 {
-    struct work w = {.rest = b};
+    struct work w = {.rest = b, .has_more = b->has_more};
     enum cp_outcome step = CP_OUTCOME_OK;
 
     while (w.rest && step == CP_OUTCOME_OK) {
@@ -237,32 +248,68 @@ static enum cp_outcome stage_work(struct cp_stage *s, struct cp_batch *b)
     return step;
 }
 
-/* The next batch; tells the stage when there is none at hand. */
-static bool stage_receive(struct cp_stage *s, struct cp_batch **b)
+/* The next batch, or NULL at the end; tells the stage when there is none at hand. */
+static enum cp_outcome stage_receive(struct cp_stage *s, struct cp_batch **b)
 {
-    enum chan_status st = chan_try_recv(s->in, b);
+    enum chan_status st = cp_edge_try_receive(s, b);
     if (st == CHAN_EMPTY) {
+        *b = NULL;
         if (s->type->idle && s->type->idle(s, s->self) < 0)
-            return false;
-        st = chan_recv(s->in, b);
+            return CP_OUTCOME_DONE;
+        st = cp_edge_receive(s, b);
     }
-    if (st != CHAN_OK)
-        return false;
-    s->account.in += (*b)->n_sel;
-    return true;
+    if (st == CHAN_OK)
+        s->account.in += (*b)->n_sel;
+    else
+        *b = NULL;
+    return CP_OUTCOME_OK;
 }
 
 static void stage_loop(struct cp_stage *s)
 {
     struct cp_batch *b;
-    enum cp_outcome step = CP_OUTCOME_OK;
+    enum cp_outcome step = stage_receive(s, &b);
 
-    while (step == CP_OUTCOME_OK && stage_receive(s, &b))
+    while (b && step == CP_OUTCOME_OK) {
         step = stage_work(s, b);
-    cp_stage_cut_input(s);
-    chan_rx_discard(s->in); /* the source may be waiting for these batches */
-    if (s->type->finish && step != CP_OUTCOME_FAILED && !atomic_load(&s->run->is_aborted))
-        s->type->finish(s, s->self);
+        if (step == CP_OUTCOME_OK)
+            step = stage_receive(s, &b);
+    }
+    s->has_failed = step == CP_OUTCOME_FAILED;
+    if (step != CP_OUTCOME_OK)
+        cp_stage_cut_input(s);
+    cp_edge_end_receiver(s); /* the source may be waiting for these batches */
+}
+
+static bool has_failed(const struct cp_stage *s)
+{
+    for (size_t k = 0; k < s->n_workers; k++)
+        if (s->workers[k]->has_failed)
+            return true;
+    return false;
+}
+
+/* The worker that ends last finishes the stage for all of them, in the place of the first one. */
+static void stage_finish(struct cp_stage *s)
+{
+    struct cp_stage *first = s->workers[0];
+
+    if (atomic_fetch_sub(&first->workers_alive, 1) > 1)
+        return;
+    if (s->type->finish && !has_failed(s) && !atomic_load(&s->run->is_aborted)) {
+        for (size_t k = 1; k < s->n_workers; k++)
+            s->type->merge(first, first->self, s->workers[k]->self);
+        s->type->finish(first, first->self);
+    }
+    if (s->type->merge)
+        cp_edge_end_sender(first);
+}
+
+static void stage_end(struct cp_stage *s)
+{
+    stage_finish(s);
+    if (!s->type->merge)
+        cp_edge_end_sender(s);
 }
 
 static void *stage_thread(void *arg)
@@ -274,8 +321,7 @@ static void *stage_thread(void *arg)
         s->type->run(s, s->self);
     else
         stage_loop(s);
-    if (s->out)
-        chan_tx_drop(s->out);
+    stage_end(s);
     ssize_t n = write(s->run->done_fd, &one, sizeof one);
     (void)n;
     return NULL;
@@ -283,56 +329,45 @@ static void *stage_thread(void *arg)
 
 /* ---- Setting up ---- */
 
-/* A batch that nobody received. */
-static void edge_drop(void *elem, void *ctx)
-{
-    struct cp_batch *b = *(struct cp_batch **)elem;
-    struct cp_stage *below = ctx;
-    below->account.cut += b->n_sel;
-    cp_batch_release(b);
-}
-
-static int edge_open(struct cp_stage *from, struct cp_stage *to, struct cp_err *err)
-{
-    struct chan_options o = {
-        .size = sizeof o,
-        .capacity = to->capacity,
-        .elem_size = sizeof(struct cp_batch *),
-        .drop = edge_drop,
-        .drop_ctx = to,
-        .name = to->name,
-        .one_to_one = true,
-    };
-    enum chan_status st = chan_open(&o, &from->out, &to->in);
-    if (st != CHAN_OK)
-        return cp_err_set(err, CP_EXIT_IO, 0, "cannot make the channel into %s: %s", to->name,
-                          chan_status_name(st));
-    to->above = from;
-    return 0;
-}
-
 static int stage_open(struct cp_run *run, struct cp_stage *s, struct cp_err *err)
 {
     s->run = run;
     s->stop_fd = -1;
-    if (s->pool_size.batches > 0)
+    s->pool = s->workers[0]->pool;
+    if (s->pool_size.batches > 0 && !s->pool)
         s->pool = cp_pool_new(&s->pool_size);
     if (s->type->kind == CP_SOURCE && (s->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) < 0)
         return cp_err_set(err, CP_EXIT_IO, errno, "cannot make an event descriptor");
     return s->type->open ? s->type->open(s, s->self, err) : 0;
 }
 
-static int run_open(struct cp_run *run)
+static void run_list_workers(struct cp_run *run)
 {
     struct cp_plan *plan = run->plan;
+
+    for (size_t i = 0; i < plan->n; i++)
+        run->n_workers += plan->stages[i]->n_workers;
+    run->workers = cp_heap_take(&plan->heap, run->n_workers * sizeof *run->workers);
+    run->n_workers = 0;
+    for (size_t i = 0; i < plan->n; i++) {
+        struct cp_stage *s = plan->stages[i];
+        atomic_init(&s->workers_alive, s->n_workers);
+        for (size_t k = 0; k < s->n_workers; k++)
+            run->workers[run->n_workers++] = s->workers[k];
+    }
+}
+
+static int run_open(struct cp_run *run)
+{
     struct cp_err *err = &run->result->err;
 
+    run_list_workers(run);
     run->done_fd = eventfd(0, EFD_CLOEXEC);
     if (run->done_fd < 0)
         return cp_err_set(err, CP_EXIT_IO, errno, "cannot make an event descriptor");
-    for (size_t i = 0; i < plan->n; i++) {
-        if (stage_open(run, plan->stages[i], err) < 0) {
-            run->result->err_stage = plan->stages[i]->name;
+    for (size_t i = 0; i < run->n_workers; i++) {
+        if (stage_open(run, run->workers[i], err) < 0) {
+            run->result->err_stage = run->workers[i]->name;
             return -1;
         }
     }
@@ -343,7 +378,7 @@ static int run_connect(struct cp_run *run)
 {
     struct cp_plan *plan = run->plan;
     for (size_t i = 0; i + 1 < plan->n; i++)
-        if (edge_open(plan->stages[i], plan->stages[i + 1], &run->result->err) < 0)
+        if (cp_edge_open(plan->stages[i], plan->stages[i + 1], &plan->heap, &run->result->err) < 0)
             return -1;
     return 0;
 }
@@ -351,24 +386,23 @@ static int run_connect(struct cp_run *run)
 static void thread_name(const struct cp_stage *s, pthread_t thread)
 {
     char name[16];
-    snprintf(name, sizeof name, "cp:%.10s/1", s->name);
+    snprintf(name, sizeof name, "cp:%.9s/%zu", s->name, s->worker + 1);
     pthread_setname_np(thread, name);
 }
 
 /* Starts the threads, sinks first, so that nothing is read before everybody is there. */
 static int run_start(struct cp_run *run)
 {
-    struct cp_plan *plan = run->plan;
     pthread_attr_t attr;
     int rc = 0;
 
     pthread_attr_init(&attr);
     pthread_attr_setstacksize(&attr, STACK_SIZE);
-    run->threads = cp_xcalloc(plan->n, sizeof *run->threads);
-    for (size_t i = plan->n; i-- > 0 && rc == 0;) {
-        rc = pthread_create(&run->threads[i], &attr, stage_thread, plan->stages[i]);
+    run->threads = cp_xcalloc(run->n_workers, sizeof *run->threads);
+    for (size_t i = run->n_workers; i-- > 0 && rc == 0;) {
+        rc = pthread_create(&run->threads[i], &attr, stage_thread, run->workers[i]);
         if (rc == 0) {
-            thread_name(plan->stages[i], run->threads[i]);
+            thread_name(run->workers[i], run->threads[i]);
             run->started++;
         }
     }
@@ -376,14 +410,12 @@ static int run_start(struct cp_run *run)
     return rc == 0 ? 0 : cp_err_set(&run->result->err, CP_EXIT_IO, rc, "cannot start a thread");
 }
 
-/* The senders of threads that could not be started: their going ends those that run. */
+/* Ends the workers whose threads could not be started: that ends those that run. */
 static void run_unwind(struct cp_run *run)
 {
-    struct cp_plan *plan = run->plan;
     atomic_store(&run->is_aborted, true);
-    for (size_t i = 0; i < plan->n - run->started; i++)
-        if (plan->stages[i]->out)
-            chan_tx_drop(plan->stages[i]->out);
+    for (size_t i = 0; i < run->n_workers - run->started; i++)
+        stage_end(run->workers[i]);
 }
 
 /* ---- The calling thread ---- */
@@ -492,10 +524,12 @@ static int signals_open(const struct cp_run_options *options)
 
 static void run_join(struct cp_run *run)
 {
-    for (size_t i = run->plan->n - run->started; i < run->plan->n; i++)
+    for (size_t i = run->n_workers - run->started; i < run->n_workers; i++)
         pthread_join(run->threads[i], NULL);
     for (size_t i = 1; i < run->plan->n; i++)
-        chan_rx_drop(run->plan->stages[i]->in);
+        cp_edge_close(run->plan->stages[i]->in);
+    for (size_t i = 0; i < run->plan->n; i++)
+        cp_account_gather(run->plan->stages[i]);
 }
 
 static void run_threads(struct cp_run *run)
@@ -534,16 +568,20 @@ int cp_run(struct cp_plan *plan, const struct cp_run_options *options, struct cp
     return result->err.exit == CP_EXIT_OK ? 0 : -1;
 }
 
+static void worker_close(struct cp_stage *s)
+{
+    if (s->type->close)
+        s->type->close(s->self);
+    cp_stage_forget_reasons(s);
+    if (s->stop_fd >= 0)
+        close(s->stop_fd);
+}
+
 void cp_run_close(struct cp_plan *plan)
 {
-    for (size_t i = 0; i < plan->n; i++) {
-        struct cp_stage *s = plan->stages[i];
-        if (s->type->close)
-            s->type->close(s->self);
-        cp_stage_forget_reasons(s);
-        if (s->stop_fd >= 0)
-            close(s->stop_fd);
-    }
+    for (size_t i = 0; i < plan->n; i++)
+        for (size_t k = 0; k < plan->stages[i]->n_workers; k++)
+            worker_close(plan->stages[i]->workers[k]);
     for (size_t i = 0; i < plan->n; i++)
         cp_pool_free(plan->stages[i]->pool);
 }

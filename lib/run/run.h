@@ -48,6 +48,10 @@ void cp_run_close(struct cp_plan *plan);
  * does not. */
 int cp_run_check_account(const struct cp_plan *plan, struct cp_err *err);
 
+/* Adds what the workers of a stage counted to the first one's account; after all have ended. The
+ * first error is that of the record that came first. */
+void cp_account_gather(struct cp_stage *s);
+
 /* Bytes that the pipeline can come to use while running: pools, tables, buffers, threads, the
  * program itself; from the sizes of what is allocated. */
 size_t cp_run_bound(const struct cp_plan *plan);

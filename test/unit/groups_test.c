@@ -187,7 +187,7 @@ static bool random_groups(size_t width, size_t records, unsigned kinds, uint64_t
         }
         count_batch(&t, cols, n, at, found);
         for (size_t i = 0; i < n; i++)
-            ok &= found[i]->number == expected[i];
+            ok &= found[i] == cp_groups_at(&t.groups, expected[i]);
         if (r.n + BATCH > records)
             break;
     }
@@ -229,7 +229,7 @@ static void test_bound(void)
     printf("# %u groups in %" PRIu64 " of %zu bytes\n", t.groups.n, most, t.store.max);
     column[0] = text("a-key-that-never-comes-again-7");
     count_batch(&t, cols, 1, 0, found);
-    check(found[0]->number == 7 && *(uint64_t *)cp_group_state(found[0]) == 2,
+    check(found[0] == cp_groups_at(&t.groups, 7) && *(uint64_t *)cp_group_state(found[0]) == 2,
           "known keys are found after that");
     const struct cp_value *other = cp_group_values(&t.groups, t.groups.other);
     check(other->len == 5 && memcmp(other->p, "other", 5) == 0, "the group is called other");
@@ -282,7 +282,7 @@ static void test_long_keys(void)
     free(p);
 }
 
-static void test_adopt(void)
+static void test_same(void)
 {
     struct cp_value first[3] = {text("a"), text("b"), cp_null()},
                     second[3] = {text("c"), cp_null(), text("a")};
@@ -293,17 +293,13 @@ static void test_adopt(void)
     table_open(&t, 1 << 20, 1);
     table_open(&u, 1 << 20, 1);
     count_batch(&t, first_cols, 3, 5, found);
+    struct cp_group *found_null = found[2];
     count_batch(&u, second_cols, 3, 4, found);
-    for (uint32_t i = 0; i < u.groups.n; i++) {
-        struct cp_group *from = cp_groups_at(&u.groups, i),
-                        *to = cp_groups_adopt(&t.groups, &u.groups, from);
-        *(uint64_t *)cp_group_state(to) += *(uint64_t *)cp_group_state(from);
-    }
-    check(t.groups.n == 4 && *(uint64_t *)cp_group_state(cp_groups_at(&t.groups, 0)) == 2,
-          "tables are merged");
-    check(cp_groups_at(&t.groups, 0)->first == cp_position(4, 2) &&
-              cp_groups_at(&t.groups, 3)->first == cp_position(4, 0),
-          "with the first of both positions");
+    check(!cp_groups_same(&t.groups, cp_groups_at(&u.groups, 0)),
+          "a group that only the other table has is not found");
+    check(cp_groups_same(&t.groups, cp_groups_at(&u.groups, 1)) == found_null &&
+              cp_groups_same(&t.groups, cp_groups_at(&u.groups, 2)) == cp_groups_at(&t.groups, 0),
+          "groups of two tables are told to be the same");
     table_close(&t);
     table_close(&u);
 }
@@ -533,7 +529,7 @@ int main(void)
     check(random_groups(2, 50000, 50, 3), "few slots, one tag");
     test_values();
     test_long_keys();
-    test_adopt();
+    test_same();
     test_no_key();
     test_bound();
     test_store();
