@@ -12,9 +12,15 @@
 
 enum { PAGE = 4096 };
 
+/* Where the parts of one batch lie behind its struct. */
+struct batch_layout {
+    size_t rec, sel, col, columns, column, origin, branches, parts, arena, total;
+};
+
 struct cp_pool {
     /* Constant after cp_pool_new. */
     struct cp_pool_size size;
+    struct batch_layout layout;
     char *memory;
     size_t memory_bytes;
 
@@ -33,11 +39,6 @@ static size_t round_up(size_t n, size_t to)
     return (n + to - 1) / to * to;
 }
 
-/* Where the parts of one batch lie behind its struct. */
-struct batch_layout {
-    size_t rec, sel, col, columns, origin, arena, total;
-};
-
 static struct batch_layout batch_layout_of(const struct cp_pool_size *s)
 {
     struct batch_layout l;
@@ -45,8 +46,11 @@ static struct batch_layout batch_layout_of(const struct cp_pool_size *s)
     l.sel = l.rec + round_up(s->records * sizeof(struct cp_record), 64);
     l.col = l.sel + round_up(s->records * sizeof(uint16_t), 64);
     l.columns = l.col + round_up(s->slots * sizeof(struct cp_value *), 64);
-    l.origin = l.columns + s->slots * round_up(s->records * sizeof(struct cp_value), 64);
-    l.arena = l.origin + (s->origins ? round_up(s->records * sizeof(struct cp_origin), 64) : 0);
+    l.column = round_up(s->records * sizeof(struct cp_value), 64);
+    l.origin = l.columns + s->slots * l.column;
+    l.branches = l.origin + (s->origins ? round_up(s->records * sizeof(struct cp_origin), 64) : 0);
+    l.parts = l.branches + (s->branches ? round_up(s->records, 64) : 0);
+    l.arena = l.parts + round_up(s->parts * sizeof(struct cp_batch *), 64);
     l.total = round_up(l.arena + (s->arena ? s->arena + CP_PAD : 0), PAGE);
     return l;
 }
@@ -76,18 +80,28 @@ size_t cp_pool_bytes(const struct cp_pool_size *s)
     return pool_memory_bytes(s) + s->large_blocks * (s->max_record + CP_PAD);
 }
 
-static struct cp_batch *batch_init(struct cp_pool *p, char *at, const struct batch_layout *l)
+/* What a view replaces by that of another batch. */
+static void batch_own(struct cp_batch *b)
 {
-    struct cp_batch *b = (struct cp_batch *)(void *)at;
-    size_t column = round_up(p->size.records * sizeof(struct cp_value), 64);
-    b->home = p;
+    const struct batch_layout *l = &b->home->layout;
+    char *at = (char *)b;
+
     b->rec = (struct cp_record *)(void *)(at + l->rec);
+    for (size_t i = 0; i < b->home->size.slots; i++)
+        b->col[i] = (struct cp_value *)(void *)(at + l->columns + i * l->column);
+    b->origin = b->home->size.origins ? (struct cp_origin *)(void *)(at + l->origin) : NULL;
+    b->branches = b->home->size.branches ? (uint8_t *)(at + l->branches) : NULL;
+}
+
+static struct cp_batch *batch_init(struct cp_pool *p, char *at)
+{
+    const struct batch_layout *l = &p->layout;
+    struct cp_batch *b = (struct cp_batch *)(void *)at;
+    b->home = p;
     b->sel = (uint16_t *)(void *)(at + l->sel);
     b->col = (struct cp_value **)(void *)(at + l->col);
-    for (size_t i = 0; i < p->size.slots; i++)
-        b->col[i] = (struct cp_value *)(void *)(at + l->columns + i * column);
-    if (p->size.origins)
-        b->origin = (struct cp_origin *)(void *)(at + l->origin);
+    b->parts = (struct cp_batch **)(void *)(at + l->parts);
+    batch_own(b);
     b->arena = (struct cp_arena){.base = at + l->arena, .cap = p->size.arena};
     return b;
 }
@@ -95,7 +109,6 @@ static struct cp_batch *batch_init(struct cp_pool *p, char *at, const struct bat
 static void pool_carve(struct cp_pool *p)
 {
     const struct cp_pool_size *s = &p->size;
-    struct batch_layout l = batch_layout_of(s);
     char *at = p->memory;
     struct cp_block *block;
 
@@ -104,8 +117,8 @@ static void pool_carve(struct cp_pool *p)
     p->large = p->blocks + s->blocks;
     block = (struct cp_block *)(void *)(p->large + s->large_blocks);
     at += pool_lists_bytes(s);
-    for (size_t i = 0; i < s->batches; i++, at += l.total)
-        p->batches[p->n_batches++] = batch_init(p, at, &l);
+    for (size_t i = 0; i < s->batches; i++, at += p->layout.total)
+        p->batches[p->n_batches++] = batch_init(p, at);
     for (size_t i = 0; i < s->blocks; i++, at += block_stride(s)) {
         *block = (struct cp_block){.cap = s->block_size, .data = (uint8_t *)at, .home = p};
         p->blocks[p->n_blocks++] = block++;
@@ -120,6 +133,7 @@ struct cp_pool *cp_pool_new(const struct cp_pool_size *size)
 {
     struct cp_pool *p = cp_xcalloc(1, sizeof *p);
     p->size = *size;
+    p->layout = batch_layout_of(size);
     p->memory_bytes = pool_memory_bytes(size);
     p->memory = mmap(NULL, p->memory_bytes, PROT_READ | PROT_WRITE,
                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -173,7 +187,11 @@ struct cp_batch *cp_pool_batch(struct cp_pool *p)
     b->shape = NULL;
     b->n = b->n_sel = 0;
     b->has_more = false;
+    b->branch = 0;
+    atomic_store_explicit(&b->refs, 1, memory_order_relaxed);
     cp_arena_reset(&b->arena, 0);
+    if (p->size.parts > 0)
+        batch_own(b);
     return b;
 }
 
@@ -225,9 +243,11 @@ void cp_block_release(struct cp_block *b)
 
 void cp_batch_release(struct cp_batch *b)
 {
-    if (!b)
+    if (!b || atomic_fetch_sub_explicit(&b->refs, 1, memory_order_acq_rel) != 1)
         return;
     struct cp_pool *p = b->home;
+    for (; b->n_parts > 0; b->n_parts--)
+        cp_batch_release(b->parts[b->n_parts - 1]);
     cp_block_release(b->block);
     cp_block_release(b->texts);
     cp_input_release(b->input);
@@ -289,11 +309,15 @@ static void move_texts(struct cp_batch *to, const struct cp_arena *from, uint32_
     }
 }
 
-/* A batch that views what b views, with nothing selected. */
-static struct cp_batch *batch_beside(const struct cp_batch *b)
+void cp_batch_hold(struct cp_batch *b, struct cp_batch *part)
 {
-    struct cp_batch *to = cp_pool_batch(b->home);
+    atomic_fetch_add_explicit(&part->refs, 1, memory_order_relaxed);
+    b->parts[b->n_parts++] = part;
+}
 
+/* Everything but the records and columns. */
+static void copy_head(struct cp_batch *to, const struct cp_batch *b)
+{
     to->seq = b->seq;
     to->start = b->start;
     to->first_line = b->first_line;
@@ -301,6 +325,7 @@ static struct cp_batch *batch_beside(const struct cp_batch *b)
     to->n = b->n;
     to->zone = b->zone;
     to->shape = b->shape;
+    to->branch = b->branch;
     to->block = b->block;
     to->input = b->input;
     to->texts = b->texts;
@@ -310,6 +335,45 @@ static struct cp_batch *batch_beside(const struct cp_batch *b)
         cp_block_ref(to->texts);
     if (to->input)
         cp_input_ref(to->input);
+}
+
+struct cp_batch *cp_batch_view(struct cp_pool *p, struct cp_batch *b, const uint16_t *slots,
+                               size_t n_slots)
+{
+    struct cp_batch *view = cp_pool_batch(p);
+
+    copy_head(view, b);
+    cp_batch_hold(view, b);
+    view->rec = b->rec;
+    view->origin = b->origin;
+    view->branches = b->branches;
+    for (size_t k = 0; k < n_slots; k++)
+        view->col[slots[k]] = b->col[slots[k]];
+    return view;
+}
+
+/* Its records are those of a part. */
+static bool shows_others(const struct cp_batch *b)
+{
+    return (const char *)b->rec != (const char *)b + b->home->layout.rec;
+}
+
+/* A batch with the same records, nothing selected. */
+static struct cp_batch *batch_beside(const struct cp_batch *b)
+{
+    struct cp_batch *to = cp_pool_batch(b->home);
+
+    copy_head(to, b);
+    for (uint32_t k = 0; k < b->n_parts; k++)
+        cp_batch_hold(to, b->parts[k]);
+    if (shows_others(b)) {
+        to->rec = b->rec;
+        to->origin = b->origin;
+        to->branches = b->branches;
+        return to;
+    }
+    if (to->branches)
+        memcpy(to->branches, b->branches, b->n);
     memcpy(to->rec, b->rec, b->n * sizeof *b->rec);
     if (to->origin)
         memcpy(to->origin, b->origin, b->n * sizeof *b->origin);

@@ -10,7 +10,15 @@
  *
  * All batches and blocks that an origin (a source, or a stage that makes records) can have in
  * flight are made when the pipeline starts, in one piece of memory; they go back to the origin's
- * pool when released. The pool is a stack, not a queue: what was released last is warm in the
+ * pool when released.
+ *
+ * Where a pipeline branches, all branches but one get views: batches with a selection and an arena
+ * of their own that show records, columns and bytes of the batch they view. That is safe without
+ * any copy because a column, once filled, is never written again: a stage writes new ones (scope.h),
+ * and those lie in the view. Where branches meet again, records of several views stand in one batch
+ * that holds on to them. What others hold on to goes back to its pool when the last of them does.
+ *
+ * The pool is a stack, not a queue: what was released last is warm in the
  * cache, and a pipeline that keeps up touches only a few of its blocks. Memory that is never used
  * is never touched, so it is no part of the resident set.
  */
@@ -61,6 +69,13 @@ struct cp_batch {
     struct cp_arena arena; /* emptied when the batch is released */
     struct cp_origin
         *origin; /* of each record; NULL: all are of `input`, lines follow from their bytes */
+    uint8_t *branches; /* of each record: the one it came by, where it joined others; NULL: all came
+                          by `branch` */
+
+    /* Atomic. The owner, and the batches that hold on to it. */
+    _Atomic uint32_t refs;
+    struct cp_batch **parts; /* batches that this one shows something of; it holds on to them */
+    uint32_t n_parts;
 
     /* Set by the origin. */
     struct cp_block *block; /* NULL: made records, without bytes of their own */
@@ -77,6 +92,7 @@ struct cp_batch {
 
     /* Changed by the stages it passes. */
     uint32_t n_sel;               /* records still there: sel[0..n_sel) */
+    uint8_t branch;
     const struct cp_shape *shape; /* which fields a writer sees (format/shape.h) */
 };
 
@@ -113,6 +129,8 @@ struct cp_pool_size {
     size_t slots;        /* columns per batch */
     size_t arena;        /* bytes per batch; 0 where no stage makes text */
     bool origins;        /* batches say of each record where it came from */
+    bool branches;       /* and by which branch */
+    size_t parts;        /* batches that one of them holds on to, at most */
 };
 
 /* The bytes that a pool of this size can come to use; exactly what cp_pool_new reserves plus its
@@ -129,8 +147,16 @@ size_t cp_pool_records(const struct cp_pool *p);
 /* Thread safe. Blocks until a batch is free; it comes empty: no block, no input, n = 0, arena
  * reset, columns undefined. */
 struct cp_batch *cp_pool_batch(struct cp_pool *p);
-/* Gives the batch and its reference to its block back. Thread safe; NULL is allowed. */
+/* Gives the batch back, unless another one holds on to it, and what it refers to. Thread safe; NULL
+ * is allowed. */
 void cp_batch_release(struct cp_batch *b);
+
+/* A view of b, of a pool whose batches have a part: all its records, nothing selected. slots: the
+ * columns that are filled. Blocks until a batch is free. */
+struct cp_batch *cp_batch_view(struct cp_pool *p, struct cp_batch *b, const uint16_t *slots,
+                               size_t n_slots);
+/* b holds on to part. */
+void cp_batch_hold(struct cp_batch *b, struct cp_batch *part);
 /* Batches that are not in the pool now. */
 size_t cp_pool_in_flight(struct cp_pool *p);
 
