@@ -14,9 +14,10 @@
  *
  * Where a pipeline branches, all branches but one get views: batches with a selection and an arena
  * of their own that show records, columns and bytes of the batch they view. That is safe without
- * any copy because a column, once filled, is never written again: a stage writes new ones (scope.h),
- * and those lie in the view. Where branches meet again, records of several views stand in one batch
- * that holds on to them. What others hold on to goes back to its pool when the last of them does.
+ * any copy because a column, once filled, is never written again: a stage writes new ones
+ * (scope.h), and those lie in the view. Where branches meet again, records of several views stand
+ * in one batch that holds on to them. What others hold on to goes back to its pool when the last of
+ * them does.
  *
  * The pool is a stack, not a queue: what was released last is warm in the
  * cache, and a pipeline that keeps up touches only a few of its blocks. Memory that is never used
@@ -68,7 +69,7 @@ struct cp_batch {
     struct cp_value **col; /* one column per slot of the plan */
     struct cp_arena arena; /* emptied when the batch is released */
     struct cp_origin
-        *origin; /* of each record; NULL: all are of `input`, lines follow from their bytes */
+        *origin;       /* of each record; NULL: all are of `input`, lines follow from their bytes */
     uint8_t *branches; /* of each record: the one it came by, where it joined others; NULL: all came
                           by `branch` */
 
@@ -91,7 +92,7 @@ struct cp_batch {
     struct cp_time_zone zone; /* for times without zone or year */
 
     /* Changed by the stages it passes. */
-    uint32_t n_sel;               /* records still there: sel[0..n_sel) */
+    uint32_t n_sel; /* records still there: sel[0..n_sel) */
     uint8_t branch;
     const struct cp_shape *shape; /* which fields a writer sees (format/shape.h) */
 };

@@ -29,8 +29,7 @@ static int open_channel(struct cp_edge *e, size_t i, size_t j, struct cp_err *er
         .name = to->name,
         .one_to_one = true,
     };
-    enum chan_status st =
-        chan_open(&o, &e->tx[i * e->receivers + j], &e->rx[i * e->receivers + j]);
+    enum chan_status st = chan_open(&o, &e->tx[i * e->receivers + j], &e->rx[i * e->receivers + j]);
     if (st == CHAN_OK)
         return 0;
     return cp_err_set(err, CP_EXIT_IO, 0, "cannot make the channel into %s: %s", to->name,

@@ -1,0 +1,142 @@
+/* planner.c: what stages call while they are planned. */
+#include "plan_impl.h"
+
+#include "shape.h"
+
+int cp_plan_bind(struct cp_planner *p, struct cp_expr *x)
+{
+    if (cp_expr_bind(x, p->scope, p->names, p->diags) < 0)
+        return -1;
+    if (cp_expr_makes_text(x))
+        cp_plan_makes_text(p);
+    return 0;
+}
+
+struct cp_expr *cp_plan_expr(struct cp_planner *p)
+{
+    struct cp_expr *x = cp_expr_parse(p->lexer);
+    return x && cp_plan_bind(p, x) == 0 ? x : NULL;
+}
+
+struct cp_ref cp_plan_read(struct cp_planner *p, const struct cp_path *path, struct cp_pos pos)
+{
+    bool exists = true;
+    struct cp_ref ref = cp_scope_read(p->scope, path, &exists);
+    if (!exists)
+        cp_scope_warn(p->scope, path, pos, p->diags);
+    return ref;
+}
+
+int cp_plan_word_option(struct cp_planner *p, const struct cp_word *w)
+{
+    const struct cp_stage_type *type = p->stage->type;
+    const struct cp_option *o = type->options ? cp_option_find(type->options, w->key) : NULL;
+    if (!o)
+        return cp_diag_error(p->diags, cp_text_pos(&w->text, 0, w->text.s.n), NULL,
+                             "%s has no option %.*s", type->name, (int)w->key.n, w->key.p);
+    return cp_option_set_text(o, p->stage->self, &w->text, p->heap, p->diags);
+}
+
+static bool is_count(struct cp_slice s, uint64_t *n)
+{
+    return s.n > 0 && s.n <= 18 && cp_digits_parse(s.p, s.n, n);
+}
+
+int cp_plan_count(struct cp_planner *p, uint64_t *n, const char *expected)
+{
+    bool has_count = false;
+    for (size_t i = 0; i < p->words.n; i++) {
+        const struct cp_word *w = &p->words.v[i];
+        if (w->key.n > 0) {
+            if (cp_plan_word_option(p, w) < 0)
+                return -1;
+        } else if (has_count || !is_count(w->text.s, n)) {
+            return cp_diag_error(p->diags, cp_text_pos(&w->text, 0, w->text.s.n), NULL,
+                                 "expected %s, not %.*s", expected, (int)w->text.s.n, w->text.s.p);
+        } else {
+            has_count = true;
+        }
+    }
+    return 0;
+}
+
+void cp_plan_makes_text(struct cp_planner *p)
+{
+    p->stage->makes_text = true;
+}
+
+void cp_plan_memory(struct cp_planner *p, size_t bytes)
+{
+    p->stage->memory += bytes;
+}
+
+int cp_plan_least_memory(struct cp_planner *p, uint64_t max_memory, size_t least, const char *hint)
+{
+    size_t kib = (least + 1023) / 1024;
+
+    if (max_memory >= least)
+        return 0;
+    return cp_diag_error(p->diags, plan_setting_pos(p, "max_memory"), hint,
+                         "max_memory is at least %zu%s here", kib % 1024 ? kib : kib / 1024,
+                         kib % 1024 ? "KiB" : "MiB");
+}
+
+void cp_plan_keeps_records(struct cp_planner *p)
+{
+    p->stage->keeps_records = true;
+}
+
+void cp_plan_at_end(struct cp_planner *p, int (*fn)(struct cp_stage *, void *, struct cp_err *))
+{
+    p->stage->at_end = fn;
+}
+
+struct cp_wants *cp_plan_wants(struct cp_planner *p, const struct cp_format *format, void *decoder)
+{
+    struct walk *w = walk_of(p);
+    struct wants_of *o = cp_heap_take(p->heap, sizeof *o);
+    o->wants = cp_heap_take(p->heap, sizeof *o->wants);
+    o->wants->format = format;
+    o->wants->decoder = decoder;
+    o->wants->marks_slot = CP_NO_SLOT;
+    o->stage = p->stage->index;
+    p->stage->wants = o->wants;
+    o->next = w->wants;
+    w->wants = o;
+    return o->wants;
+}
+
+struct cp_shape *cp_plan_shape_raw(struct cp_planner *p)
+{
+    struct cp_shape *shape = cp_shape_of_bytes(p->heap, p->scope);
+    return shape->format && shape->format->choices ? cp_plan_shape(p) : shape;
+}
+
+/* Has the parser search the members of its records for a writer that will write them all: the
+ * writer's thread is the busiest as it is. Not where a filter stands between: it may leave few to
+ * write. */
+static int plan_marks(struct cp_planner *p, const struct cp_scope *s)
+{
+    struct walk *w = walk_of(p);
+    const struct wants_of *o = w->wants;
+
+    while (o && o->wants != s->wants)
+        o = o->next;
+    if (!s->is_open || !o || s->wants->outer || !s->wants->format->mark)
+        return CP_NO_SLOT;
+    for (size_t i = o->stage + 1; i < p->stage->index; i++)
+        if (w->plan->stages[i]->type->kind == CP_FILTER)
+            return CP_NO_SLOT;
+    if (o->wants->marks_slot == CP_NO_SLOT)
+        o->wants->marks_slot = cp_scope_new_slot(p->scope);
+    w->plan->stages[o->stage]->makes_marks = true;
+    return o->wants->marks_slot;
+}
+
+struct cp_shape *cp_plan_shape(struct cp_planner *p)
+{
+    struct cp_shape *shape = cp_shape_of(p->heap, p->scope);
+    if (shape->format && shape->n_variants == 0)
+        shape->marks_slot = plan_marks(p, p->scope);
+    return shape;
+}
