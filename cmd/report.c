@@ -55,8 +55,6 @@ static const struct term {
     {"held", offsetof(struct cp_account, held), IF_ANY},
     {"warned", offsetof(struct cp_account, warned), IF_ANY},
     {"unparsed", offsetof(struct cp_account, unparsed), NEVER},
-    {"refused", offsetof(struct cp_account, refused), NEVER},
-    {"cut", offsetof(struct cp_account, cut), NEVER},
     {"bad_utf8", offsetof(struct cp_account, bad_utf8), NEVER},
     {"bytes", offsetof(struct cp_account, bytes), NEVER},
     {"batches", offsetof(struct cp_account, batches), ALWAYS},

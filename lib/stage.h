@@ -224,8 +224,6 @@ struct cp_account {
     uint64_t unparsed; /* part of filtered: ruled out by the prefilter */
     uint64_t values;   /* columns filled by a parser */
     uint64_t warned;   /* records with an error that went on */
-    uint64_t refused;  /* of the edge out of it: records sent to a receiver that had closed */
-    uint64_t cut;      /* of the edge into it: records in the channel when it closed */
     uint64_t bytes, batches;
     uint64_t bad_utf8;
 };
@@ -264,13 +262,13 @@ struct cp_stage {
     struct cp_stage **workers; /* all of this stage, each with a struct of its own; the plan lists
                                   the first */
     size_t n_workers, worker;  /* how many there are, and which one this is */
-    bool wants_workers;        /* workers: auto */
+    struct cp_edge **ins, **outs; /* what comes in and goes out; shared by the workers */
+    size_t n_ins, n_outs;
+    bool wants_workers; /* workers: auto */
 
     /* The runtime's. */
     struct cp_run *run;
     struct cp_pool *pool;
-    struct cp_edge *in, *out;
-    size_t in_turn, out_turn;     /* the group that is next (run/edge.h) */
     _Atomic size_t workers_alive; /* of the first worker: how many have not ended */
     bool has_failed;              /* process said CP_OUTCOME_FAILED */
     struct cp_eval *eval;         /* made by cp_stage_eval */
@@ -286,19 +284,6 @@ struct cp_stage {
     char note[256]; /* said in the summary: what the stage had to do without (semantics 33, 35);
                        empty: nothing */
 };
-
-/* How many workers send what the stage makes of its input: one, where what they have is merged. */
-static inline size_t cp_stage_senders(const struct cp_stage *s)
-{
-    return s->type->merge ? 1 : s->n_workers;
-}
-
-/* Channels between two stages: one for each pair of workers that exchange batches (run/edge.h). */
-static inline size_t cp_stage_channels(const struct cp_stage *from, const struct cp_stage *to)
-{
-    size_t senders = cp_stage_senders(from), receivers = to->n_workers;
-    return senders * receivers / cp_greatest_divisor(senders, receivers);
-}
 
 /* Sends a batch downstream; it is gone. False: nobody wants more, or the pipeline was stopped: end
  * soon. For sources and stages that make records; process never needs it. */

@@ -72,7 +72,7 @@ static void plan_pool(struct cp_plan *plan, size_t k)
     size->batches = 1;
     for (size_t i = k + 1; i < plan->n; i++) {
         const struct cp_stage *t = plan->stages[i];
-        size->batches += t->capacity * cp_stage_channels(plan->stages[i - 1], t) +
+        size->batches += t->capacity * cp_edge_channels(t->ins[0]) +
                          t->n_workers * (t->makes_text ? 3 : 1); /* see work_shrink */
         if (t->makes_text)
             size->arena = 2 * t->max_line;
@@ -126,6 +126,22 @@ static void plan_workers(struct cp_plan *plan)
     }
 }
 
+size_t cp_edge_channels(const struct cp_edge *e)
+{
+    return e->senders * e->receivers / cp_greatest_divisor(e->senders, e->receivers);
+}
+
+static void plan_edges(struct cp_plan *plan)
+{
+    for (size_t i = 0; i < plan->n_edges; i++) {
+        struct cp_edge *e = plan->edges[i];
+        e->capacity = e->to->capacity;
+        e->senders = e->from->type->merge ? 1 : e->from->n_workers; /* what they have is merged */
+        e->receivers = e->to->n_workers;
+        e->is_counted = e->senders > 1 || e->receivers > 1;
+    }
+}
+
 static struct cp_stage *worker_copy(struct cp_plan *plan, const struct cp_stage *s)
 {
     struct cp_stage *w = cp_heap_take(&plan->heap, sizeof *w);
@@ -143,7 +159,7 @@ static void plan_forks(struct cp_plan *plan)
         struct cp_stage *s = plan->stages[i];
         for (size_t k = 1; k < s->n_workers; k++) {
             struct cp_stage *w = s->workers[k] = worker_copy(plan, s);
-            w->worker = w->in_turn = w->out_turn = k;
+            w->worker = k;
             if (s->type->fork)
                 s->type->fork(w, w->self);
         }
@@ -159,6 +175,7 @@ void plan_layout(struct walk *w)
         if (plan->stages[i]->capacity == 0)
             plan->stages[i]->capacity = capacity;
     plan_workers(plan);
+    plan_edges(plan);
     for (size_t i = 0; i < plan->n; i++)
         if (is_origin(plan->stages[i]))
             plan_pool(plan, i);

@@ -108,6 +108,28 @@ static struct cp_stage *stage_new(struct walk *w, const struct cp_item *item,
     return s;
 }
 
+/* Appends to an array in the heap. */
+static void add_edge(struct cp_heap *heap, struct cp_edge ***v, size_t *n, struct cp_edge *e)
+{
+    struct cp_edge **more = cp_heap_take(heap, (*n + 1) * sizeof *more);
+
+    if (*n > 0)
+        memcpy(more, *v, *n * sizeof *more);
+    more[(*n)++] = e;
+    *v = more;
+}
+
+static void connect(struct walk *w, struct cp_stage *from, struct cp_stage *to)
+{
+    struct cp_plan *plan = w->plan;
+    struct cp_edge *e = cp_heap_take(&plan->heap, sizeof *e);
+
+    *e = (struct cp_edge){.from = from, .to = to, .port = from->n_outs, .input = to->n_ins};
+    add_edge(&plan->heap, &plan->edges, &plan->n_edges, e);
+    add_edge(&plan->heap, &from->outs, &from->n_outs, e);
+    add_edge(&plan->heap, &to->ins, &to->n_ins, e);
+}
+
 /* on_error keep of a stage with expressions: `_error` becomes a field. Parse stages do it their own
  * way. */
 static void plan_on_error(struct cp_planner *p)
@@ -123,8 +145,12 @@ static void plan_stage(struct walk *w, const struct cp_item *item, const struct 
     struct cp_planner *p = &w->planner;
     struct cp_prefilter *prefilter = p->prefilter;
 
+    struct cp_stage *above = p->stage;
+
     p->stage = stage_new(w, item, type);
     p->item = item;
+    if (above)
+        connect(w, above, p->stage);
     if (type->options)
         cp_options_init(type->options, p->stage->self, p->heap);
     if (plan_args(p) == 0) {

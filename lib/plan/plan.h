@@ -13,12 +13,32 @@
 
 #include "../stage.h"
 
+/* What lies between two stages. */
+struct cp_edge {
+    /* Constant after planning. */
+    struct cp_stage *from, *to; /* the first workers */
+    size_t port, input;         /* which output of `from`, which input of `to` */
+    size_t capacity;            /* batches in each channel */
+    size_t senders, receivers;  /* workers that send and receive */
+    bool is_counted;            /* the receiver counts groups: empty ones are sent too */
+
+    /* The runtime's (run/edge.h). */
+    struct cp_edge_end *ends; /* of the senders, then of the receivers */
+    struct chan_tx **tx;
+    struct chan_rx **rx;
+};
+
+/* How many channels it has: one for each pair of workers that exchange batches. */
+size_t cp_edge_channels(const struct cp_edge *e);
+
 struct cp_plan {
     struct cp_heap heap; /* all of the plan */
     struct cp_plan_options options;
     const char *name;         /* of the pipeline, or NULL */
     struct cp_stage **stages; /* the source first, a sink last */
     size_t n;
+    struct cp_edge **edges;
+    size_t n_edges;
     size_t n_slots; /* columns of a batch */
     size_t block_size, batch_records;
 };

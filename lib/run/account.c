@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "../base/alloc.h"
+#include "edge.h"
 #include "run.h"
 
 /* ---- The account ---- */
@@ -21,16 +22,16 @@ static int check_stage(const struct cp_stage *s, struct cp_err *err)
         (unsigned long long)came, (unsigned long long)went);
 }
 
-static int check_edge(const struct cp_stage *from, const struct cp_stage *to, struct cp_err *err)
+static int check_edge(const struct cp_edge *e, struct cp_err *err)
 {
-    uint64_t sent = from->account.out,
-             arrived = to->account.in + from->account.refused + to->account.cut;
+    struct cp_edge_account a = cp_edge_account(e);
 
-    if (sent == arrived)
+    if (a.sent == a.received + a.cut)
         return 0;
     return cp_err_set(err, CP_EXIT_ACCOUNT, 0,
-                      "between %s and %s %llu records were sent, %llu arrived", from->name,
-                      to->name, (unsigned long long)sent, (unsigned long long)arrived);
+                      "between %s and %s %llu records were sent, %llu arrived", e->from->name,
+                      e->to->name, (unsigned long long)a.sent,
+                      (unsigned long long)(a.received + a.cut));
 }
 
 /* All terms are numbers of records and the like. */
@@ -58,12 +59,12 @@ void cp_account_gather(struct cp_stage *s)
 
 int cp_run_check_account(const struct cp_plan *plan, struct cp_err *err)
 {
-    for (size_t i = 0; i < plan->n; i++) {
+    for (size_t i = 0; i < plan->n; i++)
         if (check_stage(plan->stages[i], err) < 0)
             return -1;
-        if (i + 1 < plan->n && check_edge(plan->stages[i], plan->stages[i + 1], err) < 0)
+    for (size_t i = 0; i < plan->n_edges; i++)
+        if (check_edge(plan->edges[i], err) < 0)
             return -1;
-    }
     return 0;
 }
 

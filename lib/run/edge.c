@@ -8,52 +8,70 @@ static bool do_meet(const struct cp_edge *e, size_t i, size_t j)
     return i % d == j % d;
 }
 
+static struct cp_edge_end *sender(const struct cp_edge *e, size_t worker)
+{
+    return &e->ends[worker];
+}
+
+static struct cp_edge_end *receiver(const struct cp_edge *e, size_t worker)
+{
+    return &e->ends[e->senders + worker];
+}
+
 /* A batch that nobody received. */
 static void drop_batch(void *elem, void *ctx)
 {
     struct cp_batch *b = *(struct cp_batch **)elem;
-    struct cp_stage *to = ctx;
-    to->account.cut += b->n_sel;
+    struct cp_edge_end *end = ctx;
+
+    end->lost += b->n_sel;
     cp_batch_release(b);
 }
 
 static int open_channel(struct cp_edge *e, size_t i, size_t j, struct cp_err *err)
 {
-    struct cp_stage *to = e->to->workers[j];
+    size_t k = i * e->receivers + j;
     struct chan_options o = {
         .size = sizeof o,
-        .capacity = to->capacity,
+        .capacity = e->capacity,
         .elem_size = sizeof(struct cp_batch *),
         .drop = drop_batch,
-        .drop_ctx = to,
-        .name = to->name,
+        .drop_ctx = receiver(e, j),
+        .name = e->to->name,
         .one_to_one = true,
     };
-    enum chan_status st = chan_open(&o, &e->tx[i * e->receivers + j], &e->rx[i * e->receivers + j]);
+    enum chan_status st = chan_open(&o, &e->tx[k], &e->rx[k]);
+
     if (st == CHAN_OK)
         return 0;
-    return cp_err_set(err, CP_EXIT_IO, 0, "cannot make the channel into %s: %s", to->name,
+    return cp_err_set(err, CP_EXIT_IO, 0, "cannot make the channel into %s: %s", e->to->name,
                       chan_status_name(st));
 }
 
-int cp_edge_open(struct cp_stage *from, struct cp_stage *to, struct cp_heap *heap,
-                 struct cp_err *err)
+/* In the heap, each on cache lines of its own. */
+static struct cp_edge_end *new_ends(struct cp_heap *heap, size_t n)
 {
-    struct cp_edge *e = cp_heap_take(heap, sizeof *e);
+    char *p = cp_heap_take(heap, (n + 1) * sizeof(struct cp_edge_end));
+    size_t align = _Alignof(struct cp_edge_end);
 
-    *e = (struct cp_edge){
-        .from = from, .to = to, .senders = cp_stage_senders(from), .receivers = to->n_workers};
-    e->is_turned = e->senders > 1 || e->receivers > 1;
-    e->tx = cp_heap_take(heap, e->senders * e->receivers * sizeof *e->tx);
-    e->rx = cp_heap_take(heap, e->senders * e->receivers * sizeof *e->rx);
-    for (size_t i = 0; i < from->n_workers; i++)
-        from->workers[i]->out = e;
-    for (size_t j = 0; j < to->n_workers; j++)
-        to->workers[j]->in = e;
+    return (struct cp_edge_end *)(void *)(p + (align - (uintptr_t)p % align) % align);
+}
+
+int cp_edge_open(struct cp_edge *e, struct cp_heap *heap, struct cp_err *err)
+{
+    size_t pairs = e->senders * e->receivers;
+
+    e->ends = new_ends(heap, e->senders + e->receivers);
+    e->tx = cp_heap_take(heap, pairs * sizeof(chan_tx *));
+    e->rx = cp_heap_take(heap, pairs * sizeof(chan_rx *));
     for (size_t i = 0; i < e->senders; i++)
-        for (size_t j = 0; j < e->receivers; j++)
-            if (do_meet(e, i, j) && open_channel(e, i, j, err) < 0)
-                return -1;
+        sender(e, i)->turn = i;
+    for (size_t j = 0; j < e->receivers; j++)
+        receiver(e, j)->turn = j;
+    for (size_t k = 0; k < pairs; k++)
+        if (do_meet(e, k / e->receivers, k % e->receivers) &&
+            open_channel(e, k / e->receivers, k % e->receivers, err) < 0)
+            return -1;
     return 0;
 }
 
@@ -65,59 +83,74 @@ void cp_edge_close(struct cp_edge *e)
 
 /* ---- Turns ---- */
 
-bool cp_edge_send(struct cp_stage *s, struct cp_batch *b)
+/* Somebody has to see it: it has records, or ends a group that is counted. */
+static bool is_awaited(const struct cp_edge *e, const struct cp_batch *b)
 {
-    struct cp_edge *e = s->out;
-    bool has_more = b->has_more;
-    chan_tx *tx = e->tx[s->worker * e->receivers + s->out_turn % e->receivers];
+    return b->n_sel > 0 || (e->is_counted && !b->has_more);
+}
 
-    if (chan_send(tx, &b) != CHAN_OK)
+bool cp_edge_send(struct cp_edge *e, size_t worker, struct cp_batch *b)
+{
+    struct cp_edge_end *end = sender(e, worker);
+    uint32_t n = b->n_sel;
+    bool has_more = b->has_more;
+
+    if (!is_awaited(e, b)) {
+        cp_batch_release(b);
+        return true;
+    }
+    end->records += n;
+    if (chan_send(e->tx[worker * e->receivers + end->turn % e->receivers], &b) != CHAN_OK) {
+        end->lost += n;
+        cp_batch_release(b);
         return false;
+    }
     if (!has_more)
-        s->out_turn += e->senders;
+        end->turn += e->senders;
     return true;
 }
 
-static chan_rx *receiver(const struct cp_stage *s)
+static chan_rx *next_receiver(const struct cp_edge *e, size_t worker)
 {
-    struct cp_edge *e = s->in;
-    return e->rx[s->in_turn % e->senders * e->receivers + s->worker];
+    return e->rx[receiver(e, worker)->turn % e->senders * e->receivers + worker];
 }
 
-static enum chan_status received(struct cp_stage *s, struct cp_batch *const *b,
+static enum chan_status received(struct cp_edge *e, size_t worker, const struct cp_batch *b,
                                  enum chan_status status)
 {
-    if (status == CHAN_OK && !(*b)->has_more)
-        s->in_turn += s->in->receivers;
+    struct cp_edge_end *end = receiver(e, worker);
+
+    if (status == CHAN_OK) {
+        end->records += b->n_sel;
+        end->turn += b->has_more ? 0 : e->receivers;
+    }
     return status;
 }
 
-enum chan_status cp_edge_try_receive(struct cp_stage *s, struct cp_batch **b)
+enum chan_status cp_edge_try_receive(struct cp_edge *e, size_t worker, struct cp_batch **b)
 {
-    return received(s, b, chan_try_recv(receiver(s), b));
+    enum chan_status status = chan_try_recv(next_receiver(e, worker), b);
+    return received(e, worker, *b, status);
 }
 
-enum chan_status cp_edge_receive(struct cp_stage *s, struct cp_batch **b)
+enum chan_status cp_edge_receive(struct cp_edge *e, size_t worker, struct cp_batch **b)
 {
-    return received(s, b, chan_recv(receiver(s), b));
+    enum chan_status status = chan_recv(next_receiver(e, worker), b);
+    return received(e, worker, *b, status);
 }
 
 /* ---- Ending ---- */
 
-void cp_edge_end_sender(struct cp_stage *s)
+void cp_edge_end_sender(struct cp_edge *e, size_t worker)
 {
-    struct cp_edge *e = s->out;
-
-    for (size_t j = 0; e && s->worker < e->senders && j < e->receivers; j++)
-        chan_tx_drop(e->tx[s->worker * e->receivers + j]);
+    for (size_t j = 0; j < e->receivers; j++)
+        chan_tx_drop(e->tx[worker * e->receivers + j]);
 }
 
-void cp_edge_end_receiver(struct cp_stage *s)
+void cp_edge_end_receiver(struct cp_edge *e, size_t worker)
 {
-    struct cp_edge *e = s->in;
-
     for (size_t i = 0; i < e->senders; i++) {
-        chan_rx *rx = e->rx[i * e->receivers + s->worker];
+        chan_rx *rx = e->rx[i * e->receivers + worker];
         if (rx) {
             chan_rx_shutdown(rx);
             chan_rx_discard(rx);
@@ -130,4 +163,23 @@ void cp_edge_shut(struct cp_edge *e)
     for (size_t k = 0; k < e->senders * e->receivers; k++)
         if (e->rx[k])
             chan_rx_shutdown(e->rx[k]);
+}
+
+/* ---- Counting ---- */
+
+struct cp_edge_account cp_edge_account(const struct cp_edge *e)
+{
+    struct cp_edge_account a = {0};
+
+    if (!e->ends) /* a stage could not be opened */
+        return a;
+    for (size_t i = 0; i < e->senders; i++) {
+        a.sent += sender(e, i)->records;
+        a.cut += sender(e, i)->lost;
+    }
+    for (size_t j = 0; j < e->receivers; j++) {
+        a.received += receiver(e, j)->records;
+        a.cut += receiver(e, j)->lost;
+    }
+    return a;
 }

@@ -1,5 +1,4 @@
-/* edge.h: what lies between two stages: a channel for each pair of their workers that exchange
- * batches.
+/* edge.h: what goes over an edge: a channel for each pair of workers that exchange batches.
  *
  * DESIGN. The order of the input survives workers without anything being sorted or held back. What
  * goes over an edge are groups: one batch, or several where a stage had to split one. With F
@@ -17,35 +16,39 @@
 #define CP_RUN_EDGE_H
 
 #include "../chan/chan.h"
-#include "../stage.h"
+#include "../plan/plan.h"
 
-struct cp_edge {
-    /* Constant after cp_edge_open. */
-    struct cp_stage *from, *to; /* the first workers */
-    size_t senders, receivers;
-    bool is_turned; /* more than one of either: empty groups are sent too */
-    chan_tx **tx;   /* of sender i to receiver j: [i * receivers + j]; NULL: they never meet */
-    chan_rx **rx;
+/* One worker's end of an edge; that thread's. */
+struct cp_edge_end {
+    _Alignas(64) size_t turn; /* the group that is next */
+    uint64_t records;         /* of a sender: sent; of a receiver: received */
+    uint64_t lost; /* of a sender: refused, for the receiver had closed; of a receiver: in the
+                      channel when it closed */
 };
 
-/* Makes the edge and joins the stages by it. The edge lives in the heap. */
-int cp_edge_open(struct cp_stage *from, struct cp_stage *to, struct cp_heap *heap,
-                 struct cp_err *err);
+/* Makes the channels. */
+int cp_edge_open(struct cp_edge *e, struct cp_heap *heap, struct cp_err *err);
 /* Gives the receivers back: after all threads have ended. Those of senders are gone by then. */
 void cp_edge_close(struct cp_edge *e);
 
-/* Sends a batch of worker s; waits for room. b->has_more says that its group goes on. False: the
- * receiver has closed; b is still the caller's. */
-bool cp_edge_send(struct cp_stage *s, struct cp_batch *b);
-/* The next batch for worker s: CHAN_OK or CHAN_CLOSED; try also CHAN_EMPTY. */
-enum chan_status cp_edge_try_receive(struct cp_stage *s, struct cp_batch **b);
-enum chan_status cp_edge_receive(struct cp_stage *s, struct cp_batch **b);
+/* Sends a batch of that worker, which is gone; waits for room. b->has_more says that its group goes
+ * on. A batch that nobody has to see is released. False: the receiver has closed. */
+bool cp_edge_send(struct cp_edge *e, size_t worker, struct cp_batch *b);
+/* The next batch for that worker: CHAN_OK or CHAN_CLOSED; try also CHAN_EMPTY. */
+enum chan_status cp_edge_try_receive(struct cp_edge *e, size_t worker, struct cp_batch **b);
+enum chan_status cp_edge_receive(struct cp_edge *e, size_t worker, struct cp_batch **b);
 
-/* Worker s sends nothing more. */
-void cp_edge_end_sender(struct cp_stage *s);
-/* Worker s takes nothing more: what is queued for it is released. */
-void cp_edge_end_receiver(struct cp_stage *s);
+/* That worker sends nothing more. */
+void cp_edge_end_sender(struct cp_edge *e, size_t worker);
+/* That worker takes nothing more: what is queued for it is released. */
+void cp_edge_end_receiver(struct cp_edge *e, size_t worker);
 /* Nobody takes anything more. Any thread, until cp_edge_close. */
 void cp_edge_shut(struct cp_edge *e);
+
+/* What its ends counted; after all threads have ended. */
+struct cp_edge_account {
+    uint64_t sent, received, cut;
+};
+struct cp_edge_account cp_edge_account(const struct cp_edge *e);
 
 #endif

@@ -52,8 +52,8 @@ static void source_stop(struct cp_stage *s)
  * until all threads have ended. */
 void cp_stage_cut_input(struct cp_stage *s)
 {
-    for (; s->in; s = s->in->from)
-        cp_edge_shut(s->in);
+    for (; s->n_ins > 0; s = s->ins[0]->from)
+        cp_edge_shut(s->ins[0]);
     source_stop(s);
 }
 
@@ -131,29 +131,16 @@ struct cp_batch *cp_stage_batch(struct cp_stage *s)
     return b;
 }
 
-/* Somebody below has to see it: it has records, or ends a group that somebody counts. */
-static bool is_awaited(const struct cp_stage *s, const struct cp_batch *b)
-{
-    if (!s->out || b->n_sel > 0)
-        return s->out != NULL;
-    return s->out->is_turned && !b->has_more && !s->type->merge;
-}
-
-/* Sends b on, or releases it where nobody has to see it. False: nobody takes it. */
+/* Sends b on. False: nobody takes it. */
 static bool stage_forward(struct cp_stage *s, struct cp_batch *b)
 {
-    uint32_t n = b->n_sel;
-    if (!is_awaited(s, b)) {
+    if (s->n_outs == 0 || (s->type->merge && b->n_sel == 0)) {
         cp_batch_release(b);
         return true;
     }
-    s->account.out += n;
-    s->account.batches += n > 0;
-    if (cp_edge_send(s, b))
-        return true;
-    s->account.refused += n;
-    cp_batch_release(b);
-    return false;
+    s->account.out += b->n_sel;
+    s->account.batches += b->n_sel > 0;
+    return cp_edge_send(s->outs[0], s->worker, b);
 }
 
 bool cp_emit(struct cp_stage *s, struct cp_batch *b)
@@ -251,12 +238,12 @@ static enum cp_outcome stage_work(struct cp_stage *s, struct cp_batch *b)
 /* The next batch, or NULL at the end; tells the stage when there is none at hand. */
 static enum cp_outcome stage_receive(struct cp_stage *s, struct cp_batch **b)
 {
-    enum chan_status st = cp_edge_try_receive(s, b);
+    enum chan_status st = cp_edge_try_receive(s->ins[0], s->worker, b);
     if (st == CHAN_EMPTY) {
         *b = NULL;
         if (s->type->idle && s->type->idle(s, s->self) < 0)
             return CP_OUTCOME_DONE;
-        st = cp_edge_receive(s, b);
+        st = cp_edge_receive(s->ins[0], s->worker, b);
     }
     if (st == CHAN_OK)
         s->account.in += (*b)->n_sel;
@@ -278,7 +265,7 @@ static void stage_loop(struct cp_stage *s)
     s->has_failed = step == CP_OUTCOME_FAILED;
     if (step != CP_OUTCOME_OK)
         cp_stage_cut_input(s);
-    cp_edge_end_receiver(s); /* the source may be waiting for these batches */
+    cp_edge_end_receiver(s->ins[0], s->worker); /* the source may be waiting for these batches */
 }
 
 static bool has_failed(const struct cp_stage *s)
@@ -287,6 +274,12 @@ static bool has_failed(const struct cp_stage *s)
         if (s->workers[k]->has_failed)
             return true;
     return false;
+}
+
+static void end_sending(struct cp_stage *s)
+{
+    for (size_t k = 0; k < s->n_outs; k++)
+        cp_edge_end_sender(s->outs[k], s->worker);
 }
 
 /* The worker that ends last finishes the stage for all of them, in the place of the first one. */
@@ -302,14 +295,14 @@ static void stage_finish(struct cp_stage *s)
         s->type->finish(first, first->self);
     }
     if (s->type->merge)
-        cp_edge_end_sender(first);
+        end_sending(first);
 }
 
 static void stage_end(struct cp_stage *s)
 {
     stage_finish(s);
     if (!s->type->merge)
-        cp_edge_end_sender(s);
+        end_sending(s);
 }
 
 static void *stage_thread(void *arg)
@@ -377,8 +370,8 @@ static int run_open(struct cp_run *run)
 static int run_connect(struct cp_run *run)
 {
     struct cp_plan *plan = run->plan;
-    for (size_t i = 0; i + 1 < plan->n; i++)
-        if (cp_edge_open(plan->stages[i], plan->stages[i + 1], &plan->heap, &run->result->err) < 0)
+    for (size_t i = 0; i < plan->n_edges; i++)
+        if (cp_edge_open(plan->edges[i], &plan->heap, &run->result->err) < 0)
             return -1;
     return 0;
 }
@@ -526,8 +519,8 @@ static void run_join(struct cp_run *run)
 {
     for (size_t i = run->n_workers - run->started; i < run->n_workers; i++)
         pthread_join(run->threads[i], NULL);
-    for (size_t i = 1; i < run->plan->n; i++)
-        cp_edge_close(run->plan->stages[i]->in);
+    for (size_t i = 0; i < run->plan->n_edges; i++)
+        cp_edge_close(run->plan->edges[i]);
     for (size_t i = 0; i < run->plan->n; i++)
         cp_account_gather(run->plan->stages[i]);
 }
