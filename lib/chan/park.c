@@ -1,5 +1,5 @@
 /*
- * park.c - waiting for the other side of a channel, on Linux futexes.
+ * park.c - waiting for the other side of a channel.
  *
  * DESIGN
  *
@@ -24,8 +24,9 @@
  * where `returning` counts waiters that are awake and will find the epoch changed, `sleeping` those
  * asleep and `calls` the wake-ups on their way to the system. A claim adds a call and turns all
  * waiters that are still awake into returning ones, a call turns a sleeping one into a returning
- * one, and leaving takes one from each side. So as many waiters come back as were claimed, and each
- * of them attempts again before it sleeps or gives up.
+ * one (a wake-up that reaches more than it was meant for turns more), and leaving takes one from
+ * each side. So at least as many waiters come back as were claimed, and each of them attempts again
+ * before it sleeps or gives up.
  *
  * One event wakes one waiter, and it may be that this waiter can do nothing with it because an
  * operation before it in the queue is not finished. It sleeps again; whoever finishes that
@@ -45,13 +46,9 @@
 #include "park.h"
 
 #include "chan.h"
+#include "futex.h"
 
-#include <errno.h>
-#include <linux/futex.h>
 #include <sched.h>
-#include <sys/syscall.h>
-#include <time.h>
-#include <unistd.h>
 
 #define WAITER ((uint64_t)1 << 32)
 #define CLAIM ((uint64_t)1 << 48)
@@ -61,8 +58,6 @@
 #define SPIN_PROBE 8u
 #define YIELDS 4u
 #define SPINS_PER_CLOCK 8u
-
-#define NS_PER_S 1000000000
 
 static uint32_t word_epoch(uint64_t word)
 {
@@ -79,33 +74,12 @@ static uint64_t word_claimed(uint64_t word)
     return word >> 48;
 }
 
-/* The half of the word that the system looks at. */
-static uint32_t *epoch_address(struct chani_park *park)
+/* The half of the word that waiters sleep on. */
+static _Atomic uint32_t *epoch_address(struct chani_park *park)
 {
-    uint32_t *halves = (uint32_t *)(void *)&park->word;
+    _Atomic uint32_t *halves = (_Atomic uint32_t *)(void *)&park->word;
 
     return __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? halves : halves + 1;
-}
-
-/* Sleeps while the epoch is `ticket`; false when the deadline came first. */
-static bool park_sleep(struct chani_park *park, uint32_t ticket, int64_t deadline)
-{
-    struct timespec when;
-    struct timespec *until = NULL;
-    int saved = errno;
-    long rc;
-    bool in_time;
-
-    if (deadline != CHAN_FOREVER) {
-        when.tv_sec = (time_t)(deadline / NS_PER_S);
-        when.tv_nsec = (long)(deadline % NS_PER_S);
-        until = &when;
-    }
-    rc = syscall(SYS_futex, epoch_address(park), FUTEX_WAIT_BITSET_PRIVATE, ticket, until, NULL,
-                 FUTEX_BITSET_MATCH_ANY);
-    in_time = rc == 0 || errno != ETIMEDOUT;
-    errno = saved;
-    return in_time;
 }
 
 static void park_enter(struct chani_wait *wait)
@@ -131,7 +105,6 @@ void chani_park_wake(struct chani_park *park, size_t n)
     uint64_t word = atomic_load(&park->word);
     uint64_t next;
     uint64_t k;
-    int saved = errno;
 
     do {
         k = word_waiters(word) - word_claimed(word);
@@ -141,8 +114,7 @@ void chani_park_wake(struct chani_park *park, size_t n)
             return;
         next = (word >> 32 << 32 | (uint32_t)(word_epoch(word) + 1)) + k * CLAIM;
     } while (!atomic_compare_exchange_weak(&park->word, &word, next));
-    syscall(SYS_futex, epoch_address(park), FUTEX_WAKE_PRIVATE, (int)k, NULL, NULL, 0);
-    errno = saved;
+    chani_futex_wake(epoch_address(park), (int)k);
 }
 
 size_t chani_park_waiters(const struct chani_park *park)
@@ -150,19 +122,9 @@ size_t chani_park_waiters(const struct chani_park *park)
     return (size_t)word_waiters(atomic_load(&park->word));
 }
 
-static bool has_second_cpu(void)
-{
-    cpu_set_t set;
-
-    /* A machine with more processors than the set holds fails here, and has a second one. */
-    if (sched_getaffinity(0, sizeof(set), &set) != 0)
-        return true;
-    return CPU_COUNT(&set) > 1;
-}
-
 void chani_park_init(struct chani_park *park)
 {
-    park->can_spin = has_second_cpu();
+    park->can_spin = chani_has_second_cpu();
     atomic_init(&park->word, 0);
     atomic_init(&park->spin_ns, SPIN_MAX_NS);
     atomic_init(&park->unspun, 0);
@@ -238,7 +200,8 @@ bool chani_wait_again(struct chani_wait *wait, bool busy)
         park_enter(wait);
         return true;
     case CHANI_ENTERED:
-        if (!park_sleep(wait->park, wait->ticket, busy ? CHAN_FOREVER : wait->deadline))
+        if (!chani_futex_wait(epoch_address(wait->park), wait->ticket,
+                              busy ? CHAN_FOREVER : wait->deadline))
             wait->expired = true;
         park_leave(wait->park);
         wait->phase = CHANI_WOKEN;
@@ -259,12 +222,4 @@ void chani_wait_leave(struct chani_wait *wait)
     } else if (wait->phase == CHANI_SPINNING && wait->spins > 0) {
         spin_learn(wait->park, true);
     }
-}
-
-int64_t chan_now_ns(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * NS_PER_S + now.tv_nsec;
 }
