@@ -12,12 +12,12 @@
  * in the same instruction. Rejected for now: membarrier on the sleeping side, which some sandboxes
  * refuse.
  *
- * The word holds {epoch: 32, waiters: 16, claimed: 16}. A waiter adds itself to `waiters` and
- * sleeps only while the epoch is what it was then. A notifier that finds waiters > claimed claims
- * some: claimed += k, epoch += 1, and asks the system to wake k. While all waiters are claimed no
- * further call is made, so a burst of sends to one sleeper makes one. A waiter that leaves, for
- * whatever reason, subtracts itself, and a claim if there is one. A claim is not bound to a certain
- * waiter; what holds is
+ * The word holds {epoch: 32, waiters: 15, watched: 1, claimed: 16}. A waiter adds itself to
+ * `waiters` and sleeps only while the epoch is what it was then. A notifier that finds waiters >
+ * claimed claims some: claimed += k, epoch += 1, and asks the system to wake k. While all waiters
+ * are claimed no further call is made, so a burst of sends to one sleeper makes one. A waiter that
+ * leaves, for whatever reason, subtracts itself, and a claim if there is one. A claim is not bound
+ * to a certain waiter; what holds is
  *
  *     claimed <= returning + min(calls, sleeping)
  *
@@ -33,31 +33,28 @@
  * operation wakes one, and every waiter that slept and then succeeds passes a wake-up on if there
  * is more to take (pass_on in transfer.c).
  *
- * Spinning pays when the other side runs at this moment on another processor: a wake-up costs tens
- * of microseconds, a cache line less than a tenth of one. A spin that succeeds restores the full
- * time, one that fails cuts it by a quarter until nothing is left; after that one wait in
- * SPIN_PROBE tries a full spin again. Between spin and sleep a waiter yields the processor YIELDS
- * times: the other side often waits for just this processor, and a yield is cheaper than a sleep
- * and a wake-up. It also leaves both sides runnable, so that the system moves one to an idle
- * processor, where spinning pays again; without it two threads that were once woken on the same
- * processor stay there (measured: 617 instead of about 50 ns per value at capacity 64). What comes
- * in during the yields counts as a spin that paid.
+ * Watchers stand in for threads that wait for several things at once (waiter.h) and for
+ * descriptors. They are in a list under a lock, and the bit WATCHED of the word says that the list
+ * is not empty, so that a notifier that finds neither waiters nor watchers still reads one word
+ * only. Watching sets the bit with a read-modify-write, after which the watcher attempts once more:
+ * the argument is the same as for waiters. An event goes to a sleeping waiter first and to a
+ * watcher if none is left. A watcher is notified once and out of the list then; when its thread
+ * makes no use of the event, it passes the wake-up on, as above. Observers (descriptors) are told
+ * of every event and use none up, since nobody knows when somebody looks at them; they stand in
+ * front of the others. Rejected: a watcher in every `waiters`, which would make one select look
+ * like several sleepers.
  */
 #include "park.h"
 
 #include "chan.h"
 #include "futex.h"
 
-#include <sched.h>
-
 #define WAITER ((uint64_t)1 << 32)
+#define WATCHED ((uint64_t)1 << 47)
 #define CLAIM ((uint64_t)1 << 48)
 
-#define SPIN_MAX_NS 4000u
-#define SPIN_MIN_NS 500u
-#define SPIN_PROBE 8u
-#define YIELDS 4u
-#define SPINS_PER_CLOCK 8u
+/* Waiters that are woken with the lock taken once. */
+#define WAKE_BATCH 16
 
 static uint32_t word_epoch(uint64_t word)
 {
@@ -66,7 +63,7 @@ static uint32_t word_epoch(uint64_t word)
 
 static uint64_t word_waiters(uint64_t word)
 {
-    return word >> 32 & 0xffff;
+    return word >> 32 & 0x7fff;
 }
 
 static uint64_t word_claimed(uint64_t word)
@@ -100,21 +97,107 @@ static void park_leave(struct chani_park *park)
     } while (!atomic_compare_exchange_weak(&park->word, &word, next));
 }
 
-void chani_park_wake(struct chani_park *park, size_t n)
+/* Claims up to n waiters and wakes them. *watched tells whether there were watchers. */
+static uint64_t wake_waiters(struct chani_park *park, size_t n, bool *watched)
 {
     uint64_t word = atomic_load(&park->word);
     uint64_t next;
     uint64_t k;
 
     do {
+        *watched = word & WATCHED;
         k = word_waiters(word) - word_claimed(word);
         if (k > n)
             k = n;
         if (k == 0)
-            return;
+            return 0;
         next = (word >> 32 << 32 | (uint32_t)(word_epoch(word) + 1)) + k * CLAIM;
     } while (!atomic_compare_exchange_weak(&park->word, &word, next));
     chani_futex_wake(epoch_address(park), (int)k);
+    return k;
+}
+
+static void unlink_locked(struct chani_park *park, struct chani_watcher *watcher)
+{
+    watcher->prev->next = watcher->next;
+    watcher->next->prev = watcher->prev;
+    watcher->queued = false;
+    if (park->watchers.next == &park->watchers)
+        atomic_fetch_and(&park->word, ~WATCHED);
+}
+
+/* Notifies all observers and up to n watchers; those that sleep are woken without the lock. */
+static void notify_watchers(struct chani_park *park, size_t n)
+{
+    struct chani_waiter *asleep[WAKE_BATCH];
+    struct chani_watcher *watcher;
+    size_t count;
+
+    do {
+        count = 0;
+        chani_lock_take(&park->lock);
+        while (count < WAKE_BATCH && (watcher = park->watchers.next) != &park->watchers &&
+               (n > 0 || watcher->waiter == NULL)) {
+            unlink_locked(park, watcher);
+            if (watcher->waiter == NULL) {
+                watcher->observe(watcher);
+                continue;
+            }
+            n--;
+            if (chani_waiter_notify(watcher->waiter))
+                asleep[count++] = watcher->waiter;
+        }
+        chani_lock_release(&park->lock);
+        for (size_t i = 0; i < count; i++)
+            chani_waiter_wake(asleep[i]);
+    } while (count == WAKE_BATCH);
+}
+
+void chani_park_wake(struct chani_park *park, size_t n)
+{
+    bool watched;
+    size_t woken = (size_t)wake_waiters(park, n, &watched);
+
+    if (watched)
+        notify_watchers(park, n - woken);
+}
+
+void chani_park_watch(struct chani_park *park, struct chani_watcher *watcher)
+{
+    struct chani_watcher *before;
+
+    chani_lock_take(&park->lock);
+    before = watcher->waiter == NULL ? &park->watchers : park->watchers.prev;
+    watcher->prev = before;
+    watcher->next = before->next;
+    before->next->prev = watcher;
+    before->next = watcher;
+    watcher->queued = true;
+    atomic_fetch_or(&park->word, WATCHED);
+    chani_lock_release(&park->lock);
+}
+
+bool chani_park_unwatch(struct chani_park *park, struct chani_watcher *watcher)
+{
+    bool queued;
+
+    chani_lock_take(&park->lock);
+    queued = watcher->queued;
+    if (queued)
+        unlink_locked(park, watcher);
+    chani_lock_release(&park->lock);
+    return !queued;
+}
+
+size_t chani_park_watchers(struct chani_park *park)
+{
+    size_t n = 0;
+
+    chani_lock_take(&park->lock);
+    for (struct chani_watcher *w = park->watchers.next; w != &park->watchers; w = w->next)
+        n++;
+    chani_lock_release(&park->lock);
+    return n;
 }
 
 size_t chani_park_waiters(const struct chani_park *park)
@@ -124,60 +207,39 @@ size_t chani_park_waiters(const struct chani_park *park)
 
 void chani_park_init(struct chani_park *park)
 {
-    park->can_spin = chani_has_second_cpu();
     atomic_init(&park->word, 0);
-    atomic_init(&park->spin_ns, SPIN_MAX_NS);
-    atomic_init(&park->unspun, 0);
-}
-
-static uint32_t spin_budget(struct chani_park *park)
-{
-    uint32_t budget = atomic_load_explicit(&park->spin_ns, memory_order_relaxed);
-    uint32_t unspun;
-
-    if (!park->can_spin || budget > 0)
-        return park->can_spin ? budget : 0;
-    unspun = atomic_fetch_add_explicit(&park->unspun, 1, memory_order_relaxed);
-    return unspun % SPIN_PROBE == SPIN_PROBE - 1 ? SPIN_MAX_NS : 0;
-}
-
-/* Remembers whether the spin was worth it; writes only what changes. */
-static void spin_learn(struct chani_park *park, bool paid)
-{
-    uint32_t old = atomic_load_explicit(&park->spin_ns, memory_order_relaxed);
-    uint32_t now = paid ? SPIN_MAX_NS : old - old / 4;
-
-    if (now < SPIN_MIN_NS)
-        now = 0;
-    if (now != old)
-        atomic_store_explicit(&park->spin_ns, now, memory_order_relaxed);
-}
-
-/* One turn of the spin; false when its time is over. Reads the clock now and then. */
-static bool spin_more(struct chani_wait *wait)
-{
-    int64_t now;
-
-    if (wait->budget == 0)
-        return false;
-    chani_relax();
-    if (++wait->spins % SPINS_PER_CLOCK != 0)
-        return true;
-    now = chan_now_ns();
-    if (wait->spin_until == 0)
-        wait->spin_until = now + wait->budget;
-    return now < wait->spin_until;
+    chani_spin_init(&park->spin);
+    chani_lock_init(&park->lock);
+    park->watchers.prev = &park->watchers;
+    park->watchers.next = &park->watchers;
 }
 
 static void wait_begin(struct chani_wait *wait)
 {
     wait->begun = true;
-    wait->spins = 0;
-    wait->yields = 0;
-    wait->spin_until = 0;
     wait->expired = wait->deadline == CHANI_NOW ||
                     (wait->deadline != CHAN_FOREVER && chan_now_ns() >= wait->deadline);
-    wait->budget = wait->expired ? 0 : spin_budget(wait->park);
+    chani_spinner_init(&wait->spinner, wait->expired ? NULL : &wait->park->spin);
+}
+
+/* The time when the wait is to attempt again in any case. */
+static int64_t wait_until(const struct chani_wait *wait, bool busy)
+{
+    int64_t deadline = busy ? CHAN_FOREVER : wait->deadline;
+
+    return wait->event < deadline ? wait->event : deadline;
+}
+
+static void wait_sleep(struct chani_wait *wait, bool busy)
+{
+    int64_t until = wait_until(wait, busy);
+
+    if (!chani_futex_wait(epoch_address(wait->park), wait->ticket, until) &&
+        until == wait->deadline)
+        wait->expired = true;
+    park_leave(wait->park);
+    wait->phase = CHANI_WOKEN;
+    wait->slept = true;
 }
 
 bool chani_wait_again(struct chani_wait *wait, bool busy)
@@ -189,23 +251,13 @@ bool chani_wait_again(struct chani_wait *wait, bool busy)
 
     switch (wait->phase) {
     case CHANI_SPINNING:
-        if (spin_more(wait))
+        if (chani_spinner_turn(&wait->spinner))
             return true;
-        if (wait->yields++ < YIELDS) {
-            sched_yield();
-            return true;
-        }
-        if (wait->budget > 0)
-            spin_learn(wait->park, false);
+        chani_spinner_end(&wait->spinner, &wait->park->spin, false);
         park_enter(wait);
         return true;
     case CHANI_ENTERED:
-        if (!chani_futex_wait(epoch_address(wait->park), wait->ticket,
-                              busy ? CHAN_FOREVER : wait->deadline))
-            wait->expired = true;
-        park_leave(wait->park);
-        wait->phase = CHANI_WOKEN;
-        wait->slept = true;
+        wait_sleep(wait, busy);
         return true;
     case CHANI_WOKEN:
         park_enter(wait);
@@ -219,7 +271,7 @@ void chani_wait_leave(struct chani_wait *wait)
     if (wait->phase == CHANI_ENTERED) {
         park_leave(wait->park);
         wait->slept = true;
-    } else if (wait->phase == CHANI_SPINNING && wait->spins > 0) {
-        spin_learn(wait->park, true);
+    } else if (wait->phase == CHANI_SPINNING) {
+        chani_spinner_end(&wait->spinner, &wait->park->spin, true);
     }
 }

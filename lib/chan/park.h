@@ -18,6 +18,10 @@
 #ifndef CHANI_PARK_H
 #define CHANI_PARK_H
 
+#include "lock.h"
+#include "spin.h"
+#include "waiter.h"
+
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -29,19 +33,29 @@
 /* A deadline that was over before the wait began: try, do not wait. */
 #define CHANI_NOW INT64_MIN
 
+/*
+ * Wants to know of the next event: on behalf of a waiter, or, with `waiter` NULL, as an observer
+ * that is told of it by a call. Other fields are the park's. It must stay where it is as long as it
+ * is in the list.
+ */
+struct chani_watcher {
+    struct chani_watcher *prev;
+    struct chani_watcher *next;
+    bool queued;
+    struct chani_waiter *waiter;
+    void (*observe)(struct chani_watcher *watcher); /* with a lock held: may not wait */
+};
+
 struct chani_park {
     /*
-     * Epoch, waiters and wake-ups under way: see park.c. Read by every notifier, written by waiters
-     * that go to sleep and by notifiers that wake one.
+     * Epoch, waiters, watched and wake-ups under way: see park.c. Read by every notifier, written
+     * by waiters that go to sleep, by watchers and by notifiers that wake one.
      */
     _Alignas(CHANI_LINE) _Atomic uint64_t word;
 
-    /* Hints of the waiters (relaxed): how long to spin, and how many waits did without. */
-    _Alignas(CHANI_LINE) _Atomic uint32_t spin_ns;
-    _Atomic uint32_t unspun;
-
-    /* Constant after start: more than one processor may run us. */
-    bool can_spin;
+    _Alignas(CHANI_LINE) struct chani_spin spin;
+    struct chani_lock lock;
+    struct chani_watcher watchers; /* head of the list, guarded by lock */
 };
 
 enum chani_phase { CHANI_SPINNING, CHANI_ENTERED, CHANI_WOKEN };
@@ -49,12 +63,13 @@ enum chani_phase { CHANI_SPINNING, CHANI_ENTERED, CHANI_WOKEN };
 /* One wait of one thread; lives on its stack. */
 struct chani_wait {
     struct chani_park *park;
-    int64_t deadline;   /* CHANI_NOW and CHAN_FOREVER included */
-    int64_t spin_until; /* 0 before the clock was read */
-    uint32_t spins;     /* attempts made while spinning */
-    uint32_t yields;    /* attempts made after a yield */
-    uint32_t budget;    /* nanoseconds to spin */
-    uint32_t ticket;    /* epoch at the entry */
+    int64_t deadline; /* CHANI_NOW and CHAN_FOREVER included */
+
+    /* When an attempt may succeed by itself: the caller may set it before chani_wait_again. */
+    int64_t event;
+
+    struct chani_spinner spinner;
+    uint32_t ticket; /* epoch at the entry */
     enum chani_phase phase;
     bool begun;   /* an attempt failed */
     bool expired; /* the deadline is over */
@@ -66,10 +81,26 @@ void chani_park_init(struct chani_park *park);
 /* Number of threads that are asleep in the park or about to be. */
 size_t chani_park_waiters(const struct chani_park *park);
 
+/*
+ * Enter and leave the list of watchers. After chani_park_watch attempt once more: what happened
+ * before is not told. A watcher is notified of one event, and has left the list then.
+ * chani_park_unwatch tells whether it was notified: if the caller made no use of the event, it must
+ * call chani_park_notify(park, 1) as long as an attempt could succeed. It may be called at any time
+ * after chani_park_watch. Observers need not pass anything on. O(1).
+ */
+void chani_park_watch(struct chani_park *park, struct chani_watcher *watcher);
+bool chani_park_unwatch(struct chani_park *park, struct chani_watcher *watcher);
+
+/* Number of watchers in the list. */
+size_t chani_park_watchers(struct chani_park *park);
+
 /* The slow half of chani_park_notify. */
 void chani_park_wake(struct chani_park *park, size_t n);
 
-/* n events happened: wakes up to n waiters, with at most one system call. SIZE_MAX wakes all. */
+/*
+ * n events happened: wakes up to n waiters with at most one system call, then watchers if there are
+ * fewer. SIZE_MAX wakes all.
+ */
 static inline void chani_park_notify(struct chani_park *park, size_t n)
 {
     if (atomic_load(&park->word) >> 32 != 0)
@@ -81,6 +112,7 @@ static inline void chani_wait_init(struct chani_wait *wait, struct chani_park *p
 {
     wait->park = park;
     wait->deadline = deadline;
+    wait->event = INT64_MAX;
     wait->phase = CHANI_SPINNING;
     wait->begun = false;
     wait->slept = false;
@@ -101,16 +133,6 @@ static inline void chani_wait_end(struct chani_wait *wait)
 {
     if (wait->begun)
         chani_wait_leave(wait);
-}
-
-/* Tells the processor that this is a spin loop. */
-static inline void chani_relax(void)
-{
-#if defined(__x86_64__) || defined(__i386__)
-    __builtin_ia32_pause();
-#elif defined(__aarch64__) || defined(__arm__)
-    __asm__ __volatile__("yield");
-#endif
 }
 
 #endif

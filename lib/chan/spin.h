@@ -1,0 +1,59 @@
+/*
+ * spin.h - the few microseconds that a waiter looks again and again before it sleeps.
+ *
+ * A place where threads wait has a chani_spin, which remembers whether spinning paid; each wait has
+ * a chani_spinner:
+ *
+ *     struct chani_spinner spinner;
+ *     chani_spinner_init(&spinner, &place->spin);
+ *     while (!attempt())
+ *         if (!chani_spinner_turn(&spinner))
+ *             sleep
+ *     chani_spinner_end(&spinner, &place->spin, whether the attempt succeeded);
+ */
+#ifndef CHANI_SPIN_H
+#define CHANI_SPIN_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct chani_spin {
+    /* Hints (relaxed): how long to spin, and how many waits did without. */
+    _Atomic uint32_t ns;
+    _Atomic uint32_t unspun;
+
+    /* Constant after start: more than one processor may run us. */
+    bool allowed;
+};
+
+/* One spin of one thread. */
+struct chani_spinner {
+    int64_t until;   /* 0 before the clock was read */
+    uint32_t turns;  /* turns spent spinning */
+    uint32_t yields; /* turns spent in a yield */
+    uint32_t budget; /* nanoseconds to spin; 0 when it does not pay */
+};
+
+void chani_spin_init(struct chani_spin *spin);
+
+/* A deadline that is over leaves no time to spin: give NULL for the place then. */
+void chani_spinner_init(struct chani_spinner *spinner, struct chani_spin *spin);
+
+/* Lets a moment pass, or another thread run; false when it is time to sleep. */
+bool chani_spinner_turn(struct chani_spinner *spinner);
+
+/* Remembers for later waits whether this spin was worth it. */
+void chani_spinner_end(const struct chani_spinner *spinner, struct chani_spin *spin, bool paid);
+
+/* Tells the processor that this is a spin loop. */
+static inline void chani_relax(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__) || defined(__arm__)
+    __asm__ __volatile__("yield");
+#endif
+}
+
+#endif
