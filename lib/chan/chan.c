@@ -31,7 +31,7 @@ static bool read_options(struct chan_options *to, const struct chan_options *fro
             return false;
     memset(to, 0, sizeof(*to));
     memcpy(to, from, from->size < sizeof(*to) ? from->size : sizeof(*to));
-    return to->capacity > 0;
+    return to->capacity != CHAN_UNBOUNDED;
 }
 
 static void chan_free(struct chan *chan)
@@ -42,6 +42,16 @@ static void chan_free(struct chan *chan)
         chan->ring->ops->free(chan->ring);
     free(chan->name);
     free(chan);
+}
+
+/* The queue of a channel; NULL when out of memory. */
+static struct chani_ring *ring_new(struct chan *chan, const struct chan_options *options)
+{
+    if (options->capacity == 0)
+        return chani_meet_new(options->elem_size, &chan->not_full, &chan->not_empty);
+    if (options->one_to_one)
+        return chani_ring_1to1_new(options->capacity, options->elem_size);
+    return chani_ring_many_new(options->capacity, options->elem_size);
 }
 
 /* NULL when out of memory. */
@@ -60,8 +70,9 @@ static struct chan *chan_new(const struct chan_options *options)
     atomic_init(&chan->sides, 2);
     chani_park_init(&chan->not_empty);
     chani_park_init(&chan->not_full);
-    chan->ring = options->one_to_one ? chani_ring_1to1_new(options->capacity, options->elem_size)
-                                     : chani_ring_many_new(options->capacity, options->elem_size);
+    chan->ring = ring_new(chan, options);
+    if (options->capacity == 0)
+        chan->meet = (struct chani_meet *)(void *)chan->ring;
     if (options->name != NULL)
         chan->name = strdup(options->name);
     if (chan->ring == NULL || (options->name != NULL && chan->name == NULL)) {
@@ -154,6 +165,22 @@ static void side_release(struct chan *chan)
         chan_free(chan);
 }
 
+/* From now on sends give CHAN_CLOSED; wakes those that wait. */
+static void close_sending(struct chan *chan)
+{
+    chan->ring->ops->close(chan->ring);
+    chani_park_notify(&chan->not_full, SIZE_MAX);
+}
+
+/* From now on receives give CHAN_CLOSED: at once, or when nothing is queued (CHANI_TX_GONE). */
+static void close_receiving(struct chan *chan, uint32_t why)
+{
+    atomic_fetch_or(&chan->state, why);
+    if (chan->meet != NULL)
+        chani_meet_close(chan->meet, CHANI_RECEIVING);
+    chani_park_notify(&chan->not_empty, SIZE_MAX);
+}
+
 void chan_tx_drop(chan_tx *tx)
 {
     struct chan *chan;
@@ -165,8 +192,7 @@ void chan_tx_drop(chan_tx *tx)
     chani_guard_free(tx);
     if (atomic_fetch_sub(&chan->senders, 1) > 1)
         return;
-    atomic_fetch_or(&chan->state, CHANI_TX_GONE);
-    chani_park_notify(&chan->not_empty, SIZE_MAX);
+    close_receiving(chan, CHANI_TX_GONE);
     side_release(chan);
 }
 
@@ -193,8 +219,7 @@ void chan_rx_drop(chan_rx *rx)
     chani_guard_free(rx);
     if (atomic_fetch_sub(&chan->receivers, 1) > 1)
         return;
-    chan->ring->ops->close(chan->ring);
-    chani_park_notify(&chan->not_full, SIZE_MAX);
+    close_sending(chan);
     discard_queued(chan);
     side_release(chan);
 }
@@ -205,10 +230,8 @@ void chan_rx_shutdown(chan_rx *rx)
 
     chani_guard_check(&rx->guard, "chan_rx_shutdown");
     chan = rx->chan;
-    atomic_fetch_or(&chan->state, CHANI_RX_SHUT);
-    chan->ring->ops->close(chan->ring);
-    chani_park_notify(&chan->not_empty, SIZE_MAX);
-    chani_park_notify(&chan->not_full, SIZE_MAX);
+    close_sending(chan);
+    close_receiving(chan, CHANI_RX_SHUT);
 }
 
 void chan_rx_discard(chan_rx *rx)

@@ -6,6 +6,7 @@
 
 #include "chan.h"
 #include "guard.h"
+#include "meet.h"
 #include "park.h"
 #include "ring.h"
 
@@ -16,6 +17,7 @@
 struct chan {
     /* Constant after start. */
     struct chani_ring *ring;
+    struct chani_meet *meet; /* the ring at capacity 0, else NULL */
     void (*drop)(void *elem, void *drop_ctx);
     void *drop_ctx;
     char *name; /* owned; NULL without a name */

@@ -14,6 +14,39 @@ static void pass_on(struct chani_park *park, const struct chani_ring *ring,
         chani_park_notify(park, 1);
 }
 
+static enum chan_status status_of(enum chani_moved how, enum chan_status blocked, int64_t deadline)
+{
+    if (how == CHANI_MOVED)
+        return CHAN_OK;
+    if (how == CHANI_SHUT)
+        return CHAN_CLOSED;
+    return deadline == CHANI_NOW ? blocked : CHAN_TIMEOUT;
+}
+
+/* Sends one value at capacity 0. */
+static enum chan_status send_meet(struct chan *chan, const void *elem, int64_t deadline,
+                                  size_t *moved)
+{
+    *moved = 1;
+    return status_of(chani_meet_transfer(chan->meet, CHANI_SENDING, (void *)elem, deadline),
+                     CHAN_FULL, deadline);
+}
+
+/* Receives at capacity 0: waits for the first value, then takes those of other waiting senders. */
+static enum chan_status recv_meet(struct chan *chan, void *elems, size_t n, int64_t deadline,
+                                  size_t *moved)
+{
+    struct chani_ring *ring = chan->ring;
+    enum chani_moved how = chani_meet_transfer(chan->meet, CHANI_RECEIVING, elems, deadline);
+    size_t more;
+
+    *moved = 1;
+    if (how == CHANI_MOVED && n > 1 &&
+        ring->ops->pop(ring, (unsigned char *)elems + ring->elem_size, n - 1, &more) == CHANI_MOVED)
+        *moved += more;
+    return status_of(how, CHAN_EMPTY, deadline);
+}
+
 /* Sends the first 1..n values, waiting until `deadline` for room. */
 static enum chan_status send_some(struct chan *chan, const void *elems, size_t n, int64_t deadline,
                                   size_t *moved)
@@ -22,6 +55,8 @@ static enum chan_status send_some(struct chan *chan, const void *elems, size_t n
     struct chani_wait wait;
     enum chani_moved how;
 
+    if (chan->meet != NULL)
+        return send_meet(chan, elems, deadline, moved);
     chani_wait_init(&wait, &chan->not_full, deadline);
     while ((how = ring->ops->push(ring, elems, n, moved)) != CHANI_MOVED && how != CHANI_SHUT)
         if (!chani_wait_again(&wait, how == CHANI_BUSY))
@@ -31,11 +66,8 @@ static enum chan_status send_some(struct chan *chan, const void *elems, size_t n
         chani_park_notify(&chan->not_empty, *moved);
         if (wait.slept)
             pass_on(&chan->not_full, ring, ring->ops->can_push);
-        return CHAN_OK;
     }
-    if (how == CHANI_SHUT)
-        return CHAN_CLOSED;
-    return deadline == CHANI_NOW ? CHAN_FULL : CHAN_TIMEOUT;
+    return status_of(how, CHAN_FULL, deadline);
 }
 
 /*
@@ -64,6 +96,8 @@ static enum chan_status recv_some(struct chan *chan, void *elems, size_t n, int6
     struct chani_wait wait;
     enum chani_moved how;
 
+    if (chan->meet != NULL)
+        return recv_meet(chan, elems, n, deadline, moved);
     chani_wait_init(&wait, &chan->not_empty, deadline);
     while ((how = take(chan, elems, n, moved)) != CHANI_MOVED && how != CHANI_SHUT)
         if (!chani_wait_again(&wait, how == CHANI_BUSY))
@@ -73,11 +107,8 @@ static enum chan_status recv_some(struct chan *chan, void *elems, size_t n, int6
         chani_park_notify(&chan->not_full, *moved);
         if (wait.slept)
             pass_on(&chan->not_empty, ring, ring->ops->can_pop);
-        return CHAN_OK;
     }
-    if (how == CHANI_SHUT)
-        return CHAN_CLOSED;
-    return deadline == CHANI_NOW ? CHAN_EMPTY : CHAN_TIMEOUT;
+    return status_of(how, CHAN_EMPTY, deadline);
 }
 
 static enum chan_status send_one(chan_tx *tx, const void *elem, int64_t deadline, const char *call)

@@ -198,13 +198,10 @@ static void *run_recv_timeout(void *arg)
 
 static void test_options_invalid(bool one)
 {
-    struct chan_options options = {.size = sizeof(options), .elem_size = 8, .one_to_one = one};
+    struct chan_options options = {.size = 8, .capacity = 1, .elem_size = 8, .one_to_one = one};
     chan_tx *tx = NULL;
     chan_rx *rx = NULL;
 
-    CHECK_STATUS(chan_open(&options, &tx, &rx), CHAN_INVALID);
-    options.capacity = 1;
-    options.size = 8;
     CHECK_STATUS(chan_open(&options, &tx, &rx), CHAN_INVALID);
     CHECK_STATUS(chan_open(NULL, &tx, &rx), CHAN_INVALID);
     CHECK(tx == NULL && rx == NULL);
