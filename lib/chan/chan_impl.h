@@ -35,14 +35,46 @@ struct chan {
     struct chani_park not_full;  /* senders wait here */
 };
 
+struct chani_descriptor;
+
 struct chan_tx {
     struct chani_guard guard;
     struct chan *chan;
+    _Atomic(struct chani_descriptor *) descriptor; /* owned; NULL until it is asked for */
 };
 
 struct chan_rx {
     struct chani_guard guard;
     struct chan *chan;
+    _Atomic(struct chani_descriptor *) descriptor; /* owned; NULL until it is asked for */
 };
+
+/* A receiver, owned by the caller, of a channel without senders. Owns the ring, also on failure. */
+enum chan_status chani_open_receiver(struct chani_ring *ring, chan_rx **rx);
+
+/* One attempt, which wakes the other side when it moved something. */
+enum chani_moved chani_push_now(struct chan *chan, const void *elem);
+enum chani_moved chani_pop_now(struct chan *chan, void *elem);
+
+/* An attempt on this side would move something, or find the channel closed. */
+bool chani_is_ready(const struct chan *chan, enum chani_side side);
+
+/* Offers a wake-up that was not used to the next waiter of this side. */
+void chani_pass_on(struct chan *chan, enum chani_side side);
+
+/* Where waiters and watchers of this side are. */
+static inline struct chani_park *chani_park_of(struct chan *chan, enum chani_side side)
+{
+    return side == CHANI_SENDING ? &chan->not_full : &chan->not_empty;
+}
+
+/* The deadline that is `timeout_ns` from now. */
+int64_t chani_deadline_after(int64_t timeout_ns);
+
+/* A deadline of the caller, never taken for CHANI_NOW, which gives another status. */
+int64_t chani_deadline_public(int64_t deadline_ns);
+
+/* Closes the descriptor of a handle; NULL is allowed. */
+void chani_descriptor_free(struct chani_descriptor *descriptor);
 
 #endif

@@ -20,6 +20,8 @@ struct chani_guard {
 
 #ifdef CHAN_DEBUG
 
+#define CHANI_GUARDED true
+
 /* `alone`: only one transfer at a time may be under way. */
 void chani_guard_init(struct chani_guard *guard, bool alone);
 
@@ -37,6 +39,8 @@ void chani_guard_drop(struct chani_guard *guard, const char *call);
 void chani_guard_free(void *handle);
 
 #else
+
+#define CHANI_GUARDED false
 
 static inline void chani_guard_init(struct chani_guard *guard, bool alone)
 {

@@ -206,10 +206,13 @@ size_t chani_meet_waiters(const struct chani_meet *meet, enum chani_side side)
     return atomic_load(&meet->queued[side]);
 }
 
-/* Without a look at the queue: true when a transfer of this side is sure to be blocked. */
+/*
+ * Without the lock: true when at some instant a transfer of this side would have been blocked. What
+ * is open at the second load was open at the first.
+ */
 static bool is_deserted(const struct chani_meet *meet, enum chani_side side)
 {
-    return !atomic_load(&meet->closed[side]) && atomic_load(&meet->queued[other_side(side)]) == 0;
+    return atomic_load(&meet->queued[other_side(side)]) == 0 && !atomic_load(&meet->closed[side]);
 }
 
 /* Moves 1..n values with partners that are waiting. */

@@ -11,6 +11,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 
 enum chani_moved {
@@ -30,6 +31,20 @@ struct chani_ring_ops {
     /* A push or pop would move something now. */
     bool (*can_push)(const struct chani_ring *ring);
     bool (*can_pop)(const struct chani_ring *ring);
+
+    /*
+     * Numbers below 2^60, for a select that must know that nothing came between two looks: as long
+     * as the number is the same, a push (a pop) that gave CHANI_BLOCKED would give it still. Any
+     * thread. NULL in a meeting place, where the lock does this.
+     */
+    uint64_t (*push_token)(const struct chani_ring *ring);
+    uint64_t (*pop_token)(const struct chani_ring *ring);
+
+    /*
+     * When a pop may begin to succeed without a push, on the clock of chan_now_ns; CHAN_FOREVER for
+     * never. NULL in all rings but timers, which in turn have no push, can_push and push_token.
+     */
+    int64_t (*next_event)(const struct chani_ring *ring);
 
     size_t (*len)(const struct chani_ring *ring);
 

@@ -148,6 +148,18 @@ static bool can_pop(const struct chani_ring *base)
     return len(base) > 0;
 }
 
+static uint64_t push_token(const struct chani_ring *base)
+{
+    const struct ring_1to1 *ring = const_ring_of(base);
+
+    return atomic_load(&ring->head) * STEP | (atomic_load(&ring->tail) & CLOSED);
+}
+
+static uint64_t pop_token(const struct chani_ring *base)
+{
+    return atomic_load(&const_ring_of(base)->tail);
+}
+
 static void close_ring(struct chani_ring *base)
 {
     atomic_fetch_or(&ring_of(base)->tail, CLOSED);
@@ -185,6 +197,8 @@ static const struct chani_ring_ops ops = {
     .pop = pop,
     .can_push = can_push,
     .can_pop = can_pop,
+    .push_token = push_token,
+    .pop_token = pop_token,
     .len = len,
     .close = close_ring,
     .is_closed = is_closed,

@@ -206,6 +206,19 @@ static bool can_pop(const struct chani_ring *base)
     return atomic_load(&slot_at(ring, head)->stamp) == head + 1;
 }
 
+/* A push that is blocked waits for a pop to claim its position, which moves the head. */
+static uint64_t push_token(const struct chani_ring *base)
+{
+    const struct ring_many *ring = const_ring_of(base);
+
+    return atomic_load(&ring->head) * 2 | (atomic_load(&ring->tail) & CLOSED);
+}
+
+static uint64_t pop_token(const struct chani_ring *base)
+{
+    return atomic_load(&const_ring_of(base)->tail);
+}
+
 static size_t len(const struct chani_ring *base)
 {
     const struct ring_many *ring = const_ring_of(base);
@@ -255,6 +268,8 @@ static const struct chani_ring_ops ops = {
     .pop = pop,
     .can_push = can_push,
     .can_pop = can_pop,
+    .push_token = push_token,
+    .pop_token = pop_token,
     .len = len,
     .close = close_ring,
     .is_closed = is_closed,

@@ -14,6 +14,16 @@ static void pass_on(struct chani_park *park, const struct chani_ring *ring,
         chani_park_notify(park, 1);
 }
 
+enum chani_moved chani_push_now(struct chan *chan, const void *elem)
+{
+    size_t moved;
+    enum chani_moved how = chan->ring->ops->push(chan->ring, elem, 1, &moved);
+
+    if (how == CHANI_MOVED && chan->meet == NULL)
+        chani_park_notify(&chan->not_empty, 1);
+    return how;
+}
+
 static enum chan_status status_of(enum chani_moved how, enum chan_status blocked, int64_t deadline)
 {
     if (how == CHANI_MOVED)
@@ -88,6 +98,41 @@ static enum chani_moved take(struct chan *chan, void *elems, size_t n, size_t *m
     return how == CHANI_BLOCKED ? CHANI_SHUT : how;
 }
 
+enum chani_moved chani_pop_now(struct chan *chan, void *elem)
+{
+    size_t moved;
+    enum chani_moved how = take(chan, elem, 1, &moved);
+
+    if (how == CHANI_MOVED && chan->meet == NULL)
+        chani_park_notify(&chan->not_full, 1);
+    return how;
+}
+
+bool chani_is_ready(const struct chan *chan, enum chani_side side)
+{
+    const struct chani_ring *ring = chan->ring;
+
+    if (side == CHANI_SENDING)
+        return ring->ops->can_push(ring) || ring->ops->is_closed(ring);
+    return ring->ops->can_pop(ring) || atomic_load(&chan->state) != 0;
+}
+
+void chani_pass_on(struct chan *chan, enum chani_side side)
+{
+    if (side == CHANI_SENDING)
+        pass_on(&chan->not_full, chan->ring, chan->ring->ops->can_push);
+    else
+        pass_on(&chan->not_empty, chan->ring, chan->ring->ops->can_pop);
+}
+
+/* As chani_wait_again, for a receiver, whose value may come with the time. */
+static bool wait_recv(struct chani_wait *wait, const struct chani_ring *ring, bool busy)
+{
+    if (ring->ops->next_event != NULL)
+        wait->event = ring->ops->next_event(ring);
+    return chani_wait_again(wait, busy);
+}
+
 /* Receives 1..n values, waiting until `deadline` for the first. */
 static enum chan_status recv_some(struct chan *chan, void *elems, size_t n, int64_t deadline,
                                   size_t *moved)
@@ -100,7 +145,7 @@ static enum chan_status recv_some(struct chan *chan, void *elems, size_t n, int6
         return recv_meet(chan, elems, n, deadline, moved);
     chani_wait_init(&wait, &chan->not_empty, deadline);
     while ((how = take(chan, elems, n, moved)) != CHANI_MOVED && how != CHANI_SHUT)
-        if (!chani_wait_again(&wait, how == CHANI_BUSY))
+        if (!wait_recv(&wait, ring, how == CHANI_BUSY))
             break;
     chani_wait_end(&wait);
     if (how == CHANI_MOVED) {
@@ -133,8 +178,7 @@ static enum chan_status recv_one(chan_rx *rx, void *elem, int64_t deadline, cons
     return status;
 }
 
-/* The deadline that is `timeout_ns` from now. */
-static int64_t deadline_after(int64_t timeout_ns)
+int64_t chani_deadline_after(int64_t timeout_ns)
 {
     int64_t now = chan_now_ns();
 
@@ -143,8 +187,7 @@ static int64_t deadline_after(int64_t timeout_ns)
     return timeout_ns < CHAN_FOREVER - now ? now + timeout_ns : CHAN_FOREVER;
 }
 
-/* A deadline of the caller is never taken for CHANI_NOW, which gives another status. */
-static int64_t public_deadline(int64_t deadline_ns)
+int64_t chani_deadline_public(int64_t deadline_ns)
 {
     return deadline_ns > 0 ? deadline_ns : 0;
 }
@@ -161,7 +204,7 @@ enum chan_status chan_try_send(chan_tx *tx, const void *elem)
 
 enum chan_status chan_send_deadline(chan_tx *tx, const void *elem, int64_t deadline_ns)
 {
-    return send_one(tx, elem, public_deadline(deadline_ns), "chan_send_deadline");
+    return send_one(tx, elem, chani_deadline_public(deadline_ns), "chan_send_deadline");
 }
 
 /* The clock is read only when the first attempt fails. */
@@ -173,7 +216,7 @@ enum chan_status chan_send_timeout(chan_tx *tx, const void *elem, int64_t timeou
         return status;
     if (timeout_ns <= 0)
         return CHAN_TIMEOUT;
-    return send_one(tx, elem, deadline_after(timeout_ns), "chan_send_timeout");
+    return send_one(tx, elem, chani_deadline_after(timeout_ns), "chan_send_timeout");
 }
 
 enum chan_status chan_send_many(chan_tx *tx, const void *elems, size_t n, size_t *count)
@@ -210,7 +253,7 @@ enum chan_status chan_try_recv(chan_rx *rx, void *elem)
 
 enum chan_status chan_recv_deadline(chan_rx *rx, void *elem, int64_t deadline_ns)
 {
-    return recv_one(rx, elem, public_deadline(deadline_ns), "chan_recv_deadline");
+    return recv_one(rx, elem, chani_deadline_public(deadline_ns), "chan_recv_deadline");
 }
 
 enum chan_status chan_recv_timeout(chan_rx *rx, void *elem, int64_t timeout_ns)
@@ -221,7 +264,7 @@ enum chan_status chan_recv_timeout(chan_rx *rx, void *elem, int64_t timeout_ns)
         return status;
     if (timeout_ns <= 0)
         return CHAN_TIMEOUT;
-    return recv_one(rx, elem, deadline_after(timeout_ns), "chan_recv_timeout");
+    return recv_one(rx, elem, chani_deadline_after(timeout_ns), "chan_recv_timeout");
 }
 
 enum chan_status chan_recv_many(chan_rx *rx, void *elems, size_t n, size_t *count)
