@@ -54,8 +54,8 @@ static struct chani_ring *ring_new(struct chan *chan, const struct chan_options 
     return chani_ring_many_new(options->capacity, options->elem_size);
 }
 
-/* NULL when out of memory. */
-static struct chan *chan_new(const struct chan_options *options)
+/* A channel without a queue yet; NULL when out of memory. */
+static struct chan *chan_alloc(const struct chan_options *options)
 {
     struct chan *chan = aligned_alloc(CHANI_LINE, sizeof(*chan));
 
@@ -70,6 +70,16 @@ static struct chan *chan_new(const struct chan_options *options)
     atomic_init(&chan->sides, 2);
     chani_park_init(&chan->not_empty);
     chani_park_init(&chan->not_full);
+    return chan;
+}
+
+/* NULL when out of memory. */
+static struct chan *chan_new(const struct chan_options *options)
+{
+    struct chan *chan = chan_alloc(options);
+
+    if (chan == NULL)
+        return NULL;
     chan->ring = ring_new(chan, options);
     if (options->capacity == 0)
         chan->meet = (struct chani_meet *)(void *)chan->ring;
@@ -90,6 +100,7 @@ static chan_tx *tx_new(struct chan *chan)
         return NULL;
     chani_guard_init(&tx->guard, chan->one_to_one);
     tx->chan = chan;
+    atomic_init(&tx->descriptor, NULL);
     return tx;
 }
 
@@ -101,6 +112,7 @@ static chan_rx *rx_new(struct chan *chan)
         return NULL;
     chani_guard_init(&rx->guard, chan->one_to_one);
     rx->chan = chan;
+    atomic_init(&rx->descriptor, NULL);
     return rx;
 }
 
@@ -126,6 +138,24 @@ enum chan_status chan_open(const struct chan_options *options, chan_tx **tx, cha
     }
     *tx = new_tx;
     *rx = new_rx;
+    return CHAN_OK;
+}
+
+enum chan_status chani_open_receiver(struct chani_ring *ring, chan_rx **rx)
+{
+    struct chan_options options = {.elem_size = ring->elem_size};
+    struct chan *chan = chan_alloc(&options);
+    chan_rx *made = chan != NULL ? rx_new(chan) : NULL;
+
+    if (made == NULL) {
+        ring->ops->free(ring);
+        chan_free(chan);
+        return CHAN_NOMEM;
+    }
+    chan->ring = ring;
+    atomic_init(&chan->senders, 0);
+    atomic_init(&chan->sides, 1);
+    *rx = made;
     return CHAN_OK;
 }
 
@@ -189,6 +219,7 @@ void chan_tx_drop(chan_tx *tx)
         return;
     chani_guard_drop(&tx->guard, "chan_tx_drop");
     chan = tx->chan;
+    chani_descriptor_free(atomic_load(&tx->descriptor));
     chani_guard_free(tx);
     if (atomic_fetch_sub(&chan->senders, 1) > 1)
         return;
@@ -216,6 +247,7 @@ void chan_rx_drop(chan_rx *rx)
         return;
     chani_guard_drop(&rx->guard, "chan_rx_drop");
     chan = rx->chan;
+    chani_descriptor_free(atomic_load(&rx->descriptor));
     chani_guard_free(rx);
     if (atomic_fetch_sub(&chan->receivers, 1) > 1)
         return;
