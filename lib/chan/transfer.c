@@ -3,6 +3,9 @@
  */
 #include "chan_impl.h"
 
+/* Kept out of the functions that call it, whose common path needs no frame then. */
+#define SLOW __attribute__((noinline))
+
 /*
  * A transfer that slept may have used up a wake-up meant for the operation behind it; see DESIGN in
  * park.c. What it leaves it offers to the next waiter.
@@ -34,8 +37,8 @@ static enum chan_status status_of(enum chani_moved how, enum chan_status blocked
 }
 
 /* Sends one value at capacity 0. */
-static enum chan_status send_meet(struct chan *chan, const void *elem, int64_t deadline,
-                                  size_t *moved)
+static SLOW enum chan_status send_meet(struct chan *chan, const void *elem, int64_t deadline,
+                                       size_t *moved)
 {
     *moved = 1;
     return status_of(chani_meet_transfer(chan->meet, CHANI_SENDING, (void *)elem, deadline),
@@ -43,8 +46,8 @@ static enum chan_status send_meet(struct chan *chan, const void *elem, int64_t d
 }
 
 /* Receives at capacity 0: waits for the first value, then takes those of other waiting senders. */
-static enum chan_status recv_meet(struct chan *chan, void *elems, size_t n, int64_t deadline,
-                                  size_t *moved)
+static SLOW enum chan_status recv_meet(struct chan *chan, void *elems, size_t n, int64_t deadline,
+                                       size_t *moved)
 {
     struct chani_ring *ring = chan->ring;
     enum chani_moved how = chani_meet_transfer(chan->meet, CHANI_RECEIVING, elems, deadline);
@@ -57,20 +60,16 @@ static enum chan_status recv_meet(struct chan *chan, void *elems, size_t n, int6
     return status_of(how, CHAN_EMPTY, deadline);
 }
 
-/* Sends the first 1..n values, waiting until `deadline` for room. */
-static enum chan_status send_some(struct chan *chan, const void *elems, size_t n, int64_t deadline,
-                                  size_t *moved)
+/* The rest of send_some after an attempt that gave `how`. */
+static SLOW enum chan_status send_wait(struct chan *chan, const void *elems, size_t n,
+                                       int64_t deadline, size_t *moved, enum chani_moved how)
 {
     struct chani_ring *ring = chan->ring;
     struct chani_wait wait;
-    enum chani_moved how;
 
-    if (chan->meet != NULL)
-        return send_meet(chan, elems, deadline, moved);
     chani_wait_init(&wait, &chan->not_full, deadline);
-    while ((how = ring->ops->push(ring, elems, n, moved)) != CHANI_MOVED && how != CHANI_SHUT)
-        if (!chani_wait_again(&wait, how == CHANI_BUSY))
-            break;
+    while (how != CHANI_MOVED && how != CHANI_SHUT && chani_wait_again(&wait, how == CHANI_BUSY))
+        how = ring->ops->push(ring, elems, n, moved);
     chani_wait_end(&wait);
     if (how == CHANI_MOVED) {
         chani_park_notify(&chan->not_empty, *moved);
@@ -78,6 +77,22 @@ static enum chan_status send_some(struct chan *chan, const void *elems, size_t n
             pass_on(&chan->not_full, ring, ring->ops->can_push);
     }
     return status_of(how, CHAN_FULL, deadline);
+}
+
+/* Sends the first 1..n values, waiting until `deadline` for room. */
+static enum chan_status send_some(struct chan *chan, const void *elems, size_t n, int64_t deadline,
+                                  size_t *moved)
+{
+    struct chani_ring *ring = chan->ring;
+    enum chani_moved how;
+
+    if (chan->meet != NULL)
+        return send_meet(chan, elems, deadline, moved);
+    how = ring->ops->push(ring, elems, n, moved);
+    if (how != CHANI_MOVED)
+        return send_wait(chan, elems, n, deadline, moved, how);
+    chani_park_notify(&chan->not_empty, *moved);
+    return CHAN_OK;
 }
 
 /*
@@ -126,27 +141,23 @@ void chani_pass_on(struct chan *chan, enum chani_side side)
 }
 
 /* As chani_wait_again, for a receiver, whose value may come with the time. */
-static bool wait_recv(struct chani_wait *wait, const struct chani_ring *ring, bool busy)
+static bool recv_again(struct chani_wait *wait, const struct chani_ring *ring, bool busy)
 {
     if (ring->ops->next_event != NULL)
         wait->event = ring->ops->next_event(ring);
     return chani_wait_again(wait, busy);
 }
 
-/* Receives 1..n values, waiting until `deadline` for the first. */
-static enum chan_status recv_some(struct chan *chan, void *elems, size_t n, int64_t deadline,
-                                  size_t *moved)
+/* The rest of recv_some after an attempt that gave `how`. */
+static SLOW enum chan_status recv_wait(struct chan *chan, void *elems, size_t n, int64_t deadline,
+                                       size_t *moved, enum chani_moved how)
 {
     struct chani_ring *ring = chan->ring;
     struct chani_wait wait;
-    enum chani_moved how;
 
-    if (chan->meet != NULL)
-        return recv_meet(chan, elems, n, deadline, moved);
     chani_wait_init(&wait, &chan->not_empty, deadline);
-    while ((how = take(chan, elems, n, moved)) != CHANI_MOVED && how != CHANI_SHUT)
-        if (!wait_recv(&wait, ring, how == CHANI_BUSY))
-            break;
+    while (how != CHANI_MOVED && how != CHANI_SHUT && recv_again(&wait, ring, how == CHANI_BUSY))
+        how = take(chan, elems, n, moved);
     chani_wait_end(&wait);
     if (how == CHANI_MOVED) {
         chani_park_notify(&chan->not_full, *moved);
@@ -154,6 +165,21 @@ static enum chan_status recv_some(struct chan *chan, void *elems, size_t n, int6
             pass_on(&chan->not_empty, ring, ring->ops->can_pop);
     }
     return status_of(how, CHAN_EMPTY, deadline);
+}
+
+/* Receives 1..n values, waiting until `deadline` for the first. */
+static enum chan_status recv_some(struct chan *chan, void *elems, size_t n, int64_t deadline,
+                                  size_t *moved)
+{
+    enum chani_moved how;
+
+    if (chan->meet != NULL)
+        return recv_meet(chan, elems, n, deadline, moved);
+    how = take(chan, elems, n, moved);
+    if (how != CHANI_MOVED)
+        return recv_wait(chan, elems, n, deadline, moved, how);
+    chani_park_notify(&chan->not_full, *moved);
+    return CHAN_OK;
 }
 
 static enum chan_status send_one(chan_tx *tx, const void *elem, int64_t deadline, const char *call)
