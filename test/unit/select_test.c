@@ -8,6 +8,7 @@
 #include <malloc.h>
 #include <poll.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -344,6 +345,20 @@ static void test_timeout(bool one)
     drop_pair(&b);
 }
 
+#define MEETINGS 10000
+
+/* Meets the other thread; what it receives is never its own. */
+static void *run_self(void *arg)
+{
+    struct call *call = arg;
+
+    for (int i = 0; i < MEETINGS; i++) {
+        CHECK_STATUS(chan_select(call->cases, 2, 0, &call->chosen), CHAN_OK);
+        CHECK(call->chosen == 1 || call->values[0] == 1 - call->values[1]);
+    }
+    return NULL;
+}
+
 /* Both sides of a rendezvous in one select: no transfer to itself, but to another such. */
 static void test_self(bool one)
 {
@@ -356,20 +371,14 @@ static void test_self(bool one)
     (void)one;
     CHECK_STATUS(chan_try_select(CASES(self), 0, &chosen), CHAN_EMPTY);
     CHECK_STATUS(chan_select_timeout(CASES(self), 0, MS, &chosen), CHAN_TIMEOUT);
-    for (int round = 0; round < 500; round++) {
-        for (long i = 0; i < 2; i++) {
-            calls[i].values[0] = -1;
-            calls[i].values[1] = i;
-            calls[i].cases[0] = (struct chan_case){.rx = pair.rx, .elem = &calls[i].values[0]};
-            calls[i].cases[1] = (struct chan_case){.tx = pair.tx, .elem = &calls[i].values[1]};
-            start(&calls[i], run_select);
-        }
-        for (long i = 0; i < 2; i++)
-            join(&calls[i]);
-        CHECK(calls[0].chosen + calls[1].chosen == 1);
-        for (long i = 0; i < 2; i++)
-            CHECK(calls[i].chosen == 1 || calls[i].values[0] == 1 - i);
+    for (long i = 0; i < 2; i++) {
+        calls[i].values[1] = i;
+        calls[i].cases[0] = (struct chan_case){.rx = pair.rx, .elem = &calls[i].values[0]};
+        calls[i].cases[1] = (struct chan_case){.tx = pair.tx, .elem = &calls[i].values[1]};
+        start(&calls[i], run_self);
     }
+    for (long i = 0; i < 2; i++)
+        join(&calls[i]);
     CHECK(is_quiet(pair.rx->chan));
     drop_pair(&pair);
 }
@@ -395,34 +404,141 @@ static void *run_mover(void *arg)
     return NULL;
 }
 
+/* Cases of an empty channel between the others, so that a sweep takes its time. */
+#define BETWEEN 30
+
 static void check_linear(size_t capacity, unsigned flags, long rounds)
 {
     struct mover mover = {.pairs = {open_pair(false, capacity), open_pair(false, capacity)}};
+    struct pair idle = open_pair(false, 1);
     long value;
-    struct chan_case cases[] = {{.rx = mover.pairs[0].rx, .elem = &value},
-                                {.rx = mover.pairs[1].rx, .elem = &value}};
+    struct chan_case cases[BETWEEN + 2];
     size_t chosen;
+
+    for (size_t i = 1; i <= BETWEEN; i++)
+        cases[i] = (struct chan_case){.rx = idle.rx, .elem = &value};
+    cases[0] = (struct chan_case){.rx = mover.pairs[0].rx, .elem = &value};
+    cases[BETWEEN + 1] = (struct chan_case){.rx = mover.pairs[1].rx, .elem = &value};
 
     CHECK_STATUS(send_long(mover.pairs[0].tx, 1), CHAN_OK);
     pthread_create(&mover.thread, NULL, run_mover, &mover);
     for (long i = 0; i < rounds; i++) {
         CHECK_STATUS(chan_try_select(CASES(cases), flags, &chosen), CHAN_OK);
-        if (!(flags & CHAN_READY) && chosen < 2)
-            CHECK_STATUS(send_long(mover.pairs[chosen].tx, 1), CHAN_OK);
+        if (!(flags & CHAN_READY) && chosen < BETWEEN + 2)
+            CHECK_STATUS(send_long(mover.pairs[chosen > 0].tx, 1), CHAN_OK);
     }
     atomic_store(&mover.stop, true);
     pthread_join(mover.thread, NULL);
     drop_pair(&mover.pairs[0]);
     drop_pair(&mover.pairs[1]);
+    drop_pair(&idle);
 }
 
 static void test_linear(bool one)
 {
     (void)one;
-    check_linear(2, 0, 50000);
-    check_linear(2, CHAN_READY, 50000);
-    check_linear(64, CHAN_BIASED, 50000);
-    check_linear(64, CHAN_READY | CHAN_BIASED, 50000);
+    check_linear(2, 0, 20000);
+    check_linear(2, CHAN_READY, 20000);
+    check_linear(64, CHAN_BIASED, 20000);
+    check_linear(64, CHAN_READY | CHAN_BIASED, 20000);
+}
+
+/* A send that takes long: each page of its value is touched for the first time. */
+#define BIG ((size_t)1 << 20)
+
+static void *run_slow_send(void *arg)
+{
+    struct call *call = arg;
+    void *elem = mmap(NULL, BIG, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    CHECK(elem != MAP_FAILED);
+    CHECK_STATUS(chan_send(call->tx, elem), CHAN_OK);
+    munmap(elem, BIG);
+    return NULL;
+}
+
+/* A value behind one that is still being copied: the channel is not empty, so try waits for it. */
+static void test_busy(bool one)
+{
+    struct chan_options options = {.size = sizeof(options), .capacity = 2, .elem_size = BIG};
+    struct pair pairs[2];
+    struct chan_case cases[2];
+    struct call call = {0};
+    unsigned char *elem = calloc(2, BIG);
+    size_t chosen;
+
+    (void)one;
+    memset(elem, 1, BIG);
+    for (size_t i = 0; i < 2; i++) {
+        CHECK_STATUS(chan_open(&options, &pairs[i].tx, &pairs[i].rx), CHAN_OK);
+        cases[i] = (struct chan_case){.rx = pairs[i].rx, .elem = elem + BIG};
+    }
+    call.tx = pairs[1].tx;
+    for (int round = 0; round < 30; round++) {
+        start(&call, run_slow_send);
+        AWAIT(chan_rx_len(pairs[1].rx) == 1);
+        CHECK_STATUS(chan_send(pairs[1].tx, elem), CHAN_OK);
+        CHECK_STATUS(chan_try_select(CASES(cases), 0, &chosen), CHAN_OK);
+        CHECK(chosen == 1 && elem[BIG] == 0);
+        CHECK_STATUS(chan_try_select(cases + 1, 1, 0, &chosen), CHAN_OK);
+        CHECK(chosen == 0 && elem[BIG] == 1);
+        join(&call);
+    }
+    drop_pair(&pairs[0]);
+    drop_pair(&pairs[1]);
+    free(elem);
+}
+
+#define ROUNDS 5000
+
+static void *run_echo(void *arg)
+{
+    struct call *call = arg;
+    unsigned seed = 3;
+    long value;
+
+    while (chan_recv(call->rx, &value) == CHAN_OK) {
+        for (unsigned i = next_random(&seed) % 256; i > 0; i--)
+            chani_relax();
+        CHECK_STATUS(chan_send(call->tx, &value), CHAN_OK);
+    }
+    return NULL;
+}
+
+/* Answers come at any moment of a select that begins to sleep: none is overlooked. */
+static void check_wakes(bool one, size_t capacity, unsigned flags)
+{
+    struct pair ask = open_pair(one, 1);
+    struct pair answer = open_pair(one, capacity);
+    struct pair idle = open_pair(one, 1);
+    struct call call = {.rx = ask.rx, .tx = answer.tx};
+    struct chan_case cases[BETWEEN];
+    long value = 0;
+    size_t chosen;
+
+    for (size_t i = 0; i < BETWEEN; i++)
+        cases[i] = (struct chan_case){.rx = i == 0 ? answer.rx : idle.rx, .elem = &value};
+    start(&call, run_echo);
+    for (long i = 0; i < ROUNDS; i++) {
+        CHECK_STATUS(send_long(ask.tx, i), CHAN_OK);
+        CHECK_STATUS(chan_select(CASES(cases), flags, &chosen), CHAN_OK);
+        if (flags & CHAN_READY)
+            value = next_long(answer.rx);
+        CHECK(chosen == 0 && value == i);
+    }
+    chan_tx_drop(ask.tx);
+    join(&call);
+    chan_rx_drop(ask.rx);
+    drop_pair(&answer);
+    drop_pair(&idle);
+}
+
+static void test_wakes(bool one)
+{
+    check_wakes(one, 1, CHAN_BIASED);
+    check_wakes(one, 1, CHAN_BIASED | CHAN_READY);
+    check_wakes(one, 0, CHAN_BIASED);
+    check_wakes(one, 0, CHAN_READY);
 }
 
 static void test_leaves_nothing(bool one)
@@ -850,6 +966,13 @@ static void test_descriptor_clones(bool one)
     join(&call);
     CHECK(call.values[0] == 3);
     CHECK_STATUS(chan_rx_arm(clone), CHAN_EMPTY);
+    call.rx = pair.rx;
+    start(&call, run_recv);
+    AWAIT(waiting(pair.rx->chan, CHANI_RECEIVING) == 1);
+    CHECK_STATUS(send_long(pair.tx, 4), CHAN_OK);
+    CHECK(is_readable(chan_rx_fd(clone)));
+    join(&call);
+    CHECK_STATUS(chan_rx_arm(clone), CHAN_EMPTY);
     CHECK(watching(pair.rx->chan, CHANI_RECEIVING) == 1);
     chan_rx_drop(clone);
     CHECK(is_quiet(pair.rx->chan));
@@ -985,6 +1108,8 @@ static const struct test tests[] = {
     {"timeout and deadline", test_timeout, true},
     {"never with itself", test_self, false},
     {"try says empty only when all are", test_linear, false},
+    {"try waits for a value that is being copied", test_busy, false},
+    {"answers at any moment", test_wakes, true},
     {"100,000 selects leave nothing behind", test_leaves_nothing, true},
     {"capacities 0, 1 and 64, sends and receives", test_mixed, false},
     {"peers that offer both directions", test_peers, false},
