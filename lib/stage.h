@@ -89,6 +89,7 @@ struct cp_stage_type {
     const char *usage;   /* the arguments, as in `by FIELD [, FIELD …]` */
     const char *doc;     /* paragraphs of plain text */
     enum cp_args_form args;
+    enum cp_branches_form branches; /* of cp_item; then the arguments are empty */
     unsigned flags;
     size_t size; /* of the private struct */
     const struct cp_option *options;

@@ -35,11 +35,15 @@ load helper
 }
 
 @test "stages of later versions are told from mistyped ones" {
-    for kind in follow exec listen generate tee route merge multiline lookup redact unnest throttle context patterns pair \
+    for kind in follow exec listen generate multiline lookup redact unnest throttle context patterns pair \
         tcp udp unix syslog http sqlite; do
         refuses "error: $kind is not available in this version" "parse json | $kind"
         printf 'stages:\n  - %s: x\n' "$kind" >later.yaml
         refuses "later.yaml:2:5: error: $kind is not available in this version" check later.yaml
+    done
+    for text in 'tee { head }' 'merge { files a ; files b }' 'route { a => head }'; do
+        refuses "error: ${text%% *} is not available in this version" "parse json | $text"
+        refuses "error: ${text%% *} is not available in this version" check "$text | head"
     done
     refuses 'there is no stage flter.*did you mean filter\?' 'parse json | flter a'
 }

@@ -41,6 +41,37 @@ load helper
     refuses 'error' 'a: head | a: head'
 }
 
+# caret TEXT COLUMN PATTERN: reading a one-liner of one line shows the caret under COLUMN and says PATTERN.
+caret() {
+    cp_run convert -e "$1"
+    [ "$status" = 2 ] && grep -qE -- "$3" <<<"$stderr" || fail "$1: $stderr"
+    local at
+    at=$(sed -n 3p <<<"$stderr" | grep -bo '\^' | head -1 | cut -d: -f1)
+    assert_equal "$((at - 1))" "$2"
+}
+
+@test "branches: carets" {
+    caret 'tee { head ; fliter a }' 14 'did you mean filter'
+    caret 'tee { head' 5 'no } closes this'
+    caret 'parse json | tee { tee { head } ; tail' 18 'no } closes this'
+    caret 'tee { }' 5 'no branch in these braces'
+    caret 'tee { head ; ; tail }' 14 'this branch has no stages'
+    caret 'parse json | tee' 14 'tee has no branches'
+    caret 'tee { head } x' 14 'behind the }'
+    caret 'route { status >= 500 ; else => head }' 23 'expected => and stages'
+    caret 'route { else => head ; a => tail }' 9 'else is the last case'
+    caret 'route { x: a => head ; x: b => tail }' 24 'two cases are named x'
+    caret 'tee { filter (a ; head }' 14 'no \) closes this'
+    caret 'a: head | tee { a: head }' 17 'two stages are named a'
+    caret 'head { tail }' 6 'only tee, merge and route'
+}
+
+@test "branches: text with a brace is a one-liner, blanks or not" {
+    refuses 'pipeline:1:1: error: tee is not available' 'tee{head;tail}'
+    refuses 'pipeline:1:13: error: no } closes this' check 'tee{head|tee{tail'
+    gives '' 'tee { head ; tail }' convert --to text 'tee{head;tail}'
+}
+
 @test "all mistakes of a one-liner at once" {
     cp_run 'parse jsn | fliter a | head x'
     assert_equal "$(grep -c ': error: ' <<<"$stderr")" 3
@@ -84,6 +115,11 @@ parse json | filter a == "\u00e9\t\\" | sample 10
 parse json | filter true | discard
 parse json | set a = "- x", b = "? y", c = "! z", d = "% w", e = "@", f = "`"
 parse json | filter a == "yes" or b == null or c == true
+tee { file all.log ; filter level == "error" | file errors.log } | head
+merge { files a.log | parse combined ; files b.log | parse json } with by=time max_disorder=5s | count
+route { status >= 500 => file err.log ; slow: dur > 2 => set slow = true ; else => discard } | head
+r: route { a =~ /;}=>|/ => grep ";" "}" {a,b} /;/ ; else => tee { x: head with k=";" ; tail } } with from=[a, b.c]
+tee { tee { head ; route { not a => set b = if(c, 1, 2) ; else => sort -a } } ; grep "a: b" | head } | tail
 END
 }
 
@@ -106,6 +142,7 @@ $(cat 1.yaml 1.txt 2.yaml)"
     while IFS= read -r text; do
         chanpipe convert --to yaml -e "$text" >1.yaml
         [[ $text == files* ]] && continue
+        [[ $text =~ tee|route|merge ]] && continue # planned in a later version
         cp_run check -q -e "$text"
         one=$status
         cp_run check -q 1.yaml

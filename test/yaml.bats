@@ -75,8 +75,59 @@ $stderr"
 }
 
 @test "what this version does not have is said" {
-    wrong 'stages:\n  - tee:\n      - [head 1]\n' '2:5' ''
+    wrong 'stages:\n  - tee:\n      - [head 1]\n' '2:5' 'tee is not available in this version'
+    wrong 'stages:\n  - route:\n      - {when: a, do: head}\n      - else: tail\n' '2:5' 'route is not available'
     wrong 'stages:\n  - follow: x.log\n' '2:5' ''
+}
+
+# converts TEXT LINE: convert makes the one-liner LINE of a file, and it leaves as it was canonical.
+converts() {
+    printf '%b' "$1" >p.yaml
+    gives '' "$2" convert p.yaml
+    chanpipe convert -e "$2" >canonical.yaml && gives '' "$2" convert canonical.yaml
+}
+
+@test "branches: lists, maps, texts, cases" {
+    converts 'stages:\n  - tee:\n      - [file all.log]\n      - [filter level == "error", file errors.log]\n  - head\n' \
+        'tee { file all.log ; filter level == "error" | file errors.log } | head'
+    converts 'stages:\n  - merge:\n      - files a | parse json\n      - files: b\n        name: b\n    by: time\n    from: [x.y, z]\n' \
+        'merge { files a | parse json ; b: files b } with by=time from=[x.y, z]'
+    converts 'stages:\n  - route:\n      - when: status >= 500\n        name: bad\n        do: [tail, {head: 3}]\n      - else: discard\n    name: r\n' \
+        'r: route { bad: status >= 500 => tail | head 3 ; else => discard }'
+}
+
+@test "branches: mistakes are at their places" {
+    wrong 'stages:\n  - tee:\n' '2:9' 'tee has no branches'
+    wrong 'stages:\n  - tee: [[], [head]]\n' '2:11' 'this branch has no stages'
+    wrong 'stages:\n  - tee: {head: 1}\n' '2:10' 'tee takes a list of branches'
+    wrong 'stages:\n  - tee: [[hed]]\n' '2:12' 'did you mean head'
+    wrong 'stages:\n  - route:\n      - {do: head}\n' '3:9' 'this case has no when'
+    wrong 'stages:\n  - route:\n      - {when: a}\n' '3:9' 'this case has no do'
+    wrong 'stages:\n  - route:\n      - {whne: a, do: head}\n' '3:10' 'did you mean when'
+    wrong 'stages:\n  - route:\n      - else: head\n      - {when: a, do: tail}\n' '3:9' 'else is the last case'
+    wrong 'stages:\n  - route:\n      - else: head\n      - else: tail\n' '4:9' 'else stands here twice'
+    wrong 'stages:\n  - head: 1\n    name: a\n  - tee:\n      - "a: head"\n' '5:10' 'two stages are named a'
+}
+
+@test "branches: traps in conditions and branches" {
+    wrong 'stages:\n  - route:\n      - when: msg =~ /error #1/\n        do: head\n' '3:29' 'takes ` #` for a comment'
+    wrong 'stages:\n  - route:\n      - when: !ok\n        do: head\n' '3:15' 'tag'
+    wrong 'stages:\n  - route:\n      - when: path =~ /x: /\n        do: head\n' '3:25' 'quotes'
+    wrong 'stages:\n  - route:\n      - {when: if(a, b, c), do: head}\n' '3:22' 'splits at every comma'
+    wrong 'stages:\n  - tee: [set a = if(x, 1, 2), head]\n' '2:23' 'splits at every comma'
+    wrong 'stages:\n  - tee: { head ; tail }\n' '2:10' 'in YAML . . is a map'
+    wrong 'stages:\n  - route { x: a => head }\n' '2:14' 'this text became a map'
+}
+
+@test "branches: a caret stands under the word" {
+    printf 'stages:\n  - tee:\n      - [head, fliter a]\n' >p.yaml
+    cp_run convert p.yaml
+    assert_equal "$(grep -A2 'there is no stage' <<<"$stderr" | tail -2)" '        - [head, fliter a]
+                 ^~~~~~'
+    printf 'stages: |\n  tee { head\n    ; filter (a\n  }\n' >p.yaml
+    cp_run convert p.yaml
+    assert_equal "$(sed -n 2,3p <<<"$stderr")" '      ; filter (a
+               ^'
 }
 
 @test "all mistakes at once" {

@@ -1,5 +1,6 @@
-/* doc.c: what both forms of a pipeline share: texts that know where they came from, settings, ${X},
- * and the one-liner's writer. */
+/* doc.c: what both forms of a pipeline share: texts that know where they came from, items,
+ * settings,
+ * ${X}, and texts that grow. */
 #include "doc.h"
 
 #include <stdlib.h>
@@ -168,13 +169,22 @@ void cp_doc_begin(struct cp_doc_reader *r, struct cp_doc *doc, struct cp_heap *h
     r->source = own;
 }
 
-struct cp_item *cp_doc_add_item(struct cp_doc_reader *r)
+int cp_doc_count_stage(struct cp_doc_reader *r, struct cp_pos pos)
 {
-    struct cp_doc *doc = r->doc;
+    if (r->n_stages < CP_DOC_MAX_STAGES) {
+        r->n_stages++;
+        return 0;
+    }
+    if (!r->is_full)
+        cp_diag_error(r->diags, pos, NULL, "a pipeline has at most %d stages", CP_DOC_MAX_STAGES);
+    r->is_full = true;
+    return -1;
+}
 
-    doc->items = cp_heap_grow(r->heap, doc->items, doc->n, sizeof(*doc->items));
-    doc->items[doc->n] = (struct cp_item){0};
-    return &doc->items[doc->n++];
+void cp_items_add(struct cp_doc_reader *r, struct cp_items *items, const struct cp_item *item)
+{
+    items->v = cp_heap_grow(r->heap, items->v, items->n, sizeof(*items->v));
+    items->v[items->n++] = *item;
 }
 
 struct cp_pos cp_doc_pos(const struct cp_doc_reader *r, size_t off, size_t len)
@@ -261,6 +271,22 @@ static int check_key_is_new(struct cp_doc_reader *r, const struct cp_item *item,
     return cp_diag_error(r->diags, key->pos, hint, "%.*s is set twice", CP_SHOW(key->s));
 }
 
+/* In a file a key that is named like a stage is one, unless it is an option of the other. */
+static int check_key_is_no_stage(struct cp_doc_reader *r, const struct cp_item *item,
+                                 const struct cp_text *key)
+{
+    const struct cp_kinds *kinds = r->kinds;
+    const char *hint;
+    bool is_stage = kinds->is_kind(key->s) || cp_is_future_kind(key->s, &hint);
+
+    if (!is_stage || (!cp_slice_equal(item->kind.s, key->s) && kinds->has_option &&
+                      kinds->has_option(item->kind.s, key->s)))
+        return 0;
+    hint = cp_heap_printf(r->heap, "`chanpipe help %.*s` lists its options", CP_SHOW(item->kind.s));
+    return cp_diag_error(r->diags, key->pos, hint, "%.*s has no option %.*s", CP_SHOW(item->kind.s),
+                         CP_SHOW(key->s));
+}
+
 static int set_name(struct cp_doc_reader *r, struct cp_item *item, const struct cp_node *value)
 {
     struct cp_slice s = value->text.s;
@@ -276,7 +302,7 @@ static int set_name(struct cp_doc_reader *r, struct cp_item *item, const struct 
 int cp_item_add_setting(struct cp_doc_reader *r, struct cp_item *item, const struct cp_text *key,
                         struct cp_node *value)
 {
-    if (check_key_is_new(r, item, key) < 0)
+    if (check_key_is_new(r, item, key) < 0 || check_key_is_no_stage(r, item, key) < 0)
         return -1;
     if (cp_node_is_null(value))
         return cp_diag_error(r->diags, key->pos, "leave it out, or quote what is meant as text",
@@ -463,10 +489,20 @@ void cp_put_word_quoted(struct cp_writer *w, struct cp_slice s)
     cp_put(w, "\"", 1);
 }
 
+static void put_canonical(struct cp_writer *w, struct cp_slice args, enum cp_args_form form)
+{
+    make_room(w, args.n);
+    w->n += cp_args_canonical(w->p + w->n, args, form);
+}
+
 void cp_put_args(struct cp_writer *w, const struct cp_item *item)
 {
-    make_room(w, item->args.s.n);
-    w->n += cp_args_canonical(w->p + w->n, item->args.s, item->form);
+    put_canonical(w, item->args.s, item->form);
+}
+
+void cp_put_condition(struct cp_writer *w, const struct cp_branch *b)
+{
+    put_canonical(w, b->when.s, CP_ARGS_EXPR);
 }
 
 char *cp_writer_finish(struct cp_writer *w, struct cp_heap *heap)
@@ -476,133 +512,4 @@ char *cp_writer_finish(struct cp_writer *w, struct cp_heap *heap)
     free(w->p);
     *w = (struct cp_writer){0};
     return text;
-}
-
-/* ---- The one-liner's writer ---- */
-
-/* Whether the reader of `with` takes the text as it is. */
-static bool can_be_bare(struct cp_slice s, bool nested)
-{
-    static const char never[] = " \t\"|#", never_nested[] = " \t\"|#,[]{}:";
-
-    if (s.n == 0 || strchr(nested ? "[{" : "[{=~", s.p[0]))
-        return false;
-    for (size_t i = 0; i < s.n; i++)
-        if (strchr(nested ? never_nested : never, s.p[i]))
-            return false;
-    return true;
-}
-
-static void put_text(struct cp_writer *w, struct cp_slice s, bool quoted, bool nested)
-{
-    if (s.n == 0 && !quoted)
-        cp_puts(w, "null");
-    else if (can_be_bare(s, nested) && !(quoted && cp_is_typed_when_bare(s)))
-        cp_put(w, s.p, s.n);
-    else
-        cp_put_word_quoted(w, s);
-}
-
-static void put_value(struct cp_writer *w, const struct cp_node *node, bool nested)
-{
-    if (node->kind == CP_NODE_SCALAR) {
-        put_text(w, node->text.s, node->quoted, nested);
-        return;
-    }
-    cp_puts(w, node->kind == CP_NODE_LIST ? "[" : "{");
-    for (size_t i = 0; i < node->n; i++) {
-        cp_puts(w, i > 0 ? ", " : "");
-        if (node->kind == CP_NODE_MAP) {
-            put_text(w, node->keys[i].s, node->keys[i].s.n == 0, true);
-            cp_puts(w, ": ");
-        }
-        put_value(w, node->items[i], true);
-    }
-    cp_puts(w, node->kind == CP_NODE_LIST ? "]" : "}");
-}
-
-static void put_item(struct cp_writer *w, const struct cp_item *item)
-{
-    if (item->name.s.n > 0) {
-        cp_put(w, item->name.s.p, item->name.s.n);
-        cp_puts(w, ": ");
-    }
-    cp_put(w, item->kind.s.p, item->kind.s.n);
-    if (item->args.s.n > 0) {
-        cp_puts(w, " ");
-        cp_put_args(w, item);
-    }
-    for (size_t i = 0; i < item->n_settings; i++) {
-        cp_puts(w, i == 0 ? " with " : " ");
-        cp_put(w, item->settings[i].key.s.p, item->settings[i].key.s.n);
-        cp_puts(w, "=");
-        put_value(w, item->settings[i].value, false);
-    }
-}
-
-/* What is left out ends up in a list: "name, vars, a line break in header of parse". */
-static void add_to_list(struct cp_writer *list, const char *what)
-{
-    cp_puts(list, list->n > 0 ? ", " : "");
-    cp_puts(list, what);
-}
-
-static bool has_unwritable(struct cp_slice s)
-{
-    return cp_find_unprintable(s.p, s.n) < s.n || memchr(s.p, '\n', s.n) || memchr(s.p, '\r', s.n);
-}
-
-static bool node_has_unwritable(const struct cp_node *node)
-{
-    bool found = node->kind == CP_NODE_SCALAR && has_unwritable(node->text.s);
-
-    for (size_t i = 0; i < node->n && !found; i++)
-        found = (node->kind == CP_NODE_MAP && has_unwritable(node->keys[i].s)) ||
-                node_has_unwritable(node->items[i]);
-    return found;
-}
-
-static void list_settings(const struct cp_item *item, struct cp_heap *heap, struct cp_writer *list)
-{
-    for (size_t i = 0; i < item->n_settings; i++) {
-        const struct cp_setting *set = &item->settings[i];
-        bool is_name = cp_name_length(set->key.s.p, set->key.s.n) == set->key.s.n;
-        if (!is_name)
-            add_to_list(list, cp_heap_printf(heap, "the key %.*s of %.*s", CP_SHOW(set->key.s),
-                                             CP_SHOW(item->kind.s)));
-        else if (node_has_unwritable(set->value))
-            add_to_list(list, cp_heap_printf(heap, "a line break or control byte in %.*s of %.*s",
-                                             CP_SHOW(set->key.s), CP_SHOW(item->kind.s)));
-    }
-}
-
-static void list_what_is_lost(const struct cp_doc *doc, struct cp_heap *heap,
-                              struct cp_writer *list)
-{
-    if (doc->name.s.n > 0)
-        add_to_list(list, "name");
-    if (doc->vars)
-        add_to_list(list, "vars");
-    if (doc->defaults)
-        add_to_list(list, "defaults");
-    if (doc->tests)
-        add_to_list(list, "tests");
-    for (size_t i = 0; i < doc->n; i++)
-        list_settings(&doc->items[i], heap, list);
-}
-
-char *cp_doc_write_text(const struct cp_doc *doc, struct cp_heap *heap, struct cp_err *err)
-{
-    struct cp_writer w = {0};
-
-    list_what_is_lost(doc, heap, &w);
-    if (w.n > 0) {
-        cp_err_set(err, CP_EXIT_USAGE, 0, "a one-liner cannot hold %s", cp_writer_finish(&w, heap));
-        return NULL;
-    }
-    for (size_t i = 0; i < doc->n; i++) {
-        cp_puts(&w, i > 0 ? " | " : "");
-        put_item(&w, &doc->items[i]);
-    }
-    return cp_writer_finish(&w, heap);
 }

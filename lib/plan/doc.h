@@ -44,6 +44,24 @@ enum cp_args_form {
     CP_ARGS_EXPR,        /* the expression language */
 };
 
+/* How a kind spells its branches. A kind that has branches has nothing else as arguments. */
+enum cp_branches_form {
+    CP_BRANCHES_NONE,  /* it has none */
+    CP_BRANCHES_PLAIN, /* { P ; P }; in a file a list of P */
+    CP_BRANCHES_CASES, /* { COND => P ; NAME: COND => P ; else => P }; in a file a list of
+                        * {when: COND, name: NAME, do: P} and {else: P} */
+};
+
+/* One branch of a stage: stages of its own, in their order. */
+struct cp_branch {
+    struct cp_text name; /* of a case; s.n == 0: nothing */
+    struct cp_text when; /* of a case: its condition, an expression; empty: else, or no case */
+    bool is_else;        /* only the last case */
+    struct cp_item *items;
+    size_t n;          /* at least 1 */
+    struct cp_pos pos; /* where it begins */
+};
+
 /* One stage as written. */
 struct cp_item {
     struct cp_text name; /* what the user called it; s.n == 0: nothing */
@@ -53,6 +71,8 @@ struct cp_item {
     enum cp_args_form form;      /* of the kind */
     struct cp_setting *settings; /* in the order written; no key twice; `name` is not among them */
     size_t n_settings;
+    struct cp_branch *branches; /* at least one, where the kind has branches: its args are empty */
+    size_t n_branches;
 };
 
 struct cp_doc {
@@ -78,22 +98,25 @@ struct cp_kinds {
     /* May be NULL. Kinds may have options that are named like kinds (`exec`, `count`): where two
      * keys of an item are kinds, the one that is an option of the other is no stage key. */
     bool (*has_option)(struct cp_slice kind, struct cp_slice key);
+    enum cp_branches_form (*branches_form)(struct cp_slice kind); /* NULL: no kind has branches */
 };
 
 /* Limits of what is read; beyond them a pipeline is refused. */
 enum {
     CP_DOC_MAX_BYTES = 1 << 20,
-    CP_DOC_MAX_DEPTH = 64,     /* of lists, maps and brackets in each other */
+    CP_DOC_MAX_DEPTH = 64,     /* of lists, maps and brackets in each other; branches of a one-liner
+                                * count as the lists and maps that they are in a file */
     CP_DOC_MAX_VALUES = 50000, /* of a file, each use of an alias counted in full */
     CP_DOC_MAX_KEYS = 1000,    /* of one map */
     CP_DOC_MAX_ANCHORS = 100,
-    CP_DOC_MAX_STAGES = 254,
+    CP_DOC_MAX_STAGES = 254, /* those of branches too */
 };
 
 /* Each fills *doc, adds what it finds wrong to diags, all of it, and returns -1 if anything was;
  * the doc then holds what could be understood. The source's text must live as long as the doc. A
- * text that holds a line break may have comments:
- * `#` at the start of a line or behind a blank, to the end of the line. */
+ * text that holds a line break may have comments: `#` at the start of a line or behind a blank, to
+ * the end of the line. In branches `;` and `}` end a stage in both forms, as `|` does everywhere.
+ */
 int cp_doc_read_yaml(struct cp_doc *doc, struct cp_heap *heap, struct cp_source source,
                      const struct cp_kinds *kinds, struct cp_diags *diags);
 int cp_doc_read_text(struct cp_doc *doc, struct cp_heap *heap, struct cp_source source,
@@ -103,6 +126,9 @@ int cp_doc_read_text(struct cp_doc *doc, struct cp_heap *heap, struct cp_source 
 extern const char *const cp_common_keys[];
 extern const size_t cp_n_common_keys;
 bool cp_is_common_key(struct cp_slice key);
+
+/* A kind that a later version has; *hint: what to do until then, or NULL. */
+bool cp_is_future_kind(struct cp_slice kind, const char **hint);
 
 /* A scalar that was not quoted and says nothing: empty, `~` or `null`. */
 bool cp_node_is_null(const struct cp_node *node);
@@ -129,8 +155,8 @@ int cp_doc_expand_node(struct cp_node *node, const char *(*lookup)(void *ctx, st
  *
  * What they make reads back as the same tree, and writing that gives the same bytes. Comments are
  * not kept. In YAML a stage is `- kind: args`, its settings stand below it; a list or map is
- * written on one line if it fits. In text, settings follow `with` as k=v, where v is a word, a
- * "quoted text", [a, b] or {k: v}.
+ * written on one line if it fits, a branch of one stage where a text can say it. In text, settings
+ * follow `with` as k=v, where v is a word, a "quoted text", [a, b] or {k: v}.
  *
  * write_text returns NULL where a one-liner cannot hold the doc (name, vars, defaults, tests,
  * control bytes in a setting); the error lists what. */

@@ -1,490 +1,11 @@
-/* doc_text.c: reads one-liners, and the texts of single stages inside YAML files.
- *
- * DESIGN. The reader does not parse arguments: it finds where they end. For that it must know what
- * a quote, a regex and a bracket are, no more; expr and words read the same bytes again. It works
- * on a copy in which it overwrites comments, line breaks and tabs between words with blanks, so
- * that arguments are one line and every byte keeps its offset.
- */
+/* doc_text.c: reads one-liners, and the texts of stages and branches inside YAML files. */
 #include "doc.h"
 
 #include <string.h>
 
-#include "doc_impl.h"
-#include "words.h"
+#include "doc_cursor.h"
 
-/* A text while it is read. */
-struct scan {
-    struct cp_doc_reader *r;
-    const struct cp_text *t;
-    char *p; /* the copy */
-    size_t n, at;
-    bool may_comment;
-    bool failed;
-    size_t stages; /* begun so far */
-};
-
-static struct scan scan_init(struct cp_doc_reader *r, const struct cp_text *t, bool may_comment)
-{
-    struct scan sc = {.r = r, .t = t, .n = t->s.n, .may_comment = may_comment};
-
-    sc.p = cp_heap_copy(r->heap, t->s.p, t->s.n);
-    return sc;
-}
-
-static int wrong(struct scan *sc, size_t off, size_t len, const char *hint, const char *message)
-{
-    sc->failed = true;
-    return cp_diag_error(sc->r->diags, cp_text_pos(sc->t, off, len), hint, "%s", message);
-}
-
-/* Something is open at the end of the text. */
-static int unclosed(struct scan *sc, size_t off, const char *hint, const char *message)
-{
-    struct cp_doc_reader *r = sc->r;
-
-    sc->at = sc->n;
-    if (!r->trap)
-        return wrong(sc, off, 1, hint, message);
-    sc->failed = true;
-    return cp_diag_error(r->diags, r->trap_pos, r->trap_hint, "%s", r->trap);
-}
-
-static bool is_end(const struct scan *sc)
-{
-    return sc->at >= sc->n || sc->p[sc->at] == '|';
-}
-
-static bool is_comment(const struct scan *sc)
-{
-    return sc->may_comment && sc->at < sc->n && sc->p[sc->at] == '#' &&
-           (sc->at == 0 || cp_is_blank(sc->p[sc->at - 1]));
-}
-
-/* Blanks, line breaks and comments; all become blanks. */
-static void skip_blanks(struct scan *sc)
-{
-    for (;;) {
-        while (sc->at < sc->n && cp_is_blank(sc->p[sc->at]))
-            sc->p[sc->at++] = ' ';
-        if (!is_comment(sc))
-            return;
-        while (sc->at < sc->n && sc->p[sc->at] != '\n')
-            sc->p[sc->at++] = ' ';
-    }
-}
-
-/* A part of the copy; the text's own positions. */
-static struct cp_text part(const struct scan *sc, size_t off, size_t len)
-{
-    struct cp_text copy = *sc->t;
-
-    copy.s.p = sc->p;
-    return cp_text_part(&copy, off, len, sc->r->heap);
-}
-
-/* ---- with k=v ---- */
-
-static struct cp_node *read_value(struct scan *sc, int depth);
-
-static struct cp_node *node_new(struct scan *sc, enum cp_node_kind kind, size_t off)
-{
-    struct cp_node *node = cp_heap_take(sc->r->heap, sizeof(*node));
-
-    node->kind = kind;
-    node->text.s = CP_SLICE("");
-    node->text.pos = cp_text_pos(sc->t, off, 1);
-    return node;
-}
-
-/* "…" at the scan's place, as one word. */
-static int read_quoted(struct scan *sc, struct cp_text *text)
-{
-    size_t off = sc->at, end = cp_quote_end(sc->p + off, sc->n - off);
-    struct cp_words words;
-
-    if (end == 0)
-        return unclosed(sc, off, "a quote is closed in its own line", "no \" closes this quote");
-    struct cp_text quoted = part(sc, off, end);
-    sc->at = off + end;
-    if (cp_words_split(&quoted, false, sc->r->heap, &words, sc->r->diags) < 0) {
-        sc->failed = true;
-        return -1;
-    }
-    *text = words.v[0].text;
-    return 0;
-}
-
-/* Where a value without quotes ends: as a word does; in brackets also at , ] } and (keys) :. */
-static size_t bare_value_end(const struct scan *sc, int depth, bool is_key)
-{
-    size_t i = sc->at;
-
-    if (depth == 0)
-        return i + cp_word_end(sc->p + i, sc->n - i, false).end;
-    while (i < sc->n && !cp_is_blank(sc->p[i]) && !strchr(is_key ? "|,[]{}:" : "|,[]{}", sc->p[i]))
-        i++;
-    return i;
-}
-
-static int read_bare(struct scan *sc, int depth, bool is_key, struct cp_text *text)
-{
-    size_t off = sc->at, end = bare_value_end(sc, depth, is_key);
-
-    if (end == off || is_end(sc))
-        return wrong(sc, off, 1, "\"\" is an empty text",
-                     is_key ? "a key is missing here" : "a value is missing here");
-    if (memchr(sc->p + off, '"', end - off))
-        return wrong(sc, off, end - off, "quote all of it, with \\\" for a quote inside",
-                     "a quote inside a value");
-    *text = part(sc, off, end - off);
-    sc->at = end;
-    return 0;
-}
-
-static int read_text(struct scan *sc, int depth, bool is_key, struct cp_text *text)
-{
-    if (sc->at < sc->n && sc->p[sc->at] == '"')
-        return read_quoted(sc, text);
-    return read_bare(sc, depth, is_key, text);
-}
-
-static int check_map_key(struct scan *sc, const struct cp_node *map, const struct cp_text *key)
-{
-    for (size_t i = 0; i < map->n; i++) {
-        if (!cp_slice_equal(map->keys[i].s, key->s))
-            continue;
-        sc->failed = true;
-        return cp_diag_error(sc->r->diags, key->pos, NULL, "the key %.*s appears twice",
-                             CP_SHOW(key->s));
-    }
-    if (map->n < CP_DOC_MAX_KEYS)
-        return 0;
-    return wrong(sc, sc->at, 1, NULL, "too many keys in one map");
-}
-
-static int read_key(struct scan *sc, int depth, struct cp_node *map)
-{
-    struct cp_text key;
-
-    if (read_text(sc, depth, true, &key) < 0 || check_map_key(sc, map, &key) < 0)
-        return -1;
-    skip_blanks(sc);
-    if (sc->at == sc->n || sc->p[sc->at] != ':')
-        return wrong(sc, sc->at, 1, "{key: value, key: value}", "a : is missing behind the key");
-    sc->at++;
-    skip_blanks(sc);
-    map->keys = cp_heap_grow(sc->r->heap, map->keys, map->n, sizeof(*map->keys));
-    map->keys[map->n] = key;
-    return 0;
-}
-
-/* One value of a list or map. */
-static int read_member(struct scan *sc, int depth, struct cp_node *node)
-{
-    if (node->kind == CP_NODE_MAP && read_key(sc, depth, node) < 0)
-        return -1;
-    struct cp_node *value = read_value(sc, depth);
-    if (!value)
-        return -1;
-    node->items = cp_heap_grow(sc->r->heap, node->items, node->n, sizeof(*node->items));
-    node->items[node->n++] = value;
-    return 0;
-}
-
-/* [a, b] or {k: v} */
-static struct cp_node *read_collection(struct scan *sc, int depth)
-{
-    size_t off = sc->at++;
-    bool is_list = sc->p[off] == '[';
-    char close = is_list ? ']' : '}';
-    struct cp_node *node = node_new(sc, is_list ? CP_NODE_LIST : CP_NODE_MAP, off);
-
-    if (depth > CP_DOC_MAX_DEPTH) {
-        wrong(sc, off, 1, NULL, "nested deeper than 64 levels");
-        return NULL;
-    }
-    for (;;) {
-        skip_blanks(sc);
-        if (sc->at < sc->n && sc->p[sc->at] == close && node->n == 0)
-            break;
-        if (is_end(sc)
-                ? unclosed(sc, off, NULL, is_list ? "no ] closes this [" : "no } closes this {")
-                : read_member(sc, depth, node))
-            return NULL;
-        skip_blanks(sc);
-        if (sc->at < sc->n && sc->p[sc->at] == close)
-            break;
-        if (sc->at < sc->n && sc->p[sc->at] != ',') {
-            wrong(sc, sc->at, 1, "a text with blanks is \"quoted\" here",
-                  is_list ? "expected , or ]" : "expected , or }");
-            return NULL;
-        }
-        sc->at += sc->at < sc->n;
-    }
-    sc->at++;
-    node->text.pos = cp_text_pos(sc->t, off, sc->at - off);
-    return node;
-}
-
-static struct cp_node *read_value(struct scan *sc, int depth)
-{
-    char c = sc->at < sc->n ? sc->p[sc->at] : '|';
-
-    if (c == '[' || c == '{')
-        return read_collection(sc, depth + 1);
-    struct cp_node *node = node_new(sc, CP_NODE_SCALAR, sc->at);
-    node->quoted = c == '"';
-    return read_text(sc, depth, false, &node->text) < 0 ? NULL : node;
-}
-
-static int read_setting(struct scan *sc, struct cp_item *item)
-{
-    size_t off = sc->at, n = cp_name_length(sc->p + off, sc->n - off);
-
-    if (n == 0 || off + n >= sc->n || sc->p[off + n] != '=')
-        return wrong(
-            sc, off, n > 0 ? n : 1,
-            "settings are k=v without blanks around the =; a value with blanks is \"quoted\"",
-            "expected a setting key=value behind `with`");
-    struct cp_text key = part(sc, off, n);
-    sc->at = off + n + 1;
-    struct cp_node *value = read_value(sc, 0);
-    if (!value)
-        return -1;
-    if (!is_end(sc) && !cp_is_blank(sc->p[sc->at]))
-        return wrong(sc, sc->at, 1, NULL, "expected a blank behind the value");
-    if (cp_item_add_setting(sc->r, item, &key, value) == 0)
-        return 0;
-    sc->failed = true;
-    return item->n_settings == CP_DOC_MAX_KEYS || sc->r->diags->n == CP_DIAGS_MAX ? -1 : 0;
-}
-
-static int read_settings(struct scan *sc, struct cp_item *item)
-{
-    sc->at += 4;
-    for (skip_blanks(sc); !is_end(sc); skip_blanks(sc))
-        if (read_setting(sc, item) < 0)
-            return -1;
-    return 0;
-}
-
-/* Whether `with key=` begins at i: otherwise it is a word or field like others. */
-static bool is_with(const struct scan *sc, size_t i)
-{
-    const char *p = sc->p;
-
-    if (sc->n - i < 7 || memcmp(p + i, "with", 4) != 0 || !cp_is_blank(p[i + 4]) ||
-        (i > 0 && !cp_is_blank(p[i - 1])))
-        return false;
-    for (i += 4; i < sc->n && cp_is_blank(p[i]);)
-        i++;
-    size_t end = i + cp_name_length(p + i, sc->n - i);
-    if (end == i || end >= sc->n || p[end] != '=')
-        return false;
-    return end + 1 >= sc->n || (p[end + 1] != '=' && p[end + 1] != '~');
-}
-
-/* ---- Arguments that are expressions ---- */
-
-/* What is open, innermost last. */
-struct brackets {
-    size_t at[CP_DOC_MAX_DEPTH];
-    int n;
-    bool wants_value; /* a `/` here begins a regex, else it divides */
-};
-
-static const char no_branches[] = "branches in { } are not available in this version";
-
-static int open_bracket(struct scan *sc, struct brackets *b)
-{
-    if (b->n == CP_DOC_MAX_DEPTH) {
-        wrong(sc, sc->at, 1, NULL, "nested deeper than 64 levels");
-        sc->at = sc->n;
-        return -1;
-    }
-    if (sc->p[sc->at] == '{' && sc->at > 0 && sc->p[sc->at - 1] == '$')
-        wrong(sc, sc->at - 1, 2, "write var.X for a variable, env.X for the environment",
-              "${X} is not replaced in expressions");
-    else if (sc->p[sc->at] == '{' && b->n == 0)
-        wrong(sc, sc->at, 1, NULL, no_branches);
-    b->at[b->n++] = sc->at++;
-    b->wants_value = true;
-    return 0;
-}
-
-/* A closing one that fits nothing is left to the parser of expressions. */
-static void close_bracket(struct scan *sc, struct brackets *b)
-{
-    char c = sc->p[sc->at++];
-
-    if (b->n > 0) {
-        char open = sc->p[b->at[b->n - 1]];
-        b->n -= (open == '(' && c == ')') || (open == '[' && c == ']') || (open == '{' && c == '}');
-    }
-    b->wants_value = false;
-}
-
-static int skip_quote(struct scan *sc, struct brackets *b)
-{
-    size_t off = sc->at, length = cp_quote_end(sc->p + off, sc->n - off);
-    char c = sc->p[off];
-
-    b->wants_value = false;
-    sc->at += length;
-    if (length > 0)
-        return 0;
-    if (c == '/')
-        return unclosed(
-            sc, off,
-            "a regex is closed in its own line; to divide, a value must stand before the /",
-            "no / closes this regex");
-    return unclosed(sc, off, "a quote is closed in its own line",
-                    c == '"' ? "no \" closes this quote" : "no ' closes this quote");
-}
-
-static bool is_word_byte(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
-           c == '@' || (unsigned char)c >= 0x80;
-}
-
-/* Words behind which a value must follow; after a dot they are names of fields. */
-static bool is_operator_word(const struct scan *sc, size_t off, size_t n)
-{
-    static const char *const words[] = {"and", "or", "not", "in", "by"};
-    struct cp_slice word = {sc->p + off, n};
-    bool after_dot = off > 0 && sc->p[off - 1] == '.' && !(off > 1 && sc->p[off - 2] == '.');
-
-    for (size_t i = 0; i < sizeof(words) / sizeof(*words) && !after_dot; i++)
-        if (cp_slice_is(word, words[i]))
-            return true;
-    return false;
-}
-
-static void skip_word(struct scan *sc, struct brackets *b)
-{
-    size_t off = sc->at;
-
-    while (sc->at < sc->n && is_word_byte(sc->p[sc->at]))
-        sc->at++;
-    b->wants_value = is_operator_word(sc, off, sc->at - off);
-}
-
-/* One token; false where the arguments end. */
-static bool skip_token(struct scan *sc, struct brackets *b)
-{
-    char c = sc->p[sc->at];
-    bool is_double_bar = c == '|' && sc->at + 1 < sc->n && sc->p[sc->at + 1] == '|';
-
-    if (b->n == 0 && ((c == '|' && !is_double_bar) || is_with(sc, sc->at)))
-        return false;
-    if (is_word_byte(c)) {
-        skip_word(sc, b);
-    } else if (c == '"' || c == '\'' || (c == '/' && b->wants_value)) {
-        return skip_quote(sc, b) == 0;
-    } else if (c == '(' || c == '[' || c == '{') {
-        return open_bracket(sc, b) == 0;
-    } else if (c == ')' || c == ']' || c == '}') {
-        close_bracket(sc, b);
-    } else {
-        b->wants_value = c != '.' || (sc->at > 0 && sc->p[sc->at - 1] == '.');
-        sc->at += 1 + is_double_bar;
-    }
-    return true;
-}
-
-static int skip_expr(struct scan *sc)
-{
-    struct brackets b = {.wants_value = true};
-
-    for (skip_blanks(sc); sc->at < sc->n; skip_blanks(sc))
-        if (!skip_token(sc, &b))
-            break;
-    if (sc->failed || b.n == 0)
-        return sc->failed ? -1 : 0;
-    char open = sc->p[b.at[b.n - 1]];
-    return unclosed(sc, b.at[b.n - 1], NULL,
-                    open == '(' ? "no ) closes this (" : "no ] closes this [");
-}
-
-bool cp_expr_is_closed(struct cp_slice s)
-{
-    struct cp_diags none = {0};
-    struct cp_heap heap = {0};
-    struct cp_doc_reader r = {.heap = &heap, .diags = &none};
-    struct cp_text t = {.s = s};
-    struct scan sc = scan_init(&r, &t, false);
-    bool is_closed = skip_expr(&sc) == 0 && sc.at == sc.n;
-
-    cp_diags_release(&none);
-    cp_heap_release(&heap);
-    return is_closed;
-}
-
-/* ---- Arguments that are words ---- */
-
-static int skip_one_word(struct scan *sc, bool regex)
-{
-    struct cp_word_end e = cp_word_end(sc->p + sc->at, sc->n - sc->at, regex);
-    size_t off = sc->at;
-
-    if (sc->p[off] == '{' && e.end == 1)
-        wrong(sc, off, 1, "a word that is a single { is \"quoted\"", no_branches);
-    sc->at += e.end;
-    if (!e.wrong)
-        return 0;
-    return e.is_open ? unclosed(sc, off + e.at, e.hint, e.wrong)
-                     : wrong(sc, off + e.at, 1, e.hint, e.wrong);
-}
-
-static int skip_words(struct scan *sc, bool regex)
-{
-    for (skip_blanks(sc); !is_end(sc) && !is_with(sc, sc->at); skip_blanks(sc))
-        skip_one_word(sc, regex);
-    return sc->failed ? -1 : 0;
-}
-
-/* ---- Canonical arguments ---- */
-
-/* The scan goes over one token; blanks between tokens are one. */
-static void skip_canonical(struct scan *sc, struct brackets *b, enum cp_args_form form)
-{
-    size_t off = sc->at;
-
-    if (form == CP_ARGS_EXPR)
-        skip_token(sc, b);
-    else
-        sc->at += cp_word_end(sc->p + off, sc->n - off, form == CP_ARGS_WORDS_REGEX).end;
-    if (sc->at == off)
-        sc->at = sc->n;
-}
-
-size_t cp_args_canonical(char *out, struct cp_slice args, enum cp_args_form form)
-{
-    struct cp_diags none = {0};
-    struct cp_heap heap = {0};
-    struct cp_doc_reader r = {.heap = &heap, .diags = &none};
-    struct cp_text t = {.s = args};
-    struct scan sc = scan_init(&r, &t, false);
-    struct brackets b = {.wants_value = true};
-    size_t n = 0;
-
-    for (skip_blanks(&sc); sc.at < sc.n;) {
-        size_t off = sc.at;
-        skip_canonical(&sc, &b, form);
-        memcpy(out + n, sc.p + off, sc.at - off);
-        n += sc.at - off;
-        off = sc.at;
-        skip_blanks(&sc);
-        if (sc.at > off && sc.at < sc.n)
-            out[n++] = ' ';
-    }
-    cp_diags_release(&none);
-    cp_heap_release(&heap);
-    return n;
-}
-
-/* ---- Stages ---- */
+/* ---- Kinds and names ---- */
 
 int cp_read_kind(struct cp_doc_reader *r, const struct cp_text *kind, struct cp_item *item)
 {
@@ -503,184 +24,389 @@ int cp_read_kind(struct cp_doc_reader *r, const struct cp_text *kind, struct cp_
     return 0;
 }
 
-/* args up to the end of the stage or `with`; what stands behind is left to the caller. */
-static int read_args(struct scan *sc, struct cp_item *item)
+/* The length of NAME in `NAME:` at the cursor, else 0. */
+static size_t label_length(const struct cp_cursor *c)
 {
-    size_t off, end;
+    size_t n = cp_name_length(c->p + c->at, c->n - c->at);
 
-    skip_blanks(sc);
-    off = sc->at;
-    int result = item->form == CP_ARGS_EXPR ? skip_expr(sc)
-                                            : skip_words(sc, item->form == CP_ARGS_WORDS_REGEX);
-    for (end = sc->at; end > off && cp_is_blank(sc->p[end - 1]);)
-        end--;
-    item->args = part(sc, off, end - off);
-    if (result == 0 && sc->at < sc->n && sc->p[sc->at] != '|')
-        result = read_settings(sc, item);
-    return sc->failed ? -1 : result;
+    return n > 0 && c->at + n < c->n && c->p[c->at + n] == ':' ? n : 0;
 }
 
 /* NAME: of a stage. A colon behind a kind is YAML's. */
-static int read_name(struct scan *sc, size_t n, struct cp_item *item)
+static int read_name(struct cp_cursor *c, size_t n, struct cp_item *item)
 {
-    struct cp_text name = part(sc, sc->at, n);
-    size_t off = sc->at;
+    struct cp_text name = cp_cursor_part(c, c->at, n);
+    size_t off = c->at;
 
-    sc->at += n + 1;
-    skip_blanks(sc);
-    size_t next = cp_name_length(sc->p + sc->at, sc->n - sc->at);
-    struct cp_slice kind = {sc->p + sc->at, next};
-    if (sc->r->kinds->is_kind(name.s) && !sc->r->kinds->is_kind(kind))
-        return wrong(sc, off + n, 1, "leave out the colon: NAME: KIND names a stage",
-                     "a colon behind the kind of a stage");
+    c->at += n + 1;
+    cp_cursor_skip_blanks(c);
+    size_t next = cp_name_length(c->p + c->at, c->n - c->at);
+    struct cp_slice kind = {c->p + c->at, next};
+    if (c->r->kinds->is_kind(name.s) && !c->r->kinds->is_kind(kind))
+        return cp_cursor_wrong(c, off + n, 1, "leave out the colon: NAME: KIND names a stage",
+                               "a colon behind the kind of a stage");
     item->name = name;
     return 0;
 }
 
-/* What stands where a kind should: up to a blank. */
-static size_t junk_length(const struct scan *sc)
+/* What stands where a kind should: up to a blank or the end of the stage. */
+static size_t junk_length(const struct cp_cursor *c)
 {
-    size_t i = sc->at;
+    struct cp_cursor end = *c;
 
-    while (i < sc->n && !cp_is_blank(sc->p[i]) && sc->p[i] != '|')
-        i++;
-    return i - sc->at;
+    while (!cp_cursor_is_end(&end) && !cp_is_blank(end.p[end.at]))
+        end.at++;
+    return end.at - c->at;
 }
 
-static int check_after_kind(struct scan *sc, size_t n)
+static int check_after_kind(struct cp_cursor *c, size_t n)
 {
-    size_t i = sc->at + n;
+    struct cp_cursor end = *c;
 
-    if (i == sc->n || cp_is_blank(sc->p[i]) || sc->p[i] == '|' || sc->p[i] == '{')
+    end.at += n;
+    if (cp_cursor_is_end(&end) || cp_is_blank(end.p[end.at]) || cp_cursor_sees(&end, '{'))
         return 0;
-    return wrong(sc, i, 1, NULL, "expected a blank behind the kind of the stage");
+    return cp_cursor_wrong(c, end.at, 1, NULL, "expected a blank behind the kind of the stage");
 }
 
-static int read_stage(struct scan *sc, struct cp_item *item)
+/* ---- Stages ---- */
+
+static int read_branches(struct cp_cursor *c, struct cp_item *item, enum cp_branches_form form);
+
+/* args up to the end of the stage or `with`; what stands behind is left to the caller. */
+static int read_args(struct cp_cursor *c, struct cp_item *item)
 {
-    size_t n = cp_name_length(sc->p + sc->at, sc->n - sc->at);
+    enum cp_branches_form form = cp_branches_form_of(c->r, item->kind.s);
+    int result;
 
-    if (n > 0 && sc->at + n < sc->n && sc->p[sc->at + n] == ':') {
-        if (read_name(sc, n, item) < 0)
-            return -1;
-        n = cp_name_length(sc->p + sc->at, sc->n - sc->at);
-    }
-    if (n == 0) {
-        n = junk_length(sc);
-        return wrong(sc, sc->at, n, "a stage is `KIND arguments` or `NAME: KIND arguments`",
-                     "expected the kind of a stage");
-    }
-    struct cp_text kind = part(sc, sc->at, n);
-    if (cp_read_kind(sc->r, &kind, item) < 0) {
-        sc->failed = true;
-        return -1;
-    }
-    if (check_after_kind(sc, n) < 0)
-        return -1;
-    sc->at += n;
-    return read_args(sc, item);
+    cp_cursor_skip_blanks(c);
+    size_t off = c->at;
+    if (form != CP_BRANCHES_NONE)
+        result = read_branches(c, item, form);
+    else if (item->form == CP_ARGS_EXPR)
+        result = cp_cursor_skip_expr(c);
+    else
+        result = cp_cursor_skip_words(c, item->form == CP_ARGS_WORDS_REGEX);
+    item->args = form == CP_BRANCHES_NONE ? cp_cursor_part_from(c, off) : cp_cursor_part(c, off, 0);
+    if (result == 0 && !cp_cursor_is_end(c))
+        result = cp_cursor_read_settings(c, item);
+    return c->failed ? -1 : result;
 }
+
+static int read_stage(struct cp_cursor *c, struct cp_item *item)
+{
+    size_t n = label_length(c);
+
+    if (n > 0 && read_name(c, n, item) < 0)
+        return -1;
+    n = cp_name_length(c->p + c->at, c->n - c->at);
+    if (n == 0)
+        return cp_cursor_wrong(c, c->at, junk_length(c),
+                               "a stage is `KIND arguments` or `NAME: KIND arguments`",
+                               "expected the kind of a stage");
+    struct cp_text kind = cp_cursor_part(c, c->at, n);
+    if (cp_read_kind(c->r, &kind, item) < 0) {
+        c->failed = true;
+        return -1;
+    }
+    if (check_after_kind(c, n) < 0)
+        return -1;
+    c->at += n;
+    return read_args(c, item);
+}
+
+/* ---- Stages with | between them ---- */
 
 /* After a mistake: to where the next stage seems to begin. */
-static void skip_to_next(struct scan *sc)
+static void skip_to_next(struct cp_cursor *c)
 {
-    struct brackets b = {.wants_value = false};
+    size_t depth = 0;
 
-    while (sc->at < sc->n && (b.n > 0 || sc->p[sc->at] != '|')) {
-        char c = sc->p[sc->at];
-        size_t length = c == '"' ? cp_quote_end(sc->p + sc->at, sc->n - sc->at) : 1;
-        if (c == '{' && b.n < CP_DOC_MAX_DEPTH)
-            b.at[b.n++] = sc->at;
-        b.n -= c == '}' && b.n > 0;
-        sc->at += length > 0 ? length : sc->n - sc->at;
+    while (c->at < c->n && (depth > 0 || !cp_cursor_is_end(c))) {
+        char byte = c->p[c->at];
+        size_t length = byte == '"' ? cp_quote_end(c->p + c->at, c->n - c->at) : 1;
+        if (length == 0) {
+            cp_cursor_lose(c);
+            return;
+        }
+        depth += byte == '{';
+        depth -= byte == '}' && depth > 0;
+        c->at += length;
     }
 }
 
-static int missing_stage(struct scan *sc)
+static int missing_stage(struct cp_cursor *c, bool is_first)
 {
-    bool is_first = sc->stages == 0;
+    size_t at = c->at < c->n || c->n == 0 ? c->at : c->n - 1;
 
-    if (sc->at >= sc->n && is_first)
-        return wrong(sc, 0, 0, "as in: parse json | filter status >= 500", "the pipeline is empty");
-    return wrong(sc, sc->at < sc->n ? sc->at : sc->n - 1, 1,
-                 "a | as text is \"quoted\"; || is an operator of expressions only",
-                 is_first ? "a stage is missing before this |" : "a stage is missing here");
+    if (c->at == c->n && c->open > 0) {
+        c->failed = true; /* the open brace is going to be reported */
+        return -1;
+    }
+    if (is_first && !cp_cursor_sees(c, '|'))
+        return c->r->depth > 0
+                   ? cp_cursor_wrong(c, at, 1, NULL, "this branch has no stages")
+                   : cp_cursor_wrong(c, 0, 0, "as in: parse json | filter status >= 500",
+                                     "the pipeline is empty");
+    return cp_cursor_wrong(
+        c, at, 1, "a | as text is \"quoted\"; || is an operator of expressions only",
+        is_first ? "a stage is missing before this |" : "a stage is missing here");
 }
 
 /* One stage and the | behind it. False: that was all. */
-static bool read_next(struct scan *sc)
+static bool read_next(struct cp_cursor *c, struct cp_items *items, bool is_first)
 {
     struct cp_item item = {0};
 
-    sc->failed = false;
-    skip_blanks(sc);
-    if (is_end(sc))
-        missing_stage(sc);
-    else if (read_stage(sc, &item) < 0)
-        skip_to_next(sc);
-    if (!sc->failed)
-        *cp_doc_add_item(sc->r) = item;
-    if (sc->at >= sc->n)
+    c->failed = false;
+    cp_cursor_skip_blanks(c);
+    if (cp_doc_count_stage(c->r, cp_text_pos(c->t, c->at, c->at < c->n)) < 0) {
+        cp_cursor_lose(c);
         return false;
-    sc->at++;
-    sc->stages++;
+    }
+    if (cp_cursor_is_end(c))
+        missing_stage(c, is_first);
+    else if (read_stage(c, &item) < 0)
+        skip_to_next(c);
+    if (!c->failed)
+        cp_items_add(c->r, items, &item);
+    if (!cp_cursor_sees(c, '|'))
+        return false;
+    c->at++;
     return true;
 }
 
-int cp_read_pipeline(struct cp_doc_reader *r, const struct cp_text *t, bool may_comment)
+/* Up to the end of the text or of the branch. */
+static void read_stages(struct cp_cursor *c, struct cp_items *items)
 {
-    struct scan sc = scan_init(r, t, may_comment);
-    size_t errors = r->diags->errors;
-
-    if (cp_check_printable(r, t) < 0)
-        return -1;
-    while (read_next(&sc)) {
-        if (sc.stages < CP_DOC_MAX_STAGES)
-            continue;
-        cp_diag_error(r->diags, cp_text_pos(t, sc.at - 1, 1), NULL,
-                      "a pipeline has at most %d stages", CP_DOC_MAX_STAGES);
-        break;
-    }
-    return r->diags->errors > errors ? -1 : 0;
+    for (bool is_first = true; read_next(c, items, is_first); is_first = false)
+        ;
 }
 
-/* What is left of a text that should be one stage. */
-static int expect_end(struct scan *sc)
+/* ---- Branches ---- */
+
+static int no_arrow(struct cp_cursor *c, size_t off)
 {
-    if (sc->at >= sc->n)
+    size_t at = c->at < c->n ? c->at : off < c->n ? off : c->n - 1;
+
+    if (c->at == c->n) /* the brace is open as well, but this is why */
+        cp_cursor_lose(c);
+    return cp_cursor_wrong(c, at, 1, "as in: status >= 500 => file err.log",
+                           "expected => and stages behind the condition");
+}
+
+static int colon_in_condition(struct cp_cursor *c, const char *hint)
+{
+    return cp_cursor_wrong(c, c->at + label_length(c), 1, hint, "a : in a condition");
+}
+
+/* `NAME: COND =>` or `else =>`. -1 after a diagnostic. */
+static int read_case_head(struct cp_cursor *c, const struct cp_item *item, struct cp_branch *b)
+{
+    size_t off = c->at, n = label_length(c);
+
+    c->failed = false;
+    if (n > 0) {
+        struct cp_text name = cp_cursor_part(c, c->at, n);
+        c->failed = cp_case_set_name(c->r, item, b, &name) < 0;
+        if (cp_slice_is(name.s, "else"))
+            return -1;
+        c->at += n + 1;
+        cp_cursor_skip_blanks(c);
+        off = c->at;
+    }
+    if (label_length(c) > 0)
+        return colon_in_condition(c, "a case has one name");
+    if (cp_cursor_skip_condition(c) < 0)
+        return -1;
+    struct cp_text when = cp_cursor_part_from(c, off);
+    if (!cp_cursor_sees(c, '='))
+        return no_arrow(c, off);
+    if (when.s.n == 0)
+        return cp_cursor_wrong(c, off, 2, "as in: status >= 500 => file err.log",
+                               "a condition is missing before this =>");
+    c->at += 2;
+    b->is_else = cp_slice_is(when.s, "else");
+    if (!b->is_else)
+        b->when = when;
+    else if (b->name.s.n > 0)
+        return cp_diag_error(c->r->diags, b->name.pos, NULL, "else has no name");
+    return c->failed ? -1 : 0;
+}
+
+/* Up to the ; or } behind it. */
+static void read_branch(struct cp_cursor *c, struct cp_item *item, enum cp_branches_form form)
+{
+    struct cp_branch b = {.pos = cp_text_pos(c->t, c->at, 1)};
+    struct cp_items items = {0};
+    bool is_bad = form == CP_BRANCHES_CASES && read_case_head(c, item, &b) < 0;
+
+    if (!is_bad) {
+        read_stages(c, &items);
+        b.items = items.v;
+        b.n = items.n;
+        cp_item_add_branch(c->r, item, &b);
+        return;
+    }
+    for (skip_to_next(c); cp_cursor_sees(c, '|'); skip_to_next(c))
+        c->at++;
+}
+
+static int no_brace(struct cp_cursor *c, const struct cp_item *item, enum cp_branches_form form)
+{
+    struct cp_doc_reader *r = c->r;
+    bool is_end = cp_cursor_is_end(c);
+    struct cp_pos pos = is_end ? item->kind.pos : cp_text_pos(c->t, c->at, 1);
+    const char *hint =
+        cp_heap_printf(r->heap, "as in: %.*s { %s }", CP_SHOW(item->kind.s),
+                       form == CP_BRANCHES_CASES ? "CONDITION => STAGE | STAGE ; else => STAGE"
+                                                 : "STAGE | STAGE ; STAGE");
+
+    c->failed = true;
+    return cp_diag_error(r->diags, pos, hint,
+                         is_end ? "%.*s has no branches" : "expected { and the branches of %.*s",
+                         CP_SHOW(item->kind.s));
+}
+
+/* What is behind the branches: the end of the stage, or settings. */
+static int check_behind_brace(struct cp_cursor *c)
+{
+    cp_cursor_skip_blanks(c);
+    if (cp_cursor_is_end(c) || cp_cursor_sees_with(c))
         return 0;
-    return wrong(
-        sc, sc->at, 1,
+    return cp_cursor_wrong(c, c->at, 1, "settings are `with key=value`",
+                           "expected | or the end of the stage behind the }");
+}
+
+/* { P ; P }. 0 also after diagnostics of stages inside, where the braces are right. */
+static int read_branches(struct cp_cursor *c, struct cp_item *item, enum cp_branches_form form)
+{
+    struct cp_doc_reader *r = c->r;
+    size_t open = c->at, errors = r->diags->errors;
+
+    if (!cp_cursor_sees(c, '{'))
+        return no_brace(c, item, form);
+    if (cp_branches_enter(r, form, cp_text_pos(c->t, open, 1)) < 0) {
+        cp_cursor_lose(c);
+        return -1;
+    }
+    c->open++;
+    do {
+        c->at++;
+        cp_cursor_skip_blanks(c);
+        if (c->at < c->n && c->p[c->at] != '}')
+            read_branch(c, item, form);
+    } while (cp_cursor_sees(c, ';'));
+    c->open--;
+    cp_branches_leave(r, form);
+    cp_cases_check(r, item);
+    if (c->is_lost) {
+        c->failed = true;
+        return -1;
+    }
+    if (c->at == c->n)
+        return cp_cursor_unclosed(c, open, NULL, "no } closes this {");
+    c->at++;
+    if (item->n_branches == 0 && r->diags->errors == errors)
+        return cp_cursor_wrong(c, open, 1, NULL, "there is no branch in these braces");
+    c->failed = item->n_branches == 0;
+    return check_behind_brace(c);
+}
+
+/* ---- Whole texts ---- */
+
+/* What is left of a text that should be one stage, or one branch. */
+static int expect_end(struct cp_cursor *c)
+{
+    if (c->at >= c->n)
+        return 0;
+    if (c->p[c->at] == '}')
+        return cp_cursor_wrong(c, c->at, 1, "quote a } that is meant as text",
+                               "this } closes nothing");
+    if (c->p[c->at] == ';')
+        return cp_cursor_wrong(
+            c, c->at, 1,
+            "give the next branch an item (`- …`) of its own, or quote a ; that is meant as text",
+            "a ; ends this branch, but text goes on");
+    return cp_cursor_wrong(
+        c, c->at, 1,
         "give the next stage an item (`- …`) of its own, or quote a | that is meant as text",
         "a | ends this stage, but text goes on");
 }
 
-int cp_read_stage(struct cp_doc_reader *r, const struct cp_text *t, struct cp_item *item)
+static bool has_lines(const struct cp_text *t)
 {
-    struct scan sc = scan_init(r, t, memchr(t->s.p, '\n', t->s.n) != NULL);
+    return t->s.n > 0 && memchr(t->s.p, '\n', t->s.n);
+}
+
+int cp_read_pipeline(struct cp_doc_reader *r, const struct cp_text *t, bool may_comment,
+                     struct cp_items *items)
+{
+    struct cp_cursor c = cp_cursor_of(r, t, may_comment);
+    size_t errors = r->diags->errors;
 
     if (cp_check_printable(r, t) < 0)
         return -1;
-    skip_blanks(&sc);
-    if (is_end(&sc))
-        return wrong(&sc, 0, t->s.n, NULL, "expected a stage");
-    return read_stage(&sc, item) < 0 ? -1 : expect_end(&sc);
+    read_stages(&c, items);
+    expect_end(&c);
+    return r->diags->errors > errors ? -1 : 0;
+}
+
+int cp_read_stage(struct cp_doc_reader *r, const struct cp_text *t, struct cp_item *item)
+{
+    struct cp_cursor c = cp_cursor_of(r, t, has_lines(t));
+
+    if (cp_check_printable(r, t) < 0)
+        return -1;
+    cp_cursor_skip_blanks(&c);
+    if (cp_cursor_is_end(&c))
+        return cp_cursor_wrong(&c, 0, t->s.n, NULL, "expected a stage");
+    return read_stage(&c, item) < 0 ? -1 : expect_end(&c);
 }
 
 int cp_read_args(struct cp_doc_reader *r, const struct cp_text *t, struct cp_item *item)
 {
-    struct scan sc = scan_init(r, t, memchr(t->s.p, '\n', t->s.n) != NULL);
+    struct cp_cursor c = cp_cursor_of(r, t, has_lines(t));
 
     if (cp_check_printable(r, t) < 0)
         return -1;
-    return read_args(&sc, item) < 0 ? -1 : expect_end(&sc);
+    return read_args(&c, item) < 0 ? -1 : expect_end(&c);
+}
+
+int cp_read_condition(struct cp_doc_reader *r, const struct cp_text *t, struct cp_text *when)
+{
+    struct cp_cursor c = cp_cursor_of(r, t, has_lines(t));
+
+    if (cp_check_printable(r, t) < 0)
+        return -1;
+    cp_cursor_skip_blanks(&c);
+    size_t off = c.at;
+    if (label_length(&c) > 0)
+        return colon_in_condition(&c, "the name of a case stands beside it: name: …");
+    if (cp_cursor_skip_condition(&c) < 0)
+        return -1;
+    *when = cp_cursor_part_from(&c, off);
+    if (cp_cursor_sees(&c, '='))
+        return cp_cursor_wrong(&c, c.at, 2, "the stages of a case stand beside it: do: …",
+                               "a => ends this condition, but text goes on");
+    if (c.at < c.n)
+        return cp_cursor_wrong(&c, c.at, 1, "quote what is meant as text; || is an operator",
+                               "the condition ends here, but text goes on");
+    if (when->s.n == 0)
+        return cp_diag_error(r->diags, t->pos, "as in `when: status >= 500`",
+                             "this condition is empty");
+    if (cp_slice_is(when->s, "else"))
+        return cp_diag_error(r->diags, t->pos, "write `else: …` in place of when and do",
+                             "else is no condition");
+    return 0;
 }
 
 int cp_doc_read_text(struct cp_doc *doc, struct cp_heap *heap, struct cp_source source,
                      const struct cp_kinds *kinds, struct cp_diags *diags)
 {
     struct cp_doc_reader r;
-    size_t start;
+    struct cp_items items = {0};
+    size_t start, errors = diags->errors;
 
     cp_doc_begin(&r, doc, heap, source, kinds, diags);
     if (cp_doc_check_bytes(&r, &start) < 0)
@@ -690,5 +416,9 @@ int cp_doc_read_text(struct cp_doc *doc, struct cp_heap *heap, struct cp_source 
         .pos = cp_doc_pos(&r, start, source.len - start),
         .verbatim = true,
     };
-    return cp_read_pipeline(&r, &t, memchr(t.s.p, '\n', t.s.n) != NULL);
+    cp_read_pipeline(&r, &t, has_lines(&t), &items);
+    doc->items = items.v;
+    doc->n = items.n;
+    cp_doc_check_names(&r);
+    return diags->errors > errors ? -1 : 0;
 }

@@ -10,6 +10,9 @@
 
 static const char quote_it[] = "put the whole text in single quotes: '…'";
 
+static const char comment_hint[] =
+    "YAML takes ` #` for a comment: put the whole text in single quotes: '…'";
+
 /* A file that is no YAML. */
 struct failure {
     struct cp_doc_reader *r;
@@ -110,6 +113,17 @@ static int explain_indentation(const struct failure *f)
     return say(f, f->at, quote_it, "this text does not fit here");
 }
 
+/* Whether YAML sees a comment in the line of the bracket. */
+static bool has_comment(const struct failure *f)
+{
+    size_t i = f->context_at;
+
+    while (i < f->r->source->len && byte_at(f, i) != '\n' &&
+           !(byte_at(f, i) == ' ' && byte_at(f, i + 1) == '#'))
+        i++;
+    return byte_at(f, i) == ' ';
+}
+
 static int explain_brackets(const struct failure *f)
 {
     bool is_list = has(f->context, "sequence");
@@ -118,7 +132,7 @@ static int explain_brackets(const struct failure *f)
     if (is_behind_quote(f))
         return explain_behind_quote(f);
     if (i >= f->r->source->len || line_start(f, i) != line_start(f, f->context_at))
-        return say(f, f->context_at, quote_it,
+        return say(f, f->context_at, has_comment(f) ? comment_hint : quote_it,
                    is_list ? "no ] closes this [, which begins a list"
                            : "no } closes this {, which begins a map");
     return say(f, i, "put each text with brackets, braces or commas in single quotes: ['…', '…']",

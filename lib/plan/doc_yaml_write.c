@@ -238,6 +238,10 @@ static void put_value(struct cp_writer *w, const struct cp_node *node, size_t in
 
 /* ---- Stages ---- */
 
+/* A stage or branch is written from the column where its first line stands, `indent`: those are
+ * also the blanks before its other lines. */
+static void put_items(struct cp_writer *w, const struct cp_item *items, size_t n, size_t indent);
+
 /* Args read back as nothing when they look like YAML's null. */
 static void put_args(struct cp_writer *w, const struct cp_item *item)
 {
@@ -249,11 +253,88 @@ static void put_args(struct cp_writer *w, const struct cp_item *item)
     free(args.p);
 }
 
-static void put_item(struct cp_writer *w, const struct cp_item *item)
+/* A branch that is one stage without more than arguments: its text. */
+static bool is_one_text(const struct cp_branch *b, struct cp_writer *text)
 {
-    bool is_alone = item->args.s.n == 0 && item->n_settings == 0 && item->name.s.n == 0;
+    const struct cp_item *item = b->items;
 
-    cp_puts(w, "  - ");
+    if (b->n != 1 || item->name.s.n > 0 || item->n_settings > 0 || item->n_branches > 0)
+        return false;
+    cp_put(text, item->kind.s.p, item->kind.s.n);
+    cp_puts(text, item->args.s.n > 0 ? " " : "");
+    cp_put_args(text, item);
+    return true;
+}
+
+/* Of tee and merge: [KIND args], or one stage a line. */
+static void put_branch(struct cp_writer *w, const struct cp_branch *b, size_t indent)
+{
+    struct cp_writer text = {0};
+
+    if (is_one_text(b, &text) &&
+        style_of((struct cp_slice){text.p, text.n}, false, true) == PLAIN) {
+        cp_puts(w, "[");
+        cp_put(w, text.p, text.n);
+        cp_puts(w, "]");
+    } else {
+        put_items(w, b->items, b->n, indent);
+    }
+    free(text.p);
+}
+
+static void put_condition(struct cp_writer *w, const struct cp_branch *b, size_t indent)
+{
+    struct cp_writer when = {0};
+
+    cp_put_condition(&when, b);
+    struct cp_slice s = {when.p, when.n};
+    cp_puts(w, "when: ");
+    put_scalar(w, s, cp_slice_is(s, "~"), false);
+    free(when.p);
+    if (b->name.s.n > 0) {
+        put_line(w, indent);
+        cp_puts(w, "name: ");
+        put_scalar(w, b->name.s, true, false);
+    }
+    put_line(w, indent);
+}
+
+/* Of route. */
+static void put_case(struct cp_writer *w, const struct cp_branch *b, size_t indent)
+{
+    struct cp_writer text = {0};
+
+    if (!b->is_else)
+        put_condition(w, b, indent);
+    cp_puts(w, b->is_else ? "else:" : "do:");
+    if (is_one_text(b, &text)) {
+        cp_puts(w, " ");
+        put_scalar(w, (struct cp_slice){text.p, text.n}, false, false);
+    } else {
+        put_line(w, indent + 2);
+        put_items(w, b->items, b->n, indent + 2);
+    }
+    free(text.p);
+}
+
+static void put_branches(struct cp_writer *w, const struct cp_item *item, size_t indent)
+{
+    for (size_t i = 0; i < item->n_branches; i++) {
+        const struct cp_branch *b = &item->branches[i];
+        put_line(w, indent);
+        cp_puts(w, "- ");
+        if (b->is_else || b->when.s.n > 0)
+            put_case(w, b, indent + 2);
+        else
+            put_branch(w, b, indent + 2);
+    }
+}
+
+static void put_item(struct cp_writer *w, const struct cp_item *item, size_t indent)
+{
+    bool is_alone = item->args.s.n == 0 && item->n_settings == 0 && item->name.s.n == 0 &&
+                    item->n_branches == 0;
+
     cp_put(w, item->kind.s.p, item->kind.s.n);
     if (!is_alone)
         cp_puts(w, ":");
@@ -261,18 +342,27 @@ static void put_item(struct cp_writer *w, const struct cp_item *item)
         cp_puts(w, " ");
         put_args(w, item);
     }
-    cp_puts(w, "\n");
+    put_branches(w, item, indent + 2);
     if (item->name.s.n > 0) {
-        cp_puts(w, "    name: ");
-        put_scalar(w, item->name.s, false, false);
-        cp_puts(w, "\n");
+        put_line(w, indent);
+        cp_puts(w, "name: ");
+        put_scalar(w, item->name.s, true, false);
     }
     for (size_t i = 0; i < item->n_settings; i++) {
+        put_line(w, indent);
         size_t before = w->n;
-        cp_puts(w, "    ");
         put_key(w, item->settings[i].key.s, false);
-        put_value(w, item->settings[i].value, 6, w->n - before);
-        cp_puts(w, "\n");
+        put_value(w, item->settings[i].value, indent + 2, indent + w->n - before);
+    }
+}
+
+static void put_items(struct cp_writer *w, const struct cp_item *items, size_t n, size_t indent)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (i > 0)
+            put_line(w, indent);
+        cp_puts(w, "- ");
+        put_item(w, &items[i], indent + 2);
     }
 }
 
@@ -321,9 +411,9 @@ char *cp_doc_write_yaml(const struct cp_doc *doc, struct cp_heap *heap)
     }
     put_top(&w, "vars", doc->vars);
     put_top(&w, "defaults", doc->defaults);
-    cp_puts(&w, "stages:\n");
-    for (size_t i = 0; i < doc->n; i++)
-        put_item(&w, &doc->items[i]);
+    cp_puts(&w, "stages:\n  ");
+    put_items(&w, doc->items, doc->n, 2);
+    cp_puts(&w, "\n");
     put_tests(&w, doc->tests);
     return cp_writer_finish(&w, heap);
 }

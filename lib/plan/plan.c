@@ -222,12 +222,24 @@ static bool check_place(struct walk *w, const struct cp_item *item,
     return false;
 }
 
+/* A kind that the readers know and that has no stage yet. */
+static void refuse_later(struct walk *w, const struct cp_item *item)
+{
+    const char *hint = NULL;
+
+    cp_is_future_kind(item->kind.s, &hint);
+    cp_diag_error(w->diags, item->kind.pos, hint, "%.*s is not available in this version",
+                  (int)item->kind.s.n, item->kind.s.p);
+}
+
 static void plan_items(struct walk *w, size_t from)
 {
     for (size_t i = from; i < w->doc->n; i++) {
         const struct cp_item *item = &w->doc->items[i];
         const struct cp_stage_type *type = type_of(item);
-        if (type && check_place(w, item, type))
+        if (!type)
+            refuse_later(w, item);
+        else if (check_place(w, item, type))
             plan_stage(w, item, type);
     }
     if (w->plan->stages[w->plan->n - 1]->type->kind != CP_SINK)

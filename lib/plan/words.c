@@ -66,22 +66,36 @@ static size_t variable_end(const char *p, size_t n)
     return 0;
 }
 
+/* The brackets of a word that are open. */
+struct nest {
+    int depth, braces; /* all of them; those that are { */
+    bool in_branch;
+};
+
+/* Counts a byte. False: in a branch, a } that closes none of the word's own. */
+static bool nest_step(struct nest *nest, char c)
+{
+    if (c == '}' && nest->in_branch && nest->braces == 0)
+        return false;
+    nest->braces += (c == '{') - (c == '}' && nest->braces > 0);
+    nest->depth += c == '(' || c == '[' || c == '{';
+    nest->depth -= nest->depth > 0 && (c == ')' || c == ']' || c == '}');
+    return true;
+}
+
 /* Where the brackets that stand open are closed before the next blank: then a `|` up to there
  * belongs to the word. Else 0. */
-static size_t brackets_end(const char *p, size_t n, int depth)
+static size_t brackets_end(const char *p, size_t n, struct nest nest)
 {
-    for (size_t i = 0; i < n && !cp_is_blank(p[i]); i++) {
-        depth += p[i] == '(' || p[i] == '[' || p[i] == '{';
-        depth -= p[i] == ')' || p[i] == ']' || p[i] == '}';
-        if (depth == 0)
+    for (size_t i = 0; i < n && !cp_is_blank(p[i]) && nest_step(&nest, p[i]); i++)
+        if (nest.depth == 0)
             return i + 1;
-    }
     return 0;
 }
 
-static size_t bare_end(const char *p, size_t n)
+static size_t bare_end(const char *p, size_t n, bool in_branch)
 {
-    int depth = 0;
+    struct nest nest = {.in_branch = in_branch};
     size_t i = 0;
     bool may_close = true; /* a } may follow in this line */
 
@@ -89,14 +103,14 @@ static size_t bare_end(const char *p, size_t n)
         bool is_variable = may_close && p[i] == '$' && i + 1 < n && p[i + 1] == '{';
         size_t skip = is_variable ? variable_end(p + i, n - i) : 0;
         may_close = may_close && (!is_variable || skip > 0);
-        if (p[i] == '|') {
-            skip = depth > 0 ? brackets_end(p + i, n - i, depth) : 0;
+        if (p[i] == '|' || (p[i] == ';' && in_branch)) {
+            skip = nest.depth > 0 ? brackets_end(p + i, n - i, nest) : 0;
             if (skip == 0)
                 break;
-            depth = 0;
+            nest = (struct nest){.in_branch = in_branch};
+        } else if (!nest_step(&nest, p[i])) {
+            break;
         }
-        depth += p[i] == '(' || p[i] == '[' || p[i] == '{';
-        depth -= depth > 0 && (p[i] == ')' || p[i] == ']' || p[i] == '}');
         i += skip > 0 ? skip : 1;
     }
     return i;
@@ -112,7 +126,13 @@ static size_t key_length(const char *p, size_t n)
     return k + 1 < n && (p[k + 1] == '=' || p[k + 1] == '~') ? 0 : k;
 }
 
-static struct cp_word_end quoted_end(const char *p, size_t n, size_t from)
+/* Whether a word may end before this byte. */
+static bool is_behind_word(char c, bool in_branch)
+{
+    return cp_is_blank(c) || c == '|' || (in_branch && (c == ';' || c == '}'));
+}
+
+static struct cp_word_end quoted_end(const char *p, size_t n, size_t from, bool in_branch)
 {
     struct cp_word_end e = {.is_quoted = p[from] == '"', .is_regex = p[from] == '/'};
     size_t length = cp_quote_end(p + from, n - from);
@@ -130,28 +150,28 @@ static struct cp_word_end quoted_end(const char *p, size_t n, size_t from)
     }
     while (e.is_regex && e.end < n && p[e.end] != '\0' && strchr("imsux", p[e.end]))
         e.end++;
-    if (e.end < n && !cp_is_blank(p[e.end]) && p[e.end] != '|') {
+    if (e.end < n && !is_behind_word(p[e.end], in_branch)) {
         e.wrong = e.is_regex ? "text goes on behind the closing / of this regex"
                              : "text goes on behind the closing quote";
         e.hint = e.is_regex ? "a slash inside a regex is \\/; a path is \"quoted\" here"
                             : "put a blank between the words, or \\\" for a quote inside";
         e.at = e.end;
-        e.end += bare_end(p + e.end, n - e.end);
+        e.end += bare_end(p + e.end, n - e.end, in_branch);
     }
     return e;
 }
 
-struct cp_word_end cp_word_end(const char *p, size_t n, bool regex)
+struct cp_word_end cp_word_end(const char *p, size_t n, bool regex, bool in_branch)
 {
     if (n > 0 && (*p == '"' || (*p == '/' && regex)))
-        return quoted_end(p, n, 0);
+        return quoted_end(p, n, 0, in_branch);
     size_t key = key_length(p, n);
     if (key > 0 && key + 1 < n && p[key + 1] == '"') {
-        struct cp_word_end e = quoted_end(p, n, key + 1);
+        struct cp_word_end e = quoted_end(p, n, key + 1, in_branch);
         e.key = key;
         return e;
     }
-    struct cp_word_end e = {.end = bare_end(p, n), .key = key};
+    struct cp_word_end e = {.end = bare_end(p, n, in_branch), .key = key};
     if (e.end == 0 && n > 0 && *p == '|') {
         e.wrong = "a | ends a stage";
         e.hint = "quote it: \"|\"";
@@ -160,9 +180,9 @@ struct cp_word_end cp_word_end(const char *p, size_t n, bool regex)
     return e;
 }
 
-bool cp_word_is_plain(struct cp_slice s, bool regex)
+bool cp_word_is_plain(struct cp_slice s, bool regex, bool in_branch)
 {
-    struct cp_word_end e = cp_word_end(s.p, s.n, regex);
+    struct cp_word_end e = cp_word_end(s.p, s.n, regex, in_branch);
 
     return s.n > 0 && s.p[0] != '#' && s.p[0] != '{' && !cp_slice_is(s, "with") && !e.wrong &&
            e.end == s.n && !e.is_quoted && !memchr(s.p, '\n', s.n);
@@ -222,7 +242,7 @@ int cp_words_split(const struct cp_text *args, bool regex, struct cp_heap *heap,
             i++;
         if (i == n)
             return result;
-        struct cp_word_end e = cp_word_end(p + i, n - i, regex);
+        struct cp_word_end e = cp_word_end(p + i, n - i, regex, false);
         if (e.wrong)
             result = cp_diag_error(diags, cp_text_pos(args, i + e.at, 1), e.hint, "%s", e.wrong);
         else

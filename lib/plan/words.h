@@ -37,10 +37,12 @@ struct cp_word_end {
     const char *hint;  /* or NULL */
     size_t at;
 };
-struct cp_word_end cp_word_end(const char *p, size_t n, bool regex);
+/* in_branch: words also end at a `;` outside of brackets and at a `}` that closes none of their
+ * own; splitting such args finds the same words. */
+struct cp_word_end cp_word_end(const char *p, size_t n, bool regex, bool in_branch);
 
 /* Whether a text can stand in args as one word as it is; else it needs quotes. */
-bool cp_word_is_plain(struct cp_slice s, bool regex);
+bool cp_word_is_plain(struct cp_slice s, bool regex, bool in_branch);
 
 /* Gives an option the value of a node (YAML) or of a text (a word); says what is wrong with it in
  * diags and returns -1. */

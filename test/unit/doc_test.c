@@ -32,9 +32,9 @@ static bool same(const char *got, const char *want)
 
 /* ---- Kinds, as the registry has them ---- */
 
-static const char *const names[] = {"count", "discard", "exec", "file",  "files", "filter",
-                                    "grep",  "head",    "keep", "parse", "set",   "sort",
-                                    "stats", "stdout",  "tail", "top"};
+static const char *const names[] = {"count", "discard", "exec",  "file",  "files", "filter", "grep",
+                                    "head",  "keep",    "merge", "parse", "route", "set",    "sort",
+                                    "stats", "stdout",  "tail",  "tee",   "top"};
 enum { N_NAMES = sizeof(names) / sizeof(*names) };
 
 static bool is_kind(struct cp_slice s)
@@ -60,7 +60,16 @@ static bool has_option(struct cp_slice kind, struct cp_slice key)
     return cp_slice_is(kind, "top") && cp_slice_is(key, "count");
 }
 
-static const struct cp_kinds kinds = {names, N_NAMES, is_kind, args_form, has_option};
+static enum cp_branches_form branches_form(struct cp_slice kind)
+{
+    if (cp_slice_is(kind, "route"))
+        return CP_BRANCHES_CASES;
+    return cp_slice_is(kind, "tee") || cp_slice_is(kind, "merge") ? CP_BRANCHES_PLAIN
+                                                                  : CP_BRANCHES_NONE;
+}
+
+static const struct cp_kinds kinds = {names,     N_NAMES,    is_kind,
+                                      args_form, has_option, branches_form};
 
 /* ---- Reading in one line ---- */
 
@@ -358,17 +367,39 @@ static void test_product(void)
         "block text", true,
         "stages: |\n  parse json   # comment | x\n    | filter a == \"#\"\n  # all\n  | head 3\n",
         NULL, "parse json | filter a == \"#\" | head 3");
-    read_text("tee { file all.log; filter level == \"error\" | file errors.log } | head");
-    check_error("branches of a one-liner", 1, 1, 1, "tee is not available in this version",
-                "run one pipeline for each branch");
-    read_yaml("stages:\n  - tee:\n      - [file all.log]\n      - [filter level == \"error\", file "
-              "errors.log]\n");
-    check_error("branches of a file", 1, 2, 5, "tee is not available in this version",
-                "run one pipeline for each branch");
-    read_yaml("stages:\n  - route:\n    - when: status >= 500\n      do: file err.log\n    - else: "
-              "discard\n  - head\n");
-    check_error("route", 1, 2, 5, "route is not available in this version",
-                "run one pipeline for each case");
+    check_forms("the branches of product.md", true,
+                "stages:\n"
+                "  - tee:                                     # every branch gets every record\n"
+                "      - [file all.log]\n"
+                "      - [filter level == \"error\", file errors.log]\n"
+                "  - route:                                   # the first true case wins\n"
+                "      - when: status >= 500\n"
+                "        do: file err.log\n"
+                "      - when: dur > 2\n"
+                "        do: set slow = true\n"
+                "      - else: discard\n"
+                "  - merge: [[files a.log, parse combined], [files b.log, parse json]]\n",
+                "stages:\n"
+                "  - tee:\n"
+                "      - [file all.log]\n"
+                "      - - filter: level == \"error\"\n"
+                "        - file: errors.log\n"
+                "  - route:\n"
+                "      - when: status >= 500\n"
+                "        do: file err.log\n"
+                "      - when: dur > 2\n"
+                "        do: set slow = true\n"
+                "      - else: discard\n"
+                "  - merge:\n"
+                "      - - files: a.log\n"
+                "        - parse: combined\n"
+                "      - - files: b.log\n"
+                "        - parse: json\n",
+                "tee { file all.log ; filter level == \"error\" | file errors.log } | "
+                "route { status >= 500 => file err.log ; dur > 2 => set slow = true ; else => "
+                "discard } | "
+                "merge { files a.log | parse combined ; files b.log | parse json }");
+    check(is_stable(), "the branches of product.md are stable");
 }
 
 /* ---- Text ---- */
@@ -460,6 +491,8 @@ static void test_text_errors(void)
     check_error("no blank behind the kind", 1, 1, 5, "expected a blank", NULL);
     read_text("head 3 with workers=2 workers=3");
     check_error("a setting twice", 1, 1, 23, "workers is set twice", "column 13");
+    read_text("head 3 with tail=2");
+    check_error("a stage as a setting", 1, 1, 13, "head has no option tail", NULL);
     read_text("head 3 with workers=2 capacity");
     check_error("a setting without value", 1, 1, 23, "expected a setting", NULL);
     read_text("head 3 with workers=");
@@ -473,7 +506,9 @@ static void test_text_errors(void)
     read_text("head 3 with name=\"a b\"");
     check_error("a bad name", 1, 1, 19, "no name for a stage", NULL);
     read_text("filter a {b}");
-    check_error("braces in expressions", 1, 1, 10, "not available in this version", NULL);
+    check_error("braces in expressions", 1, 1, 10, "only tee, merge and route have", NULL);
+    read_text("grep a { b");
+    check_error("a brace among words", 1, 1, 8, "only tee, merge and route have", "quoted");
     read_text("set a = \"x\033\"");
     check_error("a control byte", 1, 1, 11, "a control byte (0x1b)", NULL);
     read_text("grep \xFF");
@@ -592,7 +627,8 @@ static void test_yaml_errors(void)
     read_yaml("stages:\n  - parse json | head\n");
     check_error("a one-liner as an item", 1, 2, 16, "a | ends this stage", NULL);
     read_yaml("stages:\n  - [head, tail]\n");
-    check_error("a list in the list", 1, 2, 5, "not available in this version", NULL);
+    check_error("a list in the list", 1, 2, 5, "a list stands here in place of a stage",
+                "below tee");
     read_yaml("stages:\n  -\n");
     check_error("an empty item", 1, 2, 4, "this item is empty", NULL);
     read_yaml("stages: [head]\nvars: {a: [1], b: }\ndefaults: {capactiy: 1}\ntests: {}\n");
@@ -776,6 +812,355 @@ static void test_limits(void)
     check_error("UTF-16", 1, 1, 1, "UTF-16", "UTF-8");
     read_yaml("stages:\n- 'set a = \"\\x1b\"'\n- \"set a = \\\"\\e\\\"\"\n");
     check_error("a control byte by an escape", 1, 3, 14, "a control byte (0x1b)", NULL);
+}
+
+/* ---- Branches ---- */
+
+static void test_branches_in_text(void)
+{
+    check_forms("branches with as few blanks as possible", false, "tee{head;tail}|head",
+                "stages:\n  - tee:\n      - [head]\n      - [tail]\n  - head\n",
+                "tee { head ; tail } | head");
+    check_forms(
+        "settings and names around and in branches", false,
+        "m: merge { a: files a;b: files b with k=v } with by=time max_disorder=5s|head",
+        "stages:\n  - merge:\n      - - files: a\n          name: a\n"
+        "      - - files: b\n          name: b\n          k: v\n"
+        "    name: m\n    by: time\n    max_disorder: 5s\n  - head\n",
+        "m: merge { a: files a ; b: files b with k=v } with by=time max_disorder=5s | head");
+    check_forms("cases with names, else, and a last ;", false,
+                "route { a > 1 => head ; slow: b => x: tail | sort c ; else => discard ; }",
+                "stages:\n  - route:\n      - when: a > 1\n        do: head\n"
+                "      - when: b\n        name: slow\n        do:\n          - tail:\n"
+                "            name: x\n          - sort: c\n      - else: discard\n",
+                "route { a > 1 => head ; slow: b => x: tail | sort c ; else => discard }");
+    check_forms("=> is no part of >= > and ==", false,
+                "route{a>=1=>head;a==b=>head;a>b=>head;a ==>b=>head}", NULL,
+                "route { a>=1 => head ; a==b => head ; a>b => head ; a ==>b => head }");
+    check_forms("; } => and | in quotes, regexes and brackets", false,
+                "route { a == \";}=>|\" and b =~ /;}=>|\\// or c['=>'] || (d => e ; f) => set x = "
+                "\"}\", y = /;/ ; else => grep \"}\" /;}|/i (a;b|c) {a,b}x ${X:-a;b} k=\";\"; }",
+                NULL,
+                "route { a == \";}=>|\" and b =~ /;}=>|\\// or c['=>'] || (d => e ; f) => set x = "
+                "\"}\", y = /;/ ; else => grep \"}\" /;}|/i (a;b|c) {a,b}x ${X:-a;b} k=\";\" }");
+    check_forms("a ; or } behind a word ends it in branches only", false,
+                "grep a;b }c | tee { grep a;grep b|grep {c}}", NULL,
+                "grep a;b }c | tee { grep a ; grep b | grep {c} }");
+    check_forms(
+        "values of settings in branches", false,
+        "tee { head with a=x;tail with b=\"x;\" c=\"}\" d=[1;2, \"a }\"] e=${X:-;} f={k: v}} "
+        "with g=; h=}",
+        NULL,
+        "tee { head with a=x ; tail with b=\"x;\" c=\"}\" d=[1;2, \"a }\"] e=${X:-;} f={k: "
+        "v} } with g=; h=}");
+    check_forms("branches in branches", false,
+                "tee { tee { head ; route { a => tail ; else => merge { files a ; files b } } } ; "
+                "head } | head",
+                "stages:\n  - tee:\n      - - tee:\n            - [head]\n            - - route:\n"
+                "                  - when: a\n                    do: tail\n"
+                "                  - else:\n                      - merge:\n"
+                "                          - [files a]\n                          - [files b]\n"
+                "      - [head]\n  - head\n",
+                "tee { tee { head ; route { a => tail ; else => merge { files a ; files b } } } ; "
+                "head } | head");
+    check_forms("several lines and comments", false,
+                "parse json\n| route { # a ; }\n  # =>\n  a # x\n   == 1 => # b\n    head # c; "
+                "}\n   | tail\n  ;\n  else =>\n    discard # }\n} | head\n",
+                NULL, "parse json | route { a == 1 => head | tail ; else => discard } | head");
+    check_forms("from: names, lists, cases", false,
+                "r: route { e: a => head } | tail with from=r.e | sort with from=[r, r.e, r.else]",
+                "stages:\n  - route:\n      - when: a\n        name: e\n        do: head\n"
+                "    name: r\n  - tail:\n    from: r.e\n  - sort:\n    from: [r, r.e, r.else]\n",
+                "r: route { e: a => head } | tail with from=r.e | sort with from=[r, r.e, r.else]");
+    check(is_stable(), "from is stable");
+}
+
+static void test_branches_in_yaml(void)
+{
+    check_forms(
+        "a branch is a list, a map or a text", true,
+        "stages:\n- tee:\n  - [head, tail: 3]\n  - head: 5\n    name: x\n  - filter a | head "
+        "# c\n  - |\n    tail # c\n    | head\n  - - head\n    - tail\n",
+        NULL, "tee { head | tail 3 ; x: head 5 ; filter a | head ; tail | head ; head | tail }");
+    check_forms("the text of branches", true,
+                "stages:\n- tee: '{ head ; tail }'\n  name: x\n- 'tee { head } with a=b'\n- route: "
+                "|\n    { a => head\n    ; else => tail }\n",
+                NULL,
+                "x: tee { head ; tail } | tee { head } with a=b | route { a => head ; else => tail "
+                "}");
+    check_forms("keys of a case in any order, and a case in { }", true,
+                "stages:\n- route:\n  - do: [head]\n    name: x\n    when: |\n      a\n       == "
+                "1\n  - {when: 'b', do: {head: 3}}\n  - else: [tail: 1]\n",
+                NULL, "route { x: a == 1 => head ; b => head 3 ; else => tail 1 }");
+    check_forms("what YAML must quote", false,
+                "route { [1] == a => grep \"a: b\" ; a == \" #\" => set a = b, c = [1] ; ~ => head "
+                "} | tee { set a = b, c = d ; grep {a} ; head }",
+                "stages:\n  - route:\n      - when: '[1] == a'\n        do: 'grep \"a: b\"'\n"
+                "      - when: 'a == \" #\"'\n        do: set a = b, c = [1]\n"
+                "      - when: '~'\n        do: head\n  - tee:\n      - - set: a = b, c = d\n"
+                "      - - grep: '{a}'\n      - [head]\n",
+                NULL);
+    check(is_stable(), "what YAML must quote is stable");
+    check_forms("words of lists inside branches", true,
+                "stages:\n- files: [a;b, 'x}']\n- tee: [[files: [a;b, 'x}', 'k=;']]]\n", NULL,
+                "files a;b x} | tee { files \"a;b\" \"x}\" k=\";\" }");
+    check(is_stable(), "words of lists inside branches are stable");
+}
+
+/* The stages of branches know their places. */
+static void test_branch_tree(void)
+{
+    read_text("head | r: route { x: a > 1 => tail | sort b ; else => top 3 } with k=v");
+    const struct cp_item *item = &last.doc.items[1];
+    bool ok = last.result == 0 && last.doc.n == 2 && item->n_branches == 2 && item->args.s.n == 0;
+    check(ok && item->branches[0].n == 2 && !item->branches[0].is_else &&
+              cp_slice_is(item->branches[0].name.s, "x") &&
+              cp_slice_is(item->branches[0].when.s, "a > 1") && item->branches[1].is_else &&
+              item->branches[1].when.s.n == 0 && item->branches[1].name.s.n == 0,
+          "the tree of branches");
+    check(ok && item->branches[0].pos.off == 18 && item->branches[0].name.pos.off == 18 &&
+              item->branches[0].when.pos.off == 21 &&
+              item->branches[0].items[1].kind.pos.off == 37 && item->branches[1].pos.off == 46 &&
+              item->args.pos.off == 16,
+          "the places of branches in a one-liner");
+    read_yaml("stages:\n- route:\n  - when: a\n    do: [head, tail]\n  - else: |-\n      sort b\n  "
+              "    | top 3\n");
+    item = &last.doc.items[0];
+    ok = last.result == 0 && item->n_branches == 2 && item->branches[1].n == 2;
+    check(ok && item->branches[0].pos.off == 21 && item->branches[0].when.pos.off == 27 &&
+              item->branches[0].items[1].kind.pos.off == 44 &&
+              item->branches[1].items[1].kind.pos.off == 84,
+          "the places of branches in a file");
+    read_text("tee { fliter a | tail ; head } | top 3");
+    check(last.result < 0 && last.doc.n == 2 && last.doc.items[0].n_branches == 2 &&
+              last.doc.items[0].branches[0].n == 1,
+          "what could be understood of branches is there");
+}
+
+static void check_text_error(const char *text, size_t errors, size_t col, const char *words,
+                             const char *hint)
+{
+    read_text(text);
+    check_error(text, errors, 1, col, words, hint);
+}
+
+static void test_branch_text_errors(void)
+{
+    check_text_error("tee { head ; fliter a | sotr b } | hed", 3, 14, "no stage fliter", "filter?");
+    check_text_error("rute { a => head }", 1, 1, "there is no stage rute", "route?");
+    check_text_error("head | tee | head", 1, 8, "tee has no branches", "tee { STAGE");
+    check_text_error("route", 1, 1, "route has no branches", "route { CONDITION => ");
+    check_text_error("tee file x", 1, 5, "expected { and the branches of tee", NULL);
+    check_text_error("tee: { head }", 1, 4, "a colon behind the kind", NULL);
+    check_text_error("tee { }", 1, 5, "no branch in these braces", NULL);
+    check_text_error("tee { head", 1, 5, "no } closes this {", NULL);
+    check_text_error("tee { head ; ", 1, 5, "no } closes this {", NULL);
+    check_text_error("tee { tee { head } ; head", 1, 5, "no } closes this {", NULL);
+    check_text_error("tee { tee { head ; head", 1, 11, "no } closes this {", NULL);
+    check_text_error("tee { head with a=[b", 1, 19, "no ] closes this [", NULL);
+    check_text_error("tee { filter (a ; head }", 1, 14, "no ) closes this (", NULL);
+    check_text_error("tee { filter a == \"x ; head }", 1, 19, "no \" closes this quote", NULL);
+    check_text_error("tee { ; head }", 1, 7, "this branch has no stages", NULL);
+    check_text_error("tee { head ;; tail }", 1, 13, "this branch has no stages", NULL);
+    check_text_error("tee { | head }", 1, 7, "a stage is missing before this |", NULL);
+    check_text_error("tee { head | ; tail }", 1, 14, "a stage is missing here", NULL);
+    check_text_error("tee { head | }", 1, 14, "a stage is missing here", NULL);
+    check_text_error("tee { head } x", 1, 14, "the end of the stage behind the }", "with key");
+    check_text_error("tee { head } }", 1, 14, "the end of the stage behind the }", NULL);
+    check_text_error("tee { head with on_error={to x} ; tail } | hed", 2, 30, "a : is missing",
+                     NULL);
+    check_text_error("tee { head with a=b; tail with a=b a=c }", 1, 36, "a is set twice", NULL);
+    check_text_error("route { a ; else => head }", 1, 11, "expected => and stages", NULL);
+    check_text_error("route { a | file x ; b => hed }", 2, 11, "expected => and stages", NULL);
+    check_text_error("route { a", 1, 9, "expected => and stages", NULL);
+    check_text_error("route { a => head", 1, 7, "no } closes this {", NULL);
+    check_text_error("route { => head }", 1, 9, "a condition is missing", NULL);
+    check_text_error("route { x: => head }", 1, 12, "a condition is missing", NULL);
+    check_text_error("route { a => ; b => head }", 1, 14, "this branch has no stages", NULL);
+    check_text_error("route { a >=> head }", 1, 20, "expected => and stages", NULL);
+    check_text_error("route { else => head ; a => tail }", 1, 9, "else is the last case", NULL);
+    check_text_error("route { else => head ; else => tail }", 1, 24, "else stands here twice",
+                     "column 9");
+    check_text_error("route { x: else => head }", 1, 9, "else has no name", NULL);
+    check_text_error("route { else: head }", 1, 9, "else is no name for a case", NULL);
+    check_text_error("route { x: a => head ; x: b => tail }", 1, 24, "two cases are named x",
+                     "column 9");
+    check_text_error("a: head | tee { a: head ; b: tail } | b: head", 2, 17,
+                     "two stages are named a", "line 1, column 1");
+    check_text_error("tee { set a = ${X} }", 1, 15, "${X} is not replaced", NULL);
+    read_text("tee {\n  head # }\n  ; tail\n  | fliter\n");
+    check_error("a mistake and an open brace", 2, 1, 5, "no } closes this {", NULL);
+}
+
+static void check_branch_error(const char *name, const char *stages, size_t errors, size_t line,
+                               size_t col, const char *words, const char *hint)
+{
+    char text[512];
+
+    snprintf(text, sizeof(text), "stages:\n%s\n", stages);
+    read_yaml(text);
+    check_error(name, errors, line, col, words, hint);
+}
+
+static void test_branch_yaml_errors(void)
+{
+    check_branch_error("no value", "- tee:", 1, 2, 7, "tee has no branches", "- [STAGE");
+    check_branch_error("no branch", "- tee: []", 1, 2, 8, "tee has no branches", NULL);
+    check_branch_error("no case", "- route: ~", 1, 2, 10, "route has no branches", "when");
+    check_branch_error("a text for branches", "- tee: head", 1, 2, 8, "takes a list of branches",
+                       NULL);
+    check_branch_error("a map for cases", "- route:\n    when: a\n    do: head", 1, 3, 5,
+                       "route takes a list of cases", "put `- ` before every case");
+    check_branch_error("a map for branches", "- tee:\n    head: 1", 1, 3, 5,
+                       "takes a list of branches", "put `- `");
+    check_branch_error("branches without stages", "- tee:\n  - []\n  -\n  - ~\n  - ''\n  - head", 4,
+                       3, 5, "this branch has no stages", NULL);
+    check_branch_error("a list in a branch", "- tee: [[head, [tail]]]", 1, 2, 16,
+                       "a list stands here in place of a stage", NULL);
+    check_branch_error("an empty stage in a branch", "- tee: [[head, ~]]", 1, 2, 16,
+                       "this item is empty", NULL);
+    check_branch_error("two stages in a text of a list", "- tee: [[head | tail]]", 1, 2, 15,
+                       "a | ends this stage", NULL);
+    check_branch_error("a ; in a text", "- tee: [head ; tail]", 1, 2, 14, "a ; ends this branch",
+                       "of its own");
+    check_branch_error("a } in words", "- tee:\n  - file: x}", 1, 3, 12, "this } closes nothing",
+                       "quote");
+    check_branch_error("mistakes in all forms of branches",
+                       "- tee:\n  - [hed]\n  - hed: 1\n  - head | hed\n  - {head: 1, k: v}\n- hed",
+                       4, 3, 6, "there is no stage hed", "head?");
+    check_branch_error("a case that is a text", "- route: [head]", 1, 2, 11, "a case is a map",
+                       NULL);
+    check_branch_error("a case that is a list", "- route: [[head]]", 1, 2, 11, "a case is a map",
+                       NULL);
+    check_branch_error("a case without do", "- route:\n  - when: a", 1, 3, 5, "has no do", NULL);
+    check_branch_error("a case without when", "- route:\n  - do: head", 1, 3, 5, "has no when",
+                       "else");
+    check_branch_error("a case without stages", "- route:\n  - when: a\n    do:", 1, 4, 8,
+                       "this branch has no stages", NULL);
+    check_branch_error("an unknown key", "- route:\n  - whne: a\n    do: head", 1, 3, 5,
+                       "a case has no key whne", "did you mean when?");
+    check_branch_error("a stage in place of do", "- route:\n  - when: a\n    head: 3", 1, 4, 5,
+                       "a case has no key head", "do: {head: ");
+    check_branch_error("when beside else", "- route:\n  - else: head\n    when: a", 1, 4, 5,
+                       "when does not stand beside else", NULL);
+    check_branch_error("a name beside else", "- route: [{else: head, name: x}]", 1, 2, 24,
+                       "name does not stand beside else", NULL);
+    check_branch_error("else is not last",
+                       "- route:\n  - else: head\n  - when: a\n    do: head\n  - else: tail", 2, 3,
+                       5, "else is the last case", NULL);
+    check_branch_error(
+        "two cases with one name",
+        "- route:\n  - {when: a, do: head, name: x}\n  - {when: b, do: hed, name: x}", 2, 4, 19,
+        "there is no stage hed", NULL);
+    check_branch_error("a bad name", "- route: [{when: a, do: head, name: a b}]", 1, 2, 37,
+                       "no name for a case", NULL);
+    check_branch_error("else as a name", "- route: [{when: a, do: head, name: else}]", 1, 2, 37,
+                       "else is no name", NULL);
+    check_branch_error("else as a condition", "- route: [{when: else, do: head}]", 1, 2, 18,
+                       "else is no condition", "else: ");
+    check_branch_error("a name in a condition", "- route: [{when: 'x: a', do: head}]", 1, 2, 20,
+                       "a : in a condition", "name: ");
+    check_branch_error("a one-liner as a condition", "- route: [{when: a => head, do: head}]", 1, 2,
+                       20, "a => ends this condition", "do: ");
+    check_branch_error("a | in a condition", "- route: [{when: a | b, do: head}]", 1, 2, 20,
+                       "the condition ends here", NULL);
+    check_branch_error("a list as a condition", "- route: [{when: [a], do: head}]", 1, 2, 18,
+                       "when is an expression, not a list", "quotes");
+    check_branch_error("empty conditions",
+                       "- route:\n  - {when: , do: head}\n  - {when: '', do: head}\n  - {when: "
+                       "'# x', do: head}\n  - {when: ~, do: head}",
+                       3, 3, 12, "this condition is empty", NULL);
+    check_branch_error("an open bracket in a condition", "- route: [{when: '(a', do: head}]", 1, 2,
+                       19, "no ) closes this (", NULL);
+    check_branch_error("two stages with one name", "- head:\n  name: x\n- tee: ['x: head']", 1, 4,
+                       10, "two stages are named x", "line 3");
+}
+
+static void test_branch_traps(void)
+{
+    check_branch_error("trap in when: #", "- route:\n  - when: m =~ /a #b/\n    do: head", 1, 3, 19,
+                       "for a comment", "single quotes");
+    check_branch_error("trap in when: a tag", "- route:\n  - when: !ok\n    do: head", 1, 3, 11,
+                       "YAML takes !ok for a tag", "not");
+    check_branch_error("trap in when: a colon", "- route:\n  - when: p =~ /a: /\n    do: head", 1,
+                       3, 18, "`: ` inside a plain text", "single quotes");
+    check_branch_error("trap in when: a map", "- route:\n  - when:\n      p =~ /a: /\n    do: head",
+                       1, 4, 14, "so this text became a map", "single quotes");
+    check_branch_error("trap in when: a comma", "- route: [{when: if(a, b, c), do: head}]", 1, 2,
+                       24, "this became a key", "single quotes");
+    check_branch_error("trap in when: text behind a quote",
+                       "- route:\n  - when: \"a\" == b\n    do: head", 1, 3, 15,
+                       "begins with a quote ends with it", NULL);
+    check_branch_error("trap in when: @", "- route:\n  - when: @x == 1\n    do: head", 1, 3, 11,
+                       "cannot begin with @", NULL);
+    check_branch_error("trap in when: an alias", "- route:\n  - when: *x\n    do: head", 1, 3, 11,
+                       "YAML takes *x for an alias", NULL);
+    check_branch_error("trap in when: twice", "- route:\n  - when: a\n    when: b\n    do: head", 1,
+                       4, 5, "the key when appears twice", "line 3");
+    check_branch_error("trap in a branch: #", "- tee:\n  - filter m =~ /a #b/ | head", 1, 3, 20,
+                       "for a comment", "single quotes");
+    check_branch_error("trap in a branch: # in [ ]", "- tee: [[filter m =~ /a #b/, head]]", 1, 2, 9,
+                       "no ] closes this [", "` #` for a comment");
+    check_branch_error("trap in a branch: # in braces", "- tee { head #x }", 1, 2, 14,
+                       "for a comment", "single quotes");
+    check_branch_error("trap in a branch: a tag", "- tee: [!head, [tail]]", 1, 2, 9, "for a tag",
+                       NULL);
+    check_branch_error("trap in a branch: a colon", "- tee:\n  - filter p =~ /a: / | head", 1, 3,
+                       19, "so this text became a map", "single quotes");
+    check_branch_error("trap in a branch: NAME: KIND", "- tee:\n  - x: head 3", 1, 3, 5,
+                       "NAME: KIND", "name: x");
+    check_branch_error(
+        "trap in a branch: commas",
+        "- tee: [set a = if(x, 1, 2), hed]\n- tee:\n  - [set a = if(x, 1), hed]\n  - "
+        "[hed]",
+        3, 2, 21, "splits at every comma", "single quotes");
+    check_branch_error("trap: commas in do", "- route: [{when: a, do: set a = if(x, 1)}]", 1, 2, 39,
+                       "this became a key", "single quotes");
+    check_branch_error("trap: braces of a one-liner", "- tee: { head ; tail }", 1, 2, 8,
+                       "takes a list of branches", "single quotes: '{ … }'");
+    check_branch_error("trap: a case of a one-liner", "- route { x: a => head }", 1, 2, 12,
+                       "so this text became a map", "single quotes");
+}
+
+static void test_branch_limits(void)
+{
+    char *text = repeated("", "route { a => ", 15, "head with a=[b]");
+    char *closed = repeated(text, " }", 15, "");
+    read_text(closed);
+    check(last.result == 0 && is_stable(), "15 branches in each other are stable");
+    free(text);
+    free(closed);
+    text = repeated("", "tee { ", 20, "head");
+    closed = repeated(text, " }", 20, "");
+    read_text(closed);
+    check(last.result == 0 && is_stable(), "20 branches of tee in each other are stable");
+    free(text);
+    free(closed);
+    check_text_error(
+        "tee { tee { tee { tee { tee { tee { tee { tee { tee { tee { tee { tee { tee { "
+        "tee { tee { tee { tee { tee { tee { tee { tee { head",
+        1, 125, "too many levels deep", "64");
+    text = repeated("tee { head", " ; head", 252, " } | hed");
+    read_text(text);
+    check_error("254 stages in branches and behind them, and one more", 1, 1, 1780,
+                "at most 254 stages", NULL);
+    free(text);
+    text = repeated("stages:\n- tee:\n  - [head]\n", "  - - head\n", 252, "");
+    read_yaml(text);
+    check(last.result == 0, "254 stages in branches of a file");
+    free(text);
+    text = repeated("stages:\n- tee:\n  - [head]\n", "  - - head\n", 253, "- hed\n");
+    read_yaml(text);
+    check_error("255 stages in branches of a file", 1, 256, 7, "at most 254 stages", NULL);
+    free(text);
+    check_bomb("open braces of branches", "", "tee { ", 100000, "", true);
+    check_bomb("branches in a list", "stages:\n- tee:\n", "  - hed\n", 100000, "", true);
+    check_bomb("many branches", "tee { ", "hed ; ", 150000, "}", true);
+    check_bomb("many empty branches", "tee {", ";", 900000, "}", true);
+    check_bomb("many cases", "route { ", "a => hed;", 100000, "}", true);
+    check_bomb("many cases without end", "route { ", "a ;", 300000, "}", true);
+    check_bomb("many arrows", "route { ", "=>", 400000, "}", true);
+    check_bomb("many open brackets in words", "tee { grep ", "(;", 400000, "}", true);
 }
 
 /* ---- ${X} ---- */
@@ -1221,6 +1606,228 @@ static void test_random_yaml(void)
     check(ok, "random values survive YAML");
 }
 
+/* ---- Random docs with branches ---- */
+
+static const char *const full_exprs[] = {
+    "a == 1",
+    "b =~ /x|y: #;}=>/i",
+    "\"q; 'r' #}\"",
+    "not c",
+    "'it # => ;'",
+    "x[0] / 2 >= 1",
+    "if(a,1,2)",
+    "a ?? 0 >5",
+    "@t",
+    "d || e && f",
+    "m in [1, 2]",
+    "(a => ; }",
+    "with",
+    "~",
+    "null",
+    "\xC3\xA9",
+    "f:g",
+    "else_",
+    ".else",
+    "else == 1",
+    "- b",
+    "[1] == \"\\u00e9\"",
+    "g with h=1",
+};
+static const char *const full_words[] = {
+    "a.log",       "\"b c\" x", "k=v",        "k=\"v ; w\"", "#c",         "-i *",
+    "(a|b) (c;d)", "it's",      "\"#\" 5\"",  "${X:-a;b}",   "{a,b}*.log", "a[;]b",
+    "\"; }\" x}",  "a: \"|\"",  "\"with\" =", "~",           "null",
+};
+
+/* A stage; with branches down to some depth. */
+static struct cp_item random_item(size_t depth);
+static size_t n_named;
+
+static const char *fresh(const char *letter)
+{
+    return cp_heap_printf(&last.heap, "%s%zu", letter, n_named++);
+}
+
+static void random_branches(struct cp_item *item, size_t depth)
+{
+    bool has_cases = cp_slice_is(item->kind.s, "route");
+
+    item->n_branches = 1 + rnd(3);
+    item->branches = cp_heap_take(&last.heap, item->n_branches * sizeof(*item->branches));
+    for (size_t i = 0; i < item->n_branches; i++) {
+        struct cp_branch *b = &item->branches[i];
+        b->is_else = has_cases && i + 1 == item->n_branches && rnd(2) == 0;
+        if (has_cases && !b->is_else) {
+            do
+                b->when.s = cp_slice_of(PICK(full_exprs));
+            while (cp_slice_is(b->when.s, "(a => ; }") || cp_slice_is(b->when.s, "f:g"));
+            if (rnd(3) == 0)
+                b->name.s = cp_slice_of(fresh("c"));
+        }
+        b->n = 1 + rnd(3);
+        b->items = cp_heap_take(&last.heap, b->n * sizeof(*b->items));
+        for (size_t k = 0; k < b->n; k++)
+            b->items[k] = random_item(depth + 1);
+    }
+}
+
+static bool has_lines_or_controls(const struct cp_node *node)
+{
+    bool found = node->text.s.n > 0 && strpbrk(node->text.s.p, "\n\r\033\x7F");
+
+    for (size_t i = 0; i < node->n && !found; i++)
+        found = has_lines_or_controls(node->items[i]) ||
+                (node->keys[i].s.n > 0 && strpbrk(node->keys[i].s.p, "\n\r\033\x7F"));
+    return found;
+}
+
+static void random_settings(struct cp_item *item)
+{
+    item->n_settings = rnd(3);
+    item->settings = cp_heap_take(&last.heap, 3 * sizeof(*item->settings));
+    for (size_t i = 0; i < item->n_settings; i++) {
+        item->settings[i].key.s = cp_slice_of(cp_heap_printf(&last.heap, "k%zu", i));
+        do
+            item->settings[i].value = random_node(0);
+        while (rnd(16) > 0 && has_lines_or_controls(item->settings[i].value));
+    }
+}
+
+static struct cp_item random_item(size_t depth)
+{
+    struct cp_item item = {.args.s = CP_SLICE("")};
+
+    do
+        item.kind.s = cp_slice_of(names[rnd(N_NAMES)]);
+    while (depth > 3 && branches_form(item.kind.s) != CP_BRANCHES_NONE);
+    item.form = args_form(item.kind.s);
+    if (rnd(4) == 0)
+        item.name.s = cp_slice_of(fresh("n"));
+    if (rnd(3) == 0)
+        random_settings(&item);
+    if (branches_form(item.kind.s) != CP_BRANCHES_NONE) {
+        item.form = CP_ARGS_EXPR;
+        random_branches(&item, depth);
+    } else if (rnd(4) > 0) {
+        do
+            item.args.s =
+                cp_slice_of(item.form == CP_ARGS_EXPR ? PICK(full_exprs) : PICK(full_words));
+        while (strpbrk(item.args.s.p, "}") &&
+               (item.args.s.p[0] == '(' || strstr(item.args.s.p, "x}")));
+        if (strstr(item.args.s.p, " with "))
+            item.args.s = CP_SLICE("h");
+    }
+    return item;
+}
+
+static bool items_are_equal(const struct cp_item *a, size_t n_a, const struct cp_item *b,
+                            size_t n_b);
+
+static bool branches_are_equal(const struct cp_branch *a, const struct cp_branch *b)
+{
+    return cp_slice_equal(a->name.s, b->name.s) && cp_slice_equal(a->when.s, b->when.s) &&
+           a->is_else == b->is_else && items_are_equal(a->items, a->n, b->items, b->n);
+}
+
+static bool items_are_equal(const struct cp_item *a, size_t n_a, const struct cp_item *b,
+                            size_t n_b)
+{
+    bool ok = n_a == n_b;
+
+    for (size_t i = 0; i < n_a && ok; i++) {
+        ok = cp_slice_equal(a[i].kind.s, b[i].kind.s) && cp_slice_equal(a[i].name.s, b[i].name.s) &&
+             cp_slice_equal(a[i].args.s, b[i].args.s) && a[i].n_settings == b[i].n_settings &&
+             a[i].n_branches == b[i].n_branches;
+        for (size_t k = 0; ok && k < a[i].n_settings; k++)
+            ok = cp_slice_equal(a[i].settings[k].key.s, b[i].settings[k].key.s) &&
+                 nodes_are_equal(a[i].settings[k].value, b[i].settings[k].value);
+        for (size_t k = 0; ok && k < a[i].n_branches; k++)
+            ok = branches_are_equal(&a[i].branches[k], &b[i].branches[k]);
+    }
+    return ok;
+}
+
+/* Whether a form of the doc reads back as it is. */
+static bool reads_back(const struct cp_doc *doc, bool is_yaml, const char *text)
+{
+    struct cp_heap heap = {0};
+    struct cp_diags none = {0};
+    struct cp_doc again;
+    struct cp_source source = {"x", text, strlen(text)};
+    int result = is_yaml ? cp_doc_read_yaml(&again, &heap, source, &kinds, &none)
+                         : cp_doc_read_text(&again, &heap, source, &kinds, &none);
+    struct cp_err err = {0};
+    bool ok = result == 0 && items_are_equal(doc->items, doc->n, again.items, again.n);
+
+    if (ok && is_yaml)
+        ok = same(cp_doc_write_yaml(&again, &heap), text);
+    else if (ok)
+        ok = same(cp_doc_write_text(&again, &heap, &err), text);
+    for (size_t i = 0; i < none.n; i++)
+        printf("# %s at %zu\n", none.v[i].message, none.v[i].pos.off);
+    if (!ok)
+        printf("# of: %s\n", text);
+    cp_heap_release(&heap);
+    cp_diags_release(&none);
+    return ok;
+}
+
+static void test_random_branches(void)
+{
+    bool ok = true;
+    size_t texts = 0;
+
+    for (int i = 0; i < 4000 && ok; i++) {
+        struct cp_err err = {0};
+        forget();
+        last.doc = (struct cp_doc){0};
+        struct cp_item items[3];
+        struct cp_doc doc = {.items = items, .n = 1 + rnd(3)};
+        for (size_t k = 0; k < doc.n; k++)
+            items[k] = random_item(0);
+        ok = reads_back(&doc, true, cp_doc_write_yaml(&doc, &last.heap));
+        const char *text = cp_doc_write_text(&doc, &last.heap, &err);
+        texts += text != NULL;
+        ok = ok && (!text || reads_back(&doc, false, text));
+    }
+    check(ok && texts > 1000, "random docs with branches survive both forms");
+    printf("# %zu of 4000 were one-liners\n", texts);
+}
+
+/* Tokens in any order, as a one-liner and as the text of a file: what is accepted is stable. */
+static void test_random_tokens(void)
+{
+    static const char *const tokens[] = {
+        "tee {",  "route {", "merge{",   "{",     "}",       "}",        "}",    ";",
+        ";",      "|",       "=>",       "=>",    "else =>", "else",     "a =>", "x:",
+        "head",   "head",    "tail",     "grep",  "a;b",     "a}",       "{b}",  "filter",
+        "a == 1", "/x;}/",   "\"}\"",    "\"",    "'",       "(",        ")",    "[",
+        "]",      "with",    "with k=v", "k=[a,", "k=}",     "k={a: b}", "#",    "\n  ",
+    };
+    char text[1024];
+    size_t good = 0;
+    bool ok = true;
+
+    for (int i = 0; i < 40000 && ok; i++) {
+        size_t n = 0;
+        bool is_yaml = rnd(2) == 0;
+        n += (size_t)snprintf(text, sizeof(text), "%s", is_yaml ? "stages: |\n  " : "");
+        n += (size_t)snprintf(text + n, sizeof(text) - n, "%s",
+                              rnd(2) ? "tee { head" : "route { a =>");
+        for (size_t k = rnd(6); k > 0; k--)
+            n += (size_t)snprintf(text + n, sizeof(text) - n, "%s%s", rnd(4) ? " " : "",
+                                  PICK(tokens));
+        n += (size_t)snprintf(text + n, sizeof(text) - n, "%s", rnd(3) ? " }" : "");
+        read_bytes(is_yaml, text, n);
+        good += last.result == 0;
+        ok = (last.result == 0) == (last.diags.errors == 0) && (last.result < 0 || is_stable());
+        if (!ok)
+            printf("# of: %s\n", text);
+    }
+    check(ok && good > 1000, "random tokens of branches neither crash nor change");
+    printf("# %zu of 40000 were pipelines\n", good);
+}
+
 /* Any bytes: no crash, no hang; what is accepted is stable; every place is inside the source. */
 static void test_mutants(void)
 {
@@ -1231,17 +1838,29 @@ static void test_mutants(void)
         "[*a, >-\n  b\n  c\n ]\n",
         "in: parse csv header=a,b \"x y\" with from=[a, {b: c}] | grep /a b|c/ | set a = if(b, "
         "'c', \"d\") / 2 | file ${X:-a b}",
+        "parse json | r: route { a >= 1 => head ; slow: b =~ /;}=>/ => set x = \"}\" | file a ; "
+        "else "
+        "=> tee { grep \"; }\" {a,b} with k=[a;b, \"c\"] ; x: tail } } with from=[a, r.slow] | "
+        "head",
+        "tee {\n  head # a }\n ; route { a => tail\n ; else => discard ; } # ;\n} | head\n",
+        "stages:\n- route:\n  - when: a >= 1 # c\n    do: file x\n    name: x\n  - {when: 'b: c', "
+        "do: "
+        "[head, {tail: 1, k: v}]}\n  - else: |\n      head | tee { tail ; top 3 }\n- merge: "
+        "[[files a, "
+        "parse: x], files b | head]\n  by: time\n- tee: '{ head ; tail }'\n",
     };
+    static const bool is_yaml_seed[] = {true, true, true, false, false, false, true};
     char text[2048];
     bool ok = true;
     size_t good = 0;
 
     for (int i = 0; i < 60000 && ok; i++) {
-        const char *from = seeds[rnd(4)];
+        size_t pick = rnd(sizeof(seeds) / sizeof(*seeds));
+        const char *from = seeds[pick];
         size_t n = strlen(from);
         memcpy(text, from, n);
         for (size_t k = 1 + rnd(4); k > 0; k--) {
-            static const char bytes[] = "\n \t'\"[]{}:,-#&*!|>%@`?$\\/()ax0\xC3\xA9\xFF";
+            static const char bytes[] = "\n \t'\"[]{}:,-#&*!|>%@`?$\\/()ax0;=\xC3\xA9\xFF";
             size_t at = rnd(n), len = rnd(8);
             if (rnd(3) == 0 && at + len < n) {
                 memmove(text + at, text + at + len, n - at - len);
@@ -1256,7 +1875,7 @@ static void test_mutants(void)
         }
         char *exact = malloc(n);
         memcpy(exact, text, n);
-        read_bytes(rnd(4) > 0, exact, n);
+        read_bytes(rnd(8) == 0 ? rnd(2) : is_yaml_seed[pick], exact, n);
         for (size_t k = 0; k < last.diags.n; k++)
             ok = ok && last.diags.v[k].pos.off <= n &&
                  last.diags.v[k].pos.off + last.diags.v[k].pos.len <= n + 1;
@@ -1356,11 +1975,20 @@ int main(void)
     test_yaml_errors();
     test_traps();
     test_limits();
+    test_branches_in_text();
+    test_branches_in_yaml();
+    test_branch_tree();
+    test_branch_text_errors();
+    test_branch_yaml_errors();
+    test_branch_traps();
+    test_branch_limits();
     test_expand();
     test_words();
     test_options();
     test_random_text();
     test_random_yaml();
+    test_random_branches();
+    test_random_tokens();
     test_mutants();
     test_suite();
     forget();
