@@ -70,6 +70,8 @@ static const char *fields_written(const struct cp_stage *s, struct cp_heap *heap
     const struct cp_shape *shape = s->shape;
     const char *text = "", *removed = "";
 
+    if (shape->n_branches > 0)
+        return "what each branch made of the record";
     if (is_untouched(s))
         return "records as they came";
     for (size_t i = 0; i < shape->n; i++) {
@@ -87,13 +89,16 @@ static const char *fields_written(const struct cp_stage *s, struct cp_heap *heap
 
 static void explain_threads(const struct cp_plan *plan)
 {
-    struct cmd_table t = {.columns = 3};
+    struct cmd_table t = {.columns = 4, .right = {[2] = true}};
 
     put_head("Threads");
-    put_row(&t, (const char *[]){"stage", "kind", "what it does"});
+    put_row(&t, (const char *[]){"stage", "kind", "workers", "what it does"});
     for (size_t i = 0; i < plan->n; i++) {
         const struct cp_stage *s = plan->stages[i];
-        put_row(&t, (const char *[]){s->name, cmd_kind_name(s->type->kind), s->type->summary});
+        cmd_table_cell(&t, "%s", s->name);
+        cmd_table_cell(&t, "%s", cmd_kind_name(s->type->kind));
+        cmd_table_cell(&t, "%zu", s->n_workers);
+        cmd_table_cell(&t, "%s", s->type->summary);
     }
     cmd_table_print(stdout, &t, 2);
 }
@@ -156,11 +161,15 @@ static void explain_channels(const struct cp_plan *plan)
 
     put_head("Channels");
     put_row(&t, (const char *[]){"from", "to", "capacity"});
-    for (size_t i = 1; i < plan->n; i++) {
-        cmd_table_cell(&t, "%s", plan->stages[i - 1]->name);
-        cmd_table_cell(&t, "%s", plan->stages[i]->name);
-        cmd_table_cell(&t, "%zu batch%s", plan->stages[i]->capacity,
-                       plan->stages[i]->capacity == 1 ? "" : "es");
+    for (size_t i = 0; i < plan->n_edges; i++) {
+        const struct cp_edge *e = plan->edges[i];
+        size_t n = cp_edge_channels(e);
+        cmd_table_cell(&t, "%s", e->from->name);
+        cmd_table_cell(&t, "%s", e->to->name);
+        if (n > 1)
+            cmd_table_cell(&t, "%zu x %zu batch%s", n, e->capacity, e->capacity == 1 ? "" : "es");
+        else
+            cmd_table_cell(&t, "%zu batch%s", e->capacity, e->capacity == 1 ? "" : "es");
     }
     cmd_table_print(stdout, &t, 2);
 }
@@ -193,8 +202,15 @@ static void explain_memory(const struct cp_plan *plan)
         if (pool > 0)
             put_size_row(&t, "batches and blocks from ", s->name, pool);
         if (s->memory > 0)
-            put_size_row(&t, "tables and buffers of ", s->name, s->memory);
-        rest -= pool + s->memory;
+            put_size_row(&t, "tables and buffers of ", s->name, s->memory * s->n_workers);
+        rest -= pool + s->memory * s->n_workers;
+    }
+    for (size_t i = 0; i < plan->n_edges; i++) {
+        const struct cp_edge *e = plan->edges[i];
+        if (e->view_size.batches == 0)
+            continue;
+        put_size_row(&t, "views from ", e->from->name, cp_pool_bytes(&e->view_size));
+        rest -= cp_pool_bytes(&e->view_size);
     }
     put_size_row(&t, "threads, the plan and the program", "", rest);
     put_size_row(&t, "together", "", bound);

@@ -188,21 +188,26 @@ static bool is_added(const struct cp_stage *s)
     return s->pos.source == NULL;
 }
 
-void cmd_report_choices(const struct cp_plan *plan)
+static void report_choice(const struct cp_plan *plan, const struct cp_stage *s)
 {
-    const struct cp_stage *first = plan->stages[0], *last = plan->stages[plan->n - 1];
+    bool is_sink = s->type->kind == CP_SINK;
 
-    if (is_added(first) && plan->options.n_operands > 0)
+    if (s->type->kind == CP_SOURCE && is_added(s) && plan->options.n_operands > 0)
         cmd_say("source: %zu file%s of the command line", plan->options.n_operands,
                 plan->options.n_operands == 1 ? "" : "s");
-    else if (is_added(first))
+    else if (s->type->kind == CP_SOURCE && is_added(s))
         cmd_say("source: standard input, since no file is given");
-    if (is_added(last))
+    if (is_sink && is_added(s))
         cmd_say("sink: standard output, since the pipeline names none");
-    if (last->format && !plan->options.format)
-        cmd_say("output format: %s", last->format->name);
+    if (is_sink && s->format && !plan->options.format)
+        cmd_say("output format: %s", s->format->name);
+    if (s->prefilter && s->prefilter->n > 0)
+        cmd_say("%s: records that no filter can pass are not parsed (see chanpipe explain)",
+                s->name);
+}
+
+void cmd_report_choices(const struct cp_plan *plan)
+{
     for (size_t i = 0; i < plan->n; i++)
-        if (plan->stages[i]->prefilter && plan->stages[i]->prefilter->n > 0)
-            cmd_say("%s: records that no filter can pass are not parsed (see chanpipe explain)",
-                    plan->stages[i]->name);
+        report_choice(plan, plan->stages[i]);
 }

@@ -112,10 +112,12 @@ static bool is_kind(const struct cp_stage *s, const char *kind)
 /* The stages would find the descriptors that stand for closed ones. */
 static int check_descriptors(const struct cp_plan *plan)
 {
-    if (cmd_stdin_is_closed && is_kind(plan->stages[0], "stdin"))
-        return cmd_fail(CP_EXIT_IO, "cannot read standard input: it is closed");
-    if (cmd_stdout_is_closed && is_kind(plan->stages[plan->n - 1], "stdout"))
-        return cmd_fail(CP_EXIT_IO, "cannot write standard output: it is closed");
+    for (size_t i = 0; i < plan->n; i++) {
+        if (cmd_stdin_is_closed && is_kind(plan->stages[i], "stdin"))
+            return cmd_fail(CP_EXIT_IO, "cannot read standard input: it is closed");
+        if (cmd_stdout_is_closed && is_kind(plan->stages[i], "stdout"))
+            return cmd_fail(CP_EXIT_IO, "cannot write standard output: it is closed");
+    }
     return 0;
 }
 

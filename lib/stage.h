@@ -60,6 +60,8 @@ enum cp_stage_flags {
     CP_STAGE_STATELESS = 1, /* records do not depend on each other: may have workers, as stages with
                                merge may */
     CP_STAGE_MAKES = 2,     /* sends batches of its own with cp_stage_batch (aggregates, sort) */
+    CP_STAGE_STREAMS = 8,   /* beside it: as the input comes, and not only at its end */
+    CP_STAGE_JOINS = 16,    /* has several inputs: `run` takes from them (cp_stage_receive) */
     CP_STAGE_COUNTS = 4,    /* what passes depends on how many came before (head, skip, sample): no
                                prefilter behind */
 };
@@ -153,11 +155,12 @@ struct cp_plan_options {
  * head right behind it. */
 struct cp_cut {
     uint64_t *limit; /* 0: all; NULL: no such stage yet */
-    size_t stage;    /* its index */
+    const struct cp_stage *stage;
 };
 
 struct cp_planner {
     struct cp_stage *stage;
+    const struct cp_stage *above; /* the one whose records come in; NULL: none, or several */
     const struct cp_item *item;
     struct cp_heap *heap; /* lives as long as the pipeline */
     struct cp_diags *diags;
@@ -190,6 +193,9 @@ void cp_plan_makes_text(struct cp_planner *p);
 /* The stage keeps records (data/keeper.h) and gives them back with cp_stage_give: its pool gets
  * blocks for them. It has CP_STAGE_MAKES. What it holds at most is told with cp_plan_memory. */
 void cp_plan_keeps_records(struct cp_planner *p);
+/* CP_STAGE_JOINS: records leave in the order in which they were before they parted. -1: they do not
+ * come from one stage. */
+int cp_plan_join_in_order(struct cp_planner *p);
 /* What a writer sees in the records of this scope; asks parsers for all fields that a writer
  * writes. Constant. */
 struct cp_shape *cp_plan_shape(struct cp_planner *p);
@@ -210,6 +216,7 @@ void cp_plan_memory(struct cp_planner *p, size_t bytes);
 
 /* The conditions that spare records from being parsed (architecture.md, decision 5). */
 struct cp_prefilter {
+    bool is_off;             /* somebody reads the records who does not stand behind the filter */
     struct cp_need needs[8]; /* at least one must hold; of the first filter that gave any */
     size_t n;
     bool (*can_probe)(const void *decoder, const struct cp_need *need);
@@ -245,10 +252,12 @@ struct cp_stage {
     size_t max_line; /* bytes a text may have */
     size_t records;  /* of a batch, at most */
     bool makes_text;
-    bool makes_marks;             /* parse: leaves marks for a writer (format.h) */
-    bool keeps_records;           /* cp_plan_keeps_records */
-    bool reports_values;          /* somebody looks at account.values */
-    const struct cp_shape *shape; /* sinks of records: what is written; else NULL */
+    bool makes_marks;                 /* parse: leaves marks for a writer (format.h) */
+    bool keeps_records;               /* cp_plan_keeps_records */
+    const struct cp_stage *parted_at; /* where records join again in order: where they parted; else
+                                         NULL */
+    bool reports_values;              /* somebody looks at account.values */
+    const struct cp_shape *shape;     /* sinks of records: what is written; else NULL */
     const struct cp_format
         *format; /* parse: what it reads; sinks of records: what they write; else NULL */
     const struct cp_wants *wants; /* sources and parse: the fields that anybody reads; else NULL */
@@ -280,7 +289,7 @@ struct cp_stage {
     struct cp_account account;
     struct cp_err err;         /* why it failed */
     char first_error[256];     /* the first record error: "file:line: reason" */
-    uint64_t first_error_at;   /* its record's place among all (cp_position) */
+    uint64_t first_error_at;   /* its record's place among all (cp_batch_position) */
     struct cp_reason *reasons; /* see cp_stage_reason */
     char note[256]; /* said in the summary: what the stage had to do without (semantics 33, 35);
                        empty: nothing */
@@ -289,6 +298,24 @@ struct cp_stage {
 /* Sends a batch downstream; it is gone. False: nobody wants more, or the pipeline was stopped: end
  * soon. For sources and stages that make records; process never needs it. */
 bool cp_emit(struct cp_stage *s, struct cp_batch *b);
+
+/* Stages with several outputs: sends a batch over one of them; it is gone. Not over the last one:
+ * that gets the batch itself when process returns. */
+void cp_emit_to(struct cp_stage *s, size_t output, struct cp_batch *b);
+/* Whether anybody takes what goes over an output. */
+bool cp_stage_is_taken(const struct cp_stage *s, size_t output);
+/* A view of b to go over an output, with nothing selected. Blocks until one is free. */
+struct cp_batch *cp_stage_view(struct cp_stage *s, size_t output, struct cp_batch *b);
+
+/* CP_STAGE_JOINS: the next batch of an input; waits for it. NULL: the input has ended. */
+struct cp_batch *cp_stage_receive(struct cp_stage *s, size_t input);
+/* The next batch of any input; *input says of which. By turns, or the first that has one. NULL: all
+ * have ended. */
+struct cp_batch *cp_stage_receive_any(struct cp_stage *s, bool by_priority, size_t *input);
+/* Whether a slot of s->live is filled in what an input brings. */
+bool cp_stage_brings(const struct cp_stage *s, size_t input, uint16_t slot);
+/* Whether all that an input brings is made at the end of what comes in above it. */
+bool cp_stage_is_late(const struct cp_stage *s, size_t input);
 
 /* A batch of the stage's own pool, numbered; blocks until one is free. Sources and CP_STAGE_MAKES.
  */

@@ -31,7 +31,7 @@ static int filter_plan(struct cp_planner *p, void *data)
 
     if (!(self->when = cp_plan_expr(p)) || cp_lexer_expect_end(p->lexer, "one condition") < 0)
         return -1;
-    if (p->prefilter)
+    if (p->prefilter && !p->prefilter->is_off)
         offer_prefilter(p, self->when);
     return 0;
 }

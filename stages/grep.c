@@ -154,10 +154,11 @@ static int text_open(struct cp_stage *s, struct text *t, struct cp_err *err)
     return t->json->encode_open ? t->json->encode_open(t->encoder, s->heap, err) : 0;
 }
 
-static struct cp_slice text_make(struct text *t, const struct cp_batch *b, uint16_t i)
+static struct cp_slice text_make(struct text *t, struct cp_batch *b, uint16_t i)
 {
     size_t done;
 
+    b->shape = cp_shape_of_record(t->shape, b, i);
     t->n = 0;
     t->json->encode(t->encoder, b, &i, 1, &t->out, &done);
     cp_out_flush(&t->out);
@@ -301,8 +302,6 @@ static enum cp_outcome grep_process(struct cp_stage *s, void *data, struct cp_ba
 
     if (n == 0)
         return CP_OUTCOME_OK;
-    if (self->is_made)
-        b->shape = self->text.shape;
     if (self->has_literal && !self->is_made) {
         n = search_all(self, b, keep);
         from = keep;

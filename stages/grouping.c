@@ -283,6 +283,7 @@ int grouping_plan_end(struct cp_planner *p, struct grouping *g)
     if (g->n_keys > 0)
         cp_plan_memory(p, cp_groups_scratch(g->n_keys, p->max_line));
     close_scope(p, g);
+    g->seed = cp_groups_seed();
     return 0;
 }
 
@@ -314,8 +315,8 @@ int grouping_open(struct cp_stage *s, struct grouping *g)
     g->found = cp_heap_take(s->heap, s->records * sizeof *g->found);
     g->is_bad = cp_heap_take(s->heap, s->records * sizeof *g->is_bad);
     cp_store_init(&g->store, g->max_memory);
-    cp_groups_init(&g->groups, &g->store, g->n_keys, g->state, limit);
-    g->env = (struct cp_agg_env){.store = &g->store, .seed = g->groups.seed};
+    cp_groups_init(&g->groups, &g->store, g->n_keys, g->state, limit, g->seed);
+    g->env = (struct cp_agg_env){.store = &g->store, .seed = g->seed};
     return 0;
 }
 
@@ -409,7 +410,7 @@ static void add_bare(struct grouping *g, const struct grouping_call *c, const st
 
     for (uint32_t k = 0; k < b->n_sel; k++)
         type->add(&g->env, &c->call, state_of(g->found[k], c), NULL, NULL,
-                  cp_position(b->seq, b->sel[k]));
+                  cp_batch_position(b, b->sel[k]));
 }
 
 static void add_values(struct grouping *g, const struct grouping_call *c, const struct cp_batch *b)
@@ -424,7 +425,7 @@ static void add_values(struct grouping *g, const struct grouping_call *c, const 
             (type->flags & CP_AGG_TRUTHS && !cp_value_truth(&values[i])))
             continue;
         type->add(&g->env, &c->call, state_of(g->found[k], c), &values[i],
-                  numbers ? &numbers[i] : NULL, cp_position(b->seq, i));
+                  numbers ? &numbers[i] : NULL, cp_batch_position(b, i));
     }
 }
 
@@ -452,7 +453,7 @@ enum cp_outcome grouping_process(struct cp_stage *s, struct grouping *g, struct 
     enum cp_outcome outcome = cp_stage_settle(s, b, ev);
     for (size_t i = 0; i < g->n_keys; i++)
         cols[i] = g->keys[i].operand.values;
-    cp_groups_find(&g->groups, cols, b->sel, b->n_sel, b->seq, g->found);
+    cp_groups_find(&g->groups, cols, b->sel, b->n_sel, cp_batch_position(b, 0), g->found);
     read_all_numbers(s, g, b);
     if (g->has_times)
         read_times(g, b);

@@ -37,6 +37,7 @@ struct grouping_call {
 
 struct grouping {
     uint64_t max_memory; /* option */
+    uint64_t seed;       /* of hashes: the same for all workers */
 
     struct grouping_key keys[GROUPING_KEYS];
     struct grouping_call calls[GROUPING_CALLS];

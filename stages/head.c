@@ -10,7 +10,7 @@ static void offer_cut(struct cp_planner *p, uint64_t n)
 {
     const struct cp_cut *cut = &p->cut;
 
-    if (!cut->limit || cut->stage + 1 != p->stage->index || n == 0 || n > UINT32_MAX)
+    if (!cut->limit || cut->stage != p->above || n == 0 || n > UINT32_MAX)
         return;
     if (*cut->limit == 0 || n < *cut->limit)
         *cut->limit = n;

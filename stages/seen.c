@@ -76,7 +76,8 @@ int seen_plan_end(struct cp_planner *p, struct seen *s)
 static void table_open(struct seen *s, struct seen_table *t)
 {
     cp_store_init(&t->store, s->max_memory / 2);
-    cp_groups_init(&t->keys, &t->store, width_of(s), sizeof(uint64_t), s->max_memory / 2);
+    cp_groups_init(&t->keys, &t->store, width_of(s), sizeof(uint64_t), s->max_memory / 2,
+                   cp_groups_seed());
 }
 
 static void table_close(struct seen_table *t)
@@ -136,9 +137,9 @@ static void write_records(struct seen *s, struct cp_batch *b)
     size_t done;
 
     s->text_n = 0;
-    b->shape = s->shape;
     for (uint32_t k = 0; k < b->n_sel; k++) {
         size_t from = s->text_n;
+        b->shape = cp_shape_of_record(s->shape, b, b->sel[k]);
         s->format->encode(s->encoder, b, &b->sel[k], 1, &s->out, &done);
         cp_out_flush(&s->out);
         s->column[b->sel[k]] = cp_text(NULL, s->text_n - from);
@@ -194,7 +195,7 @@ static bool is_first(struct seen *s, struct cp_group *group, const struct cp_val
 static size_t sift(struct seen *s, const struct cp_batch *b, const struct cp_value *const *cols,
                    const uint16_t *sel, size_t n, uint16_t *keep, size_t *kept)
 {
-    cp_groups_find(&s->young->keys, cols, sel, n, b->seq, s->found);
+    cp_groups_find(&s->young->keys, cols, sel, n, cp_batch_position(b, 0), s->found);
     for (size_t k = 0; k < n; k++) {
         if (s->found[k] == s->young->keys.other)
             return k;

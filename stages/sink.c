@@ -201,6 +201,19 @@ static enum cp_outcome record_failed(struct cp_stage *s, struct cp_batch *b, uin
     return CP_OUTCOME_DONE;
 }
 
+/* How many of the records at the front were made by the same branch: they have one shape. */
+static size_t same_branch(const struct cp_shape *shape, const struct cp_batch *b,
+                          const uint16_t *sel, size_t n)
+{
+    size_t k = 1;
+
+    if (shape->n_branches == 0 || !b->branches)
+        return n;
+    while (k < n && b->branches[sel[k]] == b->branches[sel[0]])
+        k++;
+    return k;
+}
+
 enum cp_outcome sink_process(struct cp_stage *s, struct sink *k, struct cp_batch *b)
 {
     const uint16_t *sel = b->sel;
@@ -208,15 +221,15 @@ enum cp_outcome sink_process(struct cp_stage *s, struct sink *k, struct cp_batch
     enum cp_outcome step = CP_OUTCOME_OK;
     struct cp_account before = s->account;
 
-    b->shape = cp_shape_for(k->shape, b->input);
     while (n > 0 && step == CP_OUTCOME_OK) {
-        size_t done;
-        const char *reason = k->format->encode(k->encoder, b, sel, n, &k->out, &done);
+        size_t done, same = same_branch(k->shape, b, sel, n);
+        b->shape = cp_shape_of_record(k->shape, b, sel[0]);
+        const char *reason = k->format->encode(k->encoder, b, sel, same, &k->out, &done);
         s->account.out += done;
-        if (!reason)
-            n = 0;
-        else
-            step = record_failed(s, b, sel[done], reason), sel += done + 1, n -= done + 1;
+        if (reason)
+            step = record_failed(s, b, sel[done++], reason);
+        sel += done;
+        n -= done;
     }
     s->account.filtered += n;
     s->account.bad_utf8 = k->out.bad_utf8;

@@ -91,7 +91,7 @@ static int sort_plan(struct cp_planner *p, void *data)
     cp_plan_keeps_records(p);
     cp_plan_memory(p, self->max_memory + CP_SORT_WRITE_SIZE);
     cp_plan_memory(p, self->n_keys * 4 * (p->max_line + CP_PAD));
-    p->cut = (struct cp_cut){.limit = &self->limit, .stage = p->stage->index};
+    p->cut = (struct cp_cut){.limit = &self->limit, .stage = p->stage};
     return 0;
 }
 

@@ -41,10 +41,6 @@ load helper
         printf 'stages:\n  - %s: x\n' "$kind" >later.yaml
         refuses "later.yaml:2:5: error: $kind is not available in this version" check later.yaml
     done
-    for text in 'tee { head }' 'merge { files a ; files b }' 'route { a => head }'; do
-        refuses "error: ${text%% *} is not available in this version" "parse json | $text"
-        refuses "error: ${text%% *} is not available in this version" check "$text | head"
-    done
     refuses 'there is no stage flter.*did you mean filter\?' 'parse json | flter a'
 }
 

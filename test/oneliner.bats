@@ -67,7 +67,7 @@ caret() {
 }
 
 @test "branches: text with a brace is a one-liner, blanks or not" {
-    refuses 'pipeline:1:1: error: tee is not available' 'tee{head;tail}'
+    gives 'a\nb\n' 'a\nb\na\nb' 'tee{head;tail}'
     refuses 'pipeline:1:13: error: no } closes this' check 'tee{head|tee{tail'
     gives '' 'tee { head ; tail }' convert --to text 'tee{head;tail}'
 }

@@ -75,8 +75,6 @@ $stderr"
 }
 
 @test "what this version does not have is said" {
-    wrong 'stages:\n  - tee:\n      - [head 1]\n' '2:5' 'tee is not available in this version'
-    wrong 'stages:\n  - route:\n      - {when: a, do: head}\n      - else: tail\n' '2:5' 'route is not available'
     wrong 'stages:\n  - follow: x.log\n' '2:5' ''
 }
 

@@ -14,7 +14,7 @@ enum { PAGE = 4096 };
 
 /* Where the parts of one batch lie behind its struct. */
 struct batch_layout {
-    size_t rec, sel, col, columns, column, origin, branches, parts, arena, total;
+    size_t rec, sel, col, columns, column, origin, branches, places, parts, arena, total;
 };
 
 struct cp_pool {
@@ -49,7 +49,8 @@ static struct batch_layout batch_layout_of(const struct cp_pool_size *s)
     l.column = round_up(s->records * sizeof(struct cp_value), 64);
     l.origin = l.columns + s->slots * l.column;
     l.branches = l.origin + (s->origins ? round_up(s->records * sizeof(struct cp_origin), 64) : 0);
-    l.parts = l.branches + (s->branches ? round_up(s->records, 64) : 0);
+    l.places = l.branches + (s->branches ? round_up(s->records, 64) : 0);
+    l.parts = l.places + (s->branches ? round_up(s->records * sizeof(uint16_t), 64) : 0);
     l.arena = l.parts + round_up(s->parts * sizeof(struct cp_batch *), 64);
     l.total = round_up(l.arena + (s->arena ? s->arena + CP_PAD : 0), PAGE);
     return l;
@@ -91,6 +92,7 @@ static void batch_own(struct cp_batch *b)
         b->col[i] = (struct cp_value *)(void *)(at + l->columns + i * l->column);
     b->origin = b->home->size.origins ? (struct cp_origin *)(void *)(at + l->origin) : NULL;
     b->branches = b->home->size.branches ? (uint8_t *)(at + l->branches) : NULL;
+    b->places = b->home->size.branches ? (uint16_t *)(void *)(at + l->places) : NULL;
 }
 
 static struct cp_batch *batch_init(struct cp_pool *p, char *at)
@@ -188,9 +190,10 @@ struct cp_batch *cp_pool_batch(struct cp_pool *p)
     b->n = b->n_sel = 0;
     b->has_more = false;
     b->branch = 0;
+    b->ordinal = 0;
     atomic_store_explicit(&b->refs, 1, memory_order_relaxed);
     cp_arena_reset(&b->arena, 0);
-    if (p->size.parts > 0)
+    if (p->size.parts > 0 || p->size.branches)
         batch_own(b);
     return b;
 }
@@ -315,8 +318,7 @@ void cp_batch_hold(struct cp_batch *b, struct cp_batch *part)
     b->parts[b->n_parts++] = part;
 }
 
-/* Everything but the records and columns. */
-static void copy_head(struct cp_batch *to, const struct cp_batch *b)
+void cp_batch_like(struct cp_batch *to, const struct cp_batch *b)
 {
     to->seq = b->seq;
     to->start = b->start;
@@ -326,6 +328,7 @@ static void copy_head(struct cp_batch *to, const struct cp_batch *b)
     to->zone = b->zone;
     to->shape = b->shape;
     to->branch = b->branch;
+    to->ordinal = b->ordinal;
     to->block = b->block;
     to->input = b->input;
     to->texts = b->texts;
@@ -342,11 +345,12 @@ struct cp_batch *cp_batch_view(struct cp_pool *p, struct cp_batch *b, const uint
 {
     struct cp_batch *view = cp_pool_batch(p);
 
-    copy_head(view, b);
+    cp_batch_like(view, b);
     cp_batch_hold(view, b);
     view->rec = b->rec;
     view->origin = b->origin;
     view->branches = b->branches;
+    view->places = b->places;
     for (size_t k = 0; k < n_slots; k++)
         view->col[slots[k]] = b->col[slots[k]];
     return view;
@@ -363,17 +367,20 @@ static struct cp_batch *batch_beside(const struct cp_batch *b)
 {
     struct cp_batch *to = cp_pool_batch(b->home);
 
-    copy_head(to, b);
+    cp_batch_like(to, b);
     for (uint32_t k = 0; k < b->n_parts; k++)
         cp_batch_hold(to, b->parts[k]);
     if (shows_others(b)) {
         to->rec = b->rec;
         to->origin = b->origin;
         to->branches = b->branches;
+        to->places = b->places;
         return to;
     }
-    if (to->branches)
+    if (to->branches) {
         memcpy(to->branches, b->branches, b->n);
+        memcpy(to->places, b->places, b->n * sizeof *b->places);
+    }
     memcpy(to->rec, b->rec, b->n * sizeof *b->rec);
     if (to->origin)
         memcpy(to->origin, b->origin, b->n * sizeof *b->origin);

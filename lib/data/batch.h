@@ -70,8 +70,10 @@ struct cp_batch {
     struct cp_arena arena; /* emptied when the batch is released */
     struct cp_origin
         *origin;       /* of each record; NULL: all are of `input`, lines follow from their bytes */
-    uint8_t *branches; /* of each record: the one it came by, where it joined others; NULL: all came
-                          by `branch` */
+    uint8_t *branches; /* of each record: the one it came by, where it joined others, counted from
+                          `branch`; NULL: all came by that */
+    uint16_t *places;  /* of each record: its number in the batch that its origin sent; NULL: this
+                          batch has the same numbers */
 
     /* Atomic. The owner, and the batches that hold on to it. */
     _Atomic uint32_t refs;
@@ -87,6 +89,7 @@ struct cp_batch {
     uint32_t start;      /* where this batch's bytes begin in the block */
     uint64_t first_line; /* line number, from 1, of the byte there */
     uint64_t first_offset;    /* its offset in the input */
+    uint32_t ordinal;         /* records with the same seq in batches before this one */
     uint32_t n;               /* records */
     bool has_more;            /* a stage split what its origin sent: the rest follows in another */
     struct cp_time_zone zone; /* for times without zone or year */
@@ -109,10 +112,22 @@ static inline struct cp_input *cp_batch_input(const struct cp_batch *b, uint32_t
     return b->origin ? b->origin[i].input : b->input;
 }
 
-/* Where record i of batch number seq stands in the order of all records. */
-static inline uint64_t cp_position(uint64_t seq, uint32_t i)
+/* Where record i of the batch stands in the order of all records that go the same way. */
+static inline uint64_t cp_batch_position(const struct cp_batch *b, uint32_t i)
 {
-    return seq << 16 | i;
+    return (b->seq << 24) + b->ordinal + i;
+}
+
+/* The branch that record i came by. */
+static inline uint8_t cp_batch_branch(const struct cp_batch *b, uint32_t i)
+{
+    return (uint8_t)(b->branch + (b->branches ? b->branches[i] : 0));
+}
+
+/* The number of record i in the batch that its origin sent: what branches agree on. */
+static inline uint16_t cp_batch_place(const struct cp_batch *b, uint32_t i)
+{
+    return b->places ? b->places[i] : (uint16_t)i;
 }
 
 /* Selects all n records. */
@@ -156,6 +171,8 @@ void cp_batch_release(struct cp_batch *b);
  * columns that are filled. Blocks until a batch is free. */
 struct cp_batch *cp_batch_view(struct cp_pool *p, struct cp_batch *b, const uint16_t *slots,
                                size_t n_slots);
+/* An empty batch takes everything of b but its records and columns. */
+void cp_batch_like(struct cp_batch *to, const struct cp_batch *b);
 /* b holds on to part. */
 void cp_batch_hold(struct cp_batch *b, struct cp_batch *part);
 /* Batches that are not in the pool now. */

@@ -37,7 +37,7 @@ struct block {
 
 /* ---- Rows ---- */
 
-static uint64_t new_seed(void)
+uint64_t cp_groups_seed(void)
 {
     uint64_t seed;
     if (getrandom(&seed, sizeof seed, GRND_NONBLOCK) != sizeof seed)
@@ -248,12 +248,12 @@ static struct cp_group *find_null(struct cp_groups *g, const struct cp_value *co
 }
 
 static void find_block(struct cp_groups *g, struct block *b, const struct cp_value *const *cols,
-                       const uint16_t *sel, size_t n, uint64_t seq, struct cp_group **out)
+                       const uint16_t *sel, size_t n, uint64_t first, struct cp_group **out)
 {
     guess(g, b, n);
     for (size_t k = 0; k < n; k++) {
         struct key key = b->key[k];
-        uint64_t position = cp_position(seq, sel[k]);
+        uint64_t position = first + sel[k];
         if (!key.p)
             out[k] = find_null(g, cols, sel[k], position);
         else if (b->guess[k] && key_is(b->guess[k], key))
@@ -340,7 +340,7 @@ static void grow_scratch(struct cp_groups *g)
 }
 
 void cp_groups_find(struct cp_groups *g, const struct cp_value *const *cols, const uint16_t *sel,
-                    size_t n, uint64_t seq, struct cp_group **out)
+                    size_t n, uint64_t first, struct cp_group **out)
 {
     struct block b;
     if (g->width == 0) {
@@ -355,7 +355,7 @@ void cp_groups_find(struct cp_groups *g, const struct cp_value *const *cols, con
             continue;
         }
         hash_keys(g, &b, loaded);
-        find_block(g, &b, cols, sel, loaded, seq, out);
+        find_block(g, &b, cols, sel, loaded, first, out);
         sel += loaded;
         out += loaded;
         n -= loaded;
@@ -388,7 +388,7 @@ static void other_new(struct cp_groups *g)
 }
 
 void cp_groups_init(struct cp_groups *g, struct cp_store *store, size_t width, size_t state,
-                    size_t limit)
+                    size_t limit, uint64_t seed)
 {
     *g = (struct cp_groups){
         .width = width,
@@ -396,7 +396,7 @@ void cp_groups_init(struct cp_groups *g, struct cp_store *store, size_t width, s
         .stride = sizeof(struct cp_group) + state + width * sizeof(struct cp_value),
         .store = store,
         .limit = limit,
-        .seed = new_seed(),
+        .seed = seed,
         .hash_mask = UINT64_MAX,
     };
     store->used += FIRST_SLOTS * sizeof *g->slots;

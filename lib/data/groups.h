@@ -59,19 +59,22 @@ struct cp_groups {
     size_t cap_scratch;
 };
 
+/* A seed that nobody can guess. */
+uint64_t cp_groups_seed(void);
+
 /* width 0: one group without a key, which exists from the start. state: bytes, a multiple of 8.
  * limit: see above, at most store->max; what is between is left for the growth of states. The store
  * must hold cp_groups_least bytes and outlive the table. */
 void cp_groups_init(struct cp_groups *g, struct cp_store *store, size_t width, size_t state,
-                    size_t limit);
+                    size_t limit, uint64_t seed);
 void cp_groups_release(struct cp_groups *g);
 /* The smallest store that makes sense. */
 size_t cp_groups_least(size_t width, size_t state);
 
-/* The groups of records sel[0..n) of batch number seq, in out[0..n). cols: `width` columns. New
- * keys make new groups. */
+/* The groups of records sel[0..n), in out[0..n); first: the position of record 0. cols: `width`
+ * columns. New keys make new groups. */
 void cp_groups_find(struct cp_groups *g, const struct cp_value *const *cols, const uint16_t *sel,
-                    size_t n, uint64_t seq, struct cp_group **out);
+                    size_t n, uint64_t first, struct cp_group **out);
 
 /* The group of record i, or NULL: none is made. */
 struct cp_group *cp_groups_seek(struct cp_groups *g, const struct cp_value *const *cols,

@@ -13,6 +13,7 @@ struct kept {
     uint32_t raw;  /* bytes of the record */
     uint32_t texts;
     uint8_t has_raw;        /* it has bytes of its own, be they none */
+    uint8_t branch;         /* by which it came */
     uint8_t line_end;       /* bytes behind them: 1, or 2 with a \r */
     struct cp_input *input; /* NULL: made */
     uint64_t line, offset;
@@ -114,9 +115,14 @@ static bool lies_in(const char *p, const void *base, size_t n)
 /* Memory of the batch, which somebody else will get: the arena, its blocks. */
 static bool is_of_batch(const struct cp_batch *b, const char *p)
 {
-    return lies_in(p, b->arena.base, b->arena.cap) ||
-           (b->block && lies_in(p, b->block->data, b->block->cap)) ||
-           (b->texts && lies_in(p, b->texts->data, b->texts->cap));
+    if (lies_in(p, b->arena.base, b->arena.cap) ||
+        (b->block && lies_in(p, b->block->data, b->block->cap)) ||
+        (b->texts && lies_in(p, b->texts->data, b->texts->cap)))
+        return true;
+    for (uint32_t k = 0; k < b->n_parts; k++)
+        if (is_of_batch(b->parts[k], p))
+            return true;
+    return false;
 }
 
 /* Which text a value points at, and where it lies. An empty one leads nowhere. */
@@ -202,6 +208,7 @@ void cp_keeper_write(struct cp_keeper *k, char *to)
                        .raw = (uint32_t)raw.n,
                        .texts = (uint32_t)k->texts,
                        .has_raw = raw.p != NULL,
+                       .branch = cp_batch_branch(b, k->i),
                        .input = cp_batch_input(b, k->i),
                        .line = line_of(k),
                        .zone = b->zone};
@@ -233,6 +240,8 @@ static bool can_share(const struct cp_batch *b, const struct kept *r)
 {
     int64_t apart = b->zone.reference - r->zone.reference;
 
+    if (r->has_raw != (b->block != NULL))
+        return false;
     if (r->input != b->input && (is_peculiar(r->input) || is_peculiar(b->input)))
         return false;
     return b->zone.offset == r->zone.offset && apart < CP_NS_PER_DAY && apart > -CP_NS_PER_DAY;
@@ -305,6 +314,8 @@ bool cp_keeper_read(struct cp_keeper *k, struct cp_batch *b, const char *record)
         b->col[k->slots[s]][i] = v;
     }
     b->origin[i] = (struct cp_origin){r->input, r->line, r->offset};
+    b->branches[i] = r->branch;
+    b->places[i] = (uint16_t)i;
     b->sel[b->n_sel++] = (uint16_t)i;
     b->n++;
     return true;

@@ -51,7 +51,8 @@ int cp_wants_slot(struct cp_wants *w, const struct cp_path *path, struct cp_heap
             return w->v[i].slot;
     if (w->n == w->cap)
         w->v = grown(heap, w->v, w->n, &w->cap, sizeof *w->v);
-    w->v[w->n] = (struct cp_want){path, (int)(*n_slots)++, CP_NO_SLOT};
+    w->v[w->n] =
+        (struct cp_want){.path = path, .slot = (int)(*n_slots)++, .outer_slot = CP_NO_SLOT};
     return w->v[w->n++].slot;
 }
 
@@ -191,6 +192,125 @@ void cp_scope_close(struct cp_scope *s)
     s->time = (struct cp_slice){0};
 }
 
+/* ---- Records that come together ---- */
+
+struct cp_scope cp_scope_copy(const struct cp_scope *s)
+{
+    struct cp_scope copy = *s;
+
+    copy.cap = s->n;
+    copy.fields = cp_heap_take(s->heap, (s->n + 1) * sizeof *copy.fields);
+    if (s->n > 0)
+        memcpy(copy.fields, s->fields, s->n * sizeof *copy.fields);
+    return copy;
+}
+
+/* Both list the same names in the same order. */
+static bool lists_same(const struct cp_scope *a, const struct cp_scope *b)
+{
+    if (a->is_open || b->is_open || a->n != b->n)
+        return false;
+    for (size_t i = 0; i < a->n; i++)
+        if (!cp_slice_equal(a->fields[i].name, b->fields[i].name))
+            return false;
+    return true;
+}
+
+static bool has_branches(const struct cp_scope *s)
+{
+    return s->wants && s->wants->branches;
+}
+
+/* The branches of all inputs, one after the other. */
+static void list_branches(struct cp_wants *wants, struct cp_heap *heap)
+{
+    size_t n = 0;
+
+    for (size_t k = 0; k < wants->n_inputs; k++)
+        n += has_branches(&wants->inputs[k]) ? wants->inputs[k].wants->n_branches : 1;
+    wants->branches = cp_heap_take(heap, n * sizeof *wants->branches);
+    wants->first = cp_heap_take(heap, wants->n_inputs);
+    for (size_t k = 0; k < wants->n_inputs; k++) {
+        const struct cp_scope *in = &wants->inputs[k];
+        wants->first[k] = (uint8_t)wants->n_branches;
+        if (!has_branches(in))
+            wants->branches[wants->n_branches++] = cp_scope_copy(in);
+        else
+            for (size_t v = 0; v < in->wants->n_branches; v++)
+                wants->branches[wants->n_branches++] = cp_scope_branch(in, v);
+    }
+}
+
+void cp_scope_join(struct cp_scope *s, struct cp_wants *wants, struct cp_scope *const *from,
+                   size_t n)
+{
+    *s = (struct cp_scope){.heap = from[0]->heap,
+                           .n_slots = from[0]->n_slots,
+                           .wants = wants,
+                           .is_made = true,
+                           .time = from[0]->time,
+                           .failed_slot = CP_NO_SLOT,
+                           .line_slot = CP_NO_SLOT};
+    wants->inputs = cp_heap_take(s->heap, n * sizeof *wants->inputs);
+    wants->n_inputs = n;
+    for (size_t k = 0; k < n; k++) {
+        wants->inputs[k] = cp_scope_copy(from[k]);
+        s->is_open |= !lists_same(from[0], from[k]);
+        s->is_json |= from[k]->is_json;
+        s->is_parsed |= from[k]->is_parsed;
+        s->is_made &= from[k]->is_made;
+        if (!cp_slice_equal(s->time, from[k]->time))
+            s->time = (struct cp_slice){0};
+    }
+    list_branches(wants, s->heap);
+    for (size_t i = 0; !s->is_open && i < from[0]->n; i++)
+        cp_scope_declare(s, from[0]->fields[i].name);
+}
+
+/* What was done to the field that a scope has under this name, or NULL. */
+static const struct cp_field *find_edit(const struct cp_scope *edits, struct cp_slice name)
+{
+    for (size_t i = 0; i < edits->n; i++)
+        if (edits->fields[i].key.p && cp_slice_equal(edits->fields[i].key, name))
+            return &edits->fields[i];
+    return NULL;
+}
+
+/* The edits of an open scope, done to the fields that a scope lists; those that are left are about
+ * others. */
+static void edit_listed(struct cp_scope *to, const struct cp_scope *edits, bool *is_done)
+{
+    for (size_t i = 0; i < to->n; i++) {
+        struct cp_field *f = &to->fields[i];
+        const struct cp_field *edit = f->name.p ? find_edit(edits, f->name) : NULL;
+        if (!edit)
+            continue;
+        is_done[edit - edits->fields] = true;
+        f->name = edit->name;
+        f->slot = edit->name.p ? edit->slot : CP_NO_SLOT;
+    }
+    for (size_t i = to->n; !to->is_open && i-- > 0;)
+        if (!to->fields[i].name.p)
+            delete_at(to, i);
+}
+
+struct cp_scope cp_scope_branch(const struct cp_scope *s, size_t k)
+{
+    struct cp_scope to = cp_scope_copy(&s->wants->branches[k]);
+    bool *is_done = cp_heap_take(s->heap, s->n + 1);
+
+    if (!s->is_changed)
+        return to;
+    to.is_changed = true;
+    edit_listed(&to, s, is_done);
+    for (size_t i = 0; i < s->n; i++) {
+        const struct cp_field *f = &s->fields[i];
+        if (!is_done[i] && (f->name.p || to.is_open))
+            append(&to, f->name, to.is_open ? f->key : (struct cp_slice){0}, f->slot);
+    }
+    return to;
+}
+
 /* ---- Reading ---- */
 
 enum found { FOUND, FOUND_GONE, FOUND_UNLISTED };
@@ -254,7 +374,8 @@ static void read_times(struct cp_scope *s, struct cp_ref *ref)
 static bool read_ours(struct cp_scope *s, struct cp_ref *ref)
 {
     if (!ref->path->is_own && ref->path->n == 1 && cp_slice_is(ref->path->text, "_error")) {
-        ref->slot = s->failed_slot;
+        ref->slot =
+            s->wants && s->wants->inputs ? want_literal(s, ref->path->text) : s->failed_slot;
         return true;
     }
     ref->meta = meta_of(ref->path);

@@ -97,6 +97,16 @@ void cp_scope_put(struct cp_scope *s, struct cp_slice name, int slot);
 void cp_scope_remove(struct cp_scope *s, struct cp_slice name);
 void cp_scope_rename(struct cp_scope *s, struct cp_slice from, struct cp_slice to);
 
+/* Makes s the scope of records that came from several: a name is asked for in the record's own.
+ * wants: of the stage where they come together; the scopes are copied into it. Names are known when
+ * all list the same. */
+void cp_scope_join(struct cp_scope *s, struct cp_wants *wants, struct cp_scope *const *from,
+                   size_t n);
+/* A copy that can be changed by itself. */
+struct cp_scope cp_scope_copy(const struct cp_scope *s);
+/* The scope of the records that came by branch k of s, with what has been changed since. */
+struct cp_scope cp_scope_branch(const struct cp_scope *s, size_t k);
+
 /* From here on the record has no fields and no bytes (keep, aggregates): the caller writes those it
  * has. */
 void cp_scope_close(struct cp_scope *s);

@@ -179,6 +179,15 @@ static inline void *cp_decoder_fork(const struct cp_format *f, const void *decod
     return copy;
 }
 
+/* The shape of record i of a batch, and of those beside it that came by the same branch. */
+static inline const struct cp_shape *cp_shape_of_record(const struct cp_shape *shape,
+                                                        const struct cp_batch *b, uint32_t i)
+{
+    if (shape->n_branches > 0)
+        shape = shape->branches[cp_batch_branch(b, i)];
+    return cp_shape_for(shape, b->input);
+}
+
 /* The bytes of record i for a writer that leaves it as it came, without the final newline: a \r
  * before that newline belongs to the line end, yet stays (semantics 10). So the two bytes behind a
  * record must be what the input had there: a source that meets a last line without newline puts one

@@ -45,6 +45,9 @@ struct cp_shape {
      */
     struct cp_shape **variants;
     size_t n_variants;
+    /* Of records that came together (cp_batch.branch): each has a shape of its own. */
+    struct cp_shape **branches;
+    size_t n_branches;
     size_t serial; /* differs between shapes: lets a writer notice a change without comparing */
 };
 

@@ -6,6 +6,7 @@
 
 struct cp_format;
 struct cp_layer;
+struct cp_ref;
 struct cp_scope;
 
 /* What anybody reads of the records of one parse stage. */
@@ -19,10 +20,18 @@ struct cp_wants {
         *outer; /* NULL: they read the record's bytes. Else a text of the record, and what that does
                  * not have is read from this scope; such wants are single keys, never paths */
     struct cp_layer *layer; /* of the text (format/shape.h) */
+    /* NULL, or the scopes of records that came together: each is asked in its own. A scope that
+     * records had which had come together before gives several branches. */
+    struct cp_scope *inputs;
+    size_t n_inputs;
+    struct cp_scope *branches;
+    size_t n_branches;
+    uint8_t *first; /* the number of the first branch of each input */
 };
 struct cp_want {
     const struct cp_path *path; /* literal key first, then inside objects */
     int slot;
+    struct cp_ref *refs; /* wants with inputs: where each has it; set when the plan stands */
     int outer_slot; /* wants with an outer scope: where that has it, or CP_NO_SLOT; set when the
                        plan stands */
 };

@@ -1,6 +1,9 @@
 /* layout.c: what a complete plan needs to run: workers, columns, pools. */
 #include "plan_impl.h"
 
+#include <stdlib.h>
+
+#include "../base/alloc.h"
 #include "../data/keeper.h"
 
 enum {
@@ -14,32 +17,79 @@ static bool makes_rows(const struct cp_stage *s)
     return s->type->flags & CP_STAGE_MAKES && !s->keeps_records;
 }
 
-/* Slots that are filled when a batch arrives at stage k: those that stages before it made, from the
- * last one on that makes rows. */
-static void plan_live(struct walk *w)
+/* Who fills each slot. */
+static struct cp_stage **find_makers(struct walk *w)
 {
     struct cp_plan *plan = w->plan;
-    uint16_t *maker = cp_heap_take(&plan->heap, (plan->n_slots + 1) * sizeof *maker);
+    struct cp_stage **maker = cp_xcalloc(plan->n_slots + 1, sizeof *maker);
+
     for (size_t k = 0; k < plan->n; k++) {
         size_t end = k + 1 < plan->n ? w->slots_before[k + 1] : plan->n_slots;
         for (size_t slot = w->slots_before[k]; slot < end; slot++)
-            maker[slot] = (uint16_t)k;
+            maker[slot] = plan->stages[k];
     }
     for (struct wants_of *o = w->wants; o; o = o->next) {
         for (size_t i = 0; i < o->wants->n; i++)
-            maker[o->wants->v[i].slot] = (uint16_t)o->stage;
+            maker[o->wants->v[i].slot] = o->stage;
         if (o->wants->marks_slot != CP_NO_SLOT)
-            maker[o->wants->marks_slot] = (uint16_t)o->stage;
+            maker[o->wants->marks_slot] = o->stage;
     }
-    for (size_t k = 0, first = 0; k < plan->n; k++) {
-        struct cp_stage *s = plan->stages[k];
-        s->live = cp_heap_take(&plan->heap, (plan->n_slots + 1) * sizeof *s->live);
+    return maker;
+}
+
+static bool is_listed(const uint16_t *slots, size_t n, size_t slot)
+{
+    for (size_t k = 0; k < n; k++)
+        if (slots[k] == slot)
+            return true;
+    return false;
+}
+
+/* Slots that are filled when a batch arrives at a stage: those that stages before it made, from the
+ * last one on that makes rows. Stages before it have theirs. */
+static void plan_live(struct cp_plan *plan, struct cp_stage *s, struct cp_stage *const *maker)
+{
+    s->live = cp_heap_take(&plan->heap, (plan->n_slots + 1) * sizeof *s->live);
+    for (size_t slot = 0; slot < plan->n_slots; slot++) {
+        bool is_live = false;
+        for (size_t k = 0; k < s->n_ins; k++)
+            is_live |= is_listed(s->ins[k]->live, s->ins[k]->n_live, slot);
+        if (is_live)
+            s->live[s->n_live++] = (uint16_t)slot;
+    }
+    for (size_t k = 0; k < s->n_outs; k++) {
+        struct cp_edge *e = s->outs[k];
+        e->live = cp_heap_take(&plan->heap, (plan->n_slots + 1) * sizeof *e->live);
         for (size_t slot = 0; slot < plan->n_slots; slot++)
-            if (maker[slot] >= first && maker[slot] < k)
-                s->live[s->n_live++] = (uint16_t)slot;
-        if (makes_rows(s))
-            first = k;
+            if (maker[slot] == s || (!makes_rows(s) && is_listed(s->live, s->n_live, slot)))
+                e->live[e->n_live++] = (uint16_t)slot;
     }
+}
+
+static bool are_placed_above(const struct cp_stage *s)
+{
+    for (size_t k = 0; k < s->n_ins; k++)
+        if (s->ins[k]->from->index == SIZE_MAX)
+            return false;
+    return true;
+}
+
+/* Puts every stage behind those it gets records from; otherwise as the user wrote them. */
+static void sort_stages(struct cp_plan *plan)
+{
+    struct cp_stage **sorted = cp_heap_take(&plan->heap, (plan->n + 1) * sizeof *sorted);
+    size_t n = 0;
+
+    for (size_t i = 0; i < plan->n; i++)
+        plan->stages[i]->index = SIZE_MAX;
+    while (n < plan->n) {
+        size_t i = 0;
+        while (plan->stages[i]->index != SIZE_MAX || !are_placed_above(plan->stages[i]))
+            i++;
+        plan->stages[i]->index = n;
+        sorted[n++] = plan->stages[i];
+    }
+    plan->stages = sorted;
 }
 
 static bool is_origin(const struct cp_stage *s)
@@ -47,50 +97,105 @@ static bool is_origin(const struct cp_stage *s)
     return s->type->kind == CP_SOURCE || s->type->flags & CP_STAGE_MAKES;
 }
 
-/* Blocks for a stage that gives kept records back. They hold what the batches they came in held of
- * a record. */
-static void plan_kept_blocks(struct cp_plan *plan, size_t k, struct cp_pool_size *size)
-{
-    size_t above = k - 1;
+/* ---- Pools ---- */
 
-    while (!is_origin(plan->stages[above]))
-        above--;
-    size->blocks = size->batches;
-    size->block_size = plan->block_size;
-    size->large_blocks = 2;
-    size->max_record = cp_keeper_max_record(&plan->stages[above]->pool_size);
-    size->origins = true;
+/* What a batch comes by on its way down from an origin. */
+struct way {
+    size_t places;                /* that can hold one at a time */
+    size_t arena;                 /* bytes that its arena must have */
+    bool is_seen[CP_PLAN_STAGES]; /* by number of the stage */
+};
+
+static void follow(struct way *w, const struct cp_edge *e);
+
+static void follow_all(struct way *w, const struct cp_stage *s)
+{
+    for (size_t k = 0; k < s->n_outs; k++)
+        follow(w, s->outs[k]);
 }
 
-/* The pool of origin k: one batch for every place that can hold one at a time, down to the next
- * origin. */
-static void plan_pool(struct cp_plan *plan, size_t k)
+/* Down to the next origin: what comes out of that are other batches. */
+static void follow(struct way *w, const struct cp_edge *e)
 {
-    struct cp_stage *s = plan->stages[k];
-    struct cp_pool_size *size = &s->pool_size;
+    const struct cp_stage *s = e->to;
 
-    size->batches = 1;
-    for (size_t i = k + 1; i < plan->n; i++) {
-        const struct cp_stage *t = plan->stages[i];
-        size->batches += t->capacity * cp_edge_channels(t->ins[0]) +
-                         t->n_workers * (t->makes_text ? 3 : 1); /* see work_shrink */
-        if (t->makes_text)
-            size->arena = 2 * t->max_line;
-        else if (t->makes_marks && size->arena == 0)
-            size->arena = MARKS_ARENA;
-        if (is_origin(t))
-            break;
+    w->places += e->capacity * cp_edge_channels(e);
+    if (w->is_seen[s->index])
+        return;
+    w->is_seen[s->index] = true;
+    w->places += s->n_workers * (s->makes_text ? 3 : 1); /* see work_shrink */
+    if (s->type->flags & CP_STAGE_JOINS)
+        w->places += 2 * s->n_ins;
+    if (s->makes_text)
+        w->arena = 2 * s->max_line;
+    else if (s->makes_marks && w->arena == 0)
+        w->arena = MARKS_ARENA;
+    if (!is_origin(s))
+        follow_all(w, s);
+}
+
+/* One batch for every place, and the one that is being filled. */
+static struct cp_pool_size pool_size(const struct cp_plan *plan, const struct way *w)
+{
+    return (struct cp_pool_size){
+        .batches = w->places + 1,
+        .records = plan->batch_records,
+        .slots = plan->n_slots,
+        .arena = w->arena,
+    };
+}
+
+/* The largest record that comes in. */
+static size_t max_record(const struct cp_stage *s)
+{
+    size_t most = 0;
+
+    for (size_t k = 0; k < s->n_ins; k++) {
+        const struct cp_stage *above = s->ins[k]->from;
+        size_t n = is_origin(above) ? cp_keeper_max_record(&above->pool_size) : max_record(above);
+        most = n > most ? n : most;
     }
-    size->records = plan->batch_records;
-    size->slots = plan->n_slots;
+    return most;
+}
+
+static void plan_pool(struct cp_plan *plan, struct cp_stage *s)
+{
+    struct cp_pool_size *size = &s->pool_size;
+    struct way w = {0};
+
+    follow_all(&w, s);
+    *size = pool_size(plan, &w);
     size->max_record = s->max_line;
     if (s->type->kind == CP_SOURCE) {
         size->blocks = size->batches + 1; /* and the one that the source fills */
         size->block_size = plan->block_size;
         size->large_blocks = 2;
     }
-    if (s->keeps_records)
-        plan_kept_blocks(plan, k, size);
+    if (s->keeps_records) {
+        size->blocks = size->batches;
+        size->block_size = plan->block_size;
+        size->large_blocks = 2;
+        size->max_record = max_record(s);
+        size->origins = true;
+        size->branches = true;
+    }
+    if (s->type->flags & CP_STAGE_JOINS) {
+        size->parts = 2 * s->n_ins;
+        size->branches = true;
+    }
+}
+
+/* Views go over all outputs but the last: that one gets the batch itself. */
+static void plan_views(struct cp_plan *plan, struct cp_stage *s)
+{
+    for (size_t k = 0; k + 1 < s->n_outs; k++) {
+        struct way w = {0};
+        follow(&w, s->outs[k]);
+        /* A batch of records that joined again may hold on to two. */
+        w.places *= 2;
+        s->outs[k]->view_size = pool_size(plan, &w);
+        s->outs[k]->view_size.parts = 1;
+    }
 }
 
 /* `auto`: on the machines that there are, what parses and what follows it up to the sink is most of
@@ -166,19 +271,62 @@ static void plan_forks(struct cp_plan *plan)
     }
 }
 
+/* All that comes out of a stage is made when its input has ended: by it, or by those between it and
+ * where the records parted. */
+static bool is_late(const struct cp_stage *s, const struct cp_stage *parted_at)
+{
+    if (s == parted_at || s->type->kind == CP_SOURCE)
+        return false;
+    if (s->type->flags & CP_STAGE_MAKES && !(s->type->flags & CP_STAGE_STREAMS))
+        return true;
+    for (size_t k = 0; k < s->n_ins; k++)
+        if (!is_late(s->ins[k]->from, parted_at))
+            return false;
+    return true;
+}
+
+/* Where records join again in their order every batch must be heard of, on all the ways from where
+ * they parted. */
+static void count_groups(struct cp_edge *e)
+{
+    e->is_counted = true;
+    for (size_t k = 0; k < e->from->n_ins; k++)
+        if (!e->from->ins[k]->is_counted)
+            count_groups(e->from->ins[k]);
+}
+
+static void plan_order(struct cp_plan *plan)
+{
+    for (size_t i = 0; i < plan->n; i++) {
+        struct cp_stage *s = plan->stages[i];
+        for (size_t k = 0; s->parted_at && k < s->n_ins; k++) {
+            s->ins[k]->is_late = is_late(s->ins[k]->from, s->parted_at);
+            if (!s->ins[k]->is_late)
+                count_groups(s->ins[k]);
+        }
+    }
+}
+
 void plan_layout(struct walk *w)
 {
     struct cp_plan *plan = w->plan;
     size_t capacity = plan->options.capacity ? plan->options.capacity : DEFAULT_CAPACITY;
+    struct cp_stage **maker = find_makers(w);
 
+    sort_stages(plan);
     for (size_t i = 0; i < plan->n; i++)
         if (plan->stages[i]->capacity == 0)
             plan->stages[i]->capacity = capacity;
     plan_workers(plan);
     plan_edges(plan);
-    for (size_t i = 0; i < plan->n; i++)
-        if (is_origin(plan->stages[i]))
-            plan_pool(plan, i);
-    plan_live(w);
+    plan_order(plan);
+    for (size_t i = 0; i < plan->n; i++) {
+        struct cp_stage *s = plan->stages[i];
+        if (is_origin(s) || s->type->flags & CP_STAGE_JOINS)
+            plan_pool(plan, s);
+        plan_views(plan, s);
+        plan_live(plan, s, maker);
+    }
     plan_forks(plan);
+    free(maker);
 }

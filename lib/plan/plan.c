@@ -1,10 +1,6 @@
 /* plan.c: from a doc to stages that can run. */
 #include "plan_impl.h"
 
-enum {
-    MAX_STAGES = CP_DOC_MAX_STAGES + 2, /* with a source and a sink that were left out */
-};
-
 /* ---- One stage ---- */
 
 static bool is_regex(const struct cp_planner *p, const struct cp_word *w)
@@ -85,8 +81,8 @@ static void check_name(struct walk *w, const struct cp_item *item, const char *n
             cp_diag_error(w->diags, item->name.pos, NULL, "two stages are named %s", name);
 }
 
-static struct cp_stage *stage_new(struct walk *w, const struct cp_item *item,
-                                  const struct cp_stage_type *type)
+struct cp_stage *plan_stage_new(struct walk *w, const struct cp_item *item,
+                                const struct cp_stage_type *type)
 {
     struct cp_plan *plan = w->plan;
     struct cp_stage *s = cp_heap_take(&plan->heap, sizeof *s);
@@ -108,28 +104,6 @@ static struct cp_stage *stage_new(struct walk *w, const struct cp_item *item,
     return s;
 }
 
-/* Appends to an array in the heap. */
-static void add_edge(struct cp_heap *heap, struct cp_edge ***v, size_t *n, struct cp_edge *e)
-{
-    struct cp_edge **more = cp_heap_take(heap, (*n + 1) * sizeof *more);
-
-    if (*n > 0)
-        memcpy(more, *v, *n * sizeof *more);
-    more[(*n)++] = e;
-    *v = more;
-}
-
-static void connect(struct walk *w, struct cp_stage *from, struct cp_stage *to)
-{
-    struct cp_plan *plan = w->plan;
-    struct cp_edge *e = cp_heap_take(&plan->heap, sizeof *e);
-
-    *e = (struct cp_edge){.from = from, .to = to, .port = from->n_outs, .input = to->n_ins};
-    add_edge(&plan->heap, &plan->edges, &plan->n_edges, e);
-    add_edge(&plan->heap, &from->outs, &from->n_outs, e);
-    add_edge(&plan->heap, &to->ins, &to->n_ins, e);
-}
-
 /* on_error keep of a stage with expressions: `_error` becomes a field. Parse stages do it their own
  * way. */
 static void plan_on_error(struct cp_planner *p)
@@ -140,17 +114,47 @@ static void plan_on_error(struct cp_planner *p)
     s->error_slot = cp_scope_write(p->scope, CP_SLICE("_error"));
 }
 
-static void plan_stage(struct walk *w, const struct cp_item *item, const struct cp_stage_type *type)
+/* A prefilter is for the parse stage while nothing but filters follows. */
+static void end_prefilter(struct cp_planner *p, const struct cp_prefilter *before)
+{
+    const struct cp_stage_type *type = p->stage->type;
+
+    if (p->prefilter != before)
+        p->stage->prefilter = p->prefilter;
+    if (type->flags & (CP_STAGE_COUNTS | CP_STAGE_JOINS) || type->kind == CP_AGGREGATE)
+        p->prefilter = NULL;
+    else if (p->prefilter == before && type->kind != CP_FILTER && type->kind != CP_SOURCE)
+        p->prefilter = NULL;
+}
+
+static void line_load(struct cp_planner *p, struct line *line)
+{
+    p->scope = &line->scope;
+    p->framing = line->framing;
+    p->prefilter = line->prefilter;
+    p->max_line = line->max_line;
+}
+
+static void line_store(struct walk *w)
+{
+    const struct cp_planner *p = &w->planner;
+
+    w->line.stage = p->stage;
+    w->line.port = 0;
+    w->line.is_ended = p->stage->type->kind == CP_SINK;
+    w->line.prefilter = p->prefilter;
+    w->line.max_line = p->max_line;
+}
+
+void plan_stage(struct walk *w, const struct cp_item *item, const struct cp_stage_type *type)
 {
     struct cp_planner *p = &w->planner;
-    struct cp_prefilter *prefilter = p->prefilter;
 
-    struct cp_stage *above = p->stage;
-
-    p->stage = stage_new(w, item, type);
+    p->stage = plan_stage_new(w, item, type);
     p->item = item;
-    if (above)
-        connect(w, above, p->stage);
+    plan_connect(w);
+    line_load(p, &w->line);
+    struct cp_prefilter *prefilter = p->prefilter;
     if (type->options)
         cp_options_init(type->options, p->stage->self, p->heap);
     if (plan_args(p) == 0) {
@@ -158,16 +162,14 @@ static void plan_stage(struct walk *w, const struct cp_item *item, const struct 
         type->plan(p, p->stage->self);
     }
     plan_on_error(p);
-    if (p->prefilter != prefilter)
-        p->stage->prefilter = p->prefilter;
-    if (type->flags & CP_STAGE_COUNTS || type->kind == CP_AGGREGATE)
-        p->prefilter = NULL;
-    else if (p->prefilter == prefilter && type->kind != CP_FILTER && type->kind != CP_SOURCE)
-        p->prefilter = NULL;
+    end_prefilter(p, prefilter);
     p->words = (struct cp_words){0};
+    p->stage->n_outs = type->kind != CP_SINK;
+    line_store(w);
+    line_name(w, p->stage->name);
 }
 
-static const struct cp_item *implicit_item(struct cp_plan *plan, const char *kind)
+const struct cp_item *plan_implicit_item(struct cp_plan *plan, const char *kind)
 {
     struct cp_item *item = cp_heap_take(&plan->heap, sizeof *item);
     item->kind.s = cp_slice_of(kind);
@@ -186,7 +188,8 @@ static size_t plan_source(struct walk *w)
 {
     const struct cp_doc *doc = w->doc;
     const struct cp_stage_type *first = doc->n > 0 ? type_of(&doc->items[0]) : NULL;
-    bool has_source = first && first->kind == CP_SOURCE;
+    bool has_source = first && (first->kind == CP_SOURCE ||
+                                (first->flags & CP_STAGE_JOINS && doc->items[0].n_branches > 0));
     bool has_operands = w->plan->options.n_operands > 0;
 
     if (has_source && !has_operands)
@@ -201,52 +204,75 @@ static size_t plan_source(struct walk *w)
                           "the pipeline has a source of its own, %s", first->name);
     }
     const char *kind = has_operands ? "files" : "stdin";
-    plan_stage(w, implicit_item(w->plan, kind), cp_stage_type_find(cp_slice_of(kind)));
+    plan_stage(w, plan_implicit_item(w->plan, kind), cp_stage_type_find(cp_slice_of(kind)));
     return has_source && has_operands ? 1 : 0;
 }
 
 static bool check_place(struct walk *w, const struct cp_item *item,
                         const struct cp_stage_type *type)
 {
-    const struct cp_plan *plan = w->plan;
-    const struct cp_stage *last = plan->n ? plan->stages[plan->n - 1] : NULL;
+    bool has_input = w->line.stage || w->n_inputs > 0;
 
-    if (type->kind == CP_SOURCE && plan->n > 0)
+    if (type->kind == CP_SOURCE && has_input)
         cp_diag_error(w->diags, item->kind.pos, "a source is the first stage",
                       "%s is a source, but stages come before it", type->name);
-    else if (last && last->type->kind == CP_SINK)
+    else if (type->kind != CP_SOURCE && !has_input)
+        cp_diag_error(w->diags, item->kind.pos, "begin the branch with a source: files, stdin",
+                      "%s gets no records", type->name);
+    else if (w->line.is_ended && w->n_inputs == 0)
         cp_diag_error(w->diags, item->kind.pos, NULL,
-                      "nothing comes out of %s, so %s gets no records", last->name, type->name);
+                      "nothing comes out of %s, so %s gets no records", w->line.stage->name,
+                      type->name);
     else
         return true;
     return false;
 }
 
-/* A kind that the readers know and that has no stage yet. */
-static void refuse_later(struct walk *w, const struct cp_item *item)
+static void plan_item(struct walk *w, const struct cp_item *item)
 {
-    const char *hint = NULL;
+    const struct cp_stage_type *type = type_of(item);
 
-    cp_is_future_kind(item->kind.s, &hint);
-    cp_diag_error(w->diags, item->kind.pos, hint, "%.*s is not available in this version",
-                  (int)item->kind.s.n, item->kind.s.p);
+    if (!type)
+        return;
+    plan_from(w, item);
+    if (item->n_branches > 0 && type->flags & CP_STAGE_JOINS)
+        plan_inputs(w, item);
+    if (!check_place(w, item, type))
+        return;
+    plan_stage(w, item, type);
+    if (item->n_branches > 0 && !(type->flags & CP_STAGE_JOINS))
+        plan_branches(w, item);
 }
 
-static void plan_items(struct walk *w, size_t from)
+void plan_items(struct walk *w, const struct cp_item *items, size_t n)
 {
-    for (size_t i = from; i < w->doc->n; i++) {
-        const struct cp_item *item = &w->doc->items[i];
-        const struct cp_stage_type *type = type_of(item);
-        if (!type)
-            refuse_later(w, item);
-        else if (check_place(w, item, type))
-            plan_stage(w, item, type);
-    }
-    if (w->plan->stages[w->plan->n - 1]->type->kind != CP_SINK)
-        plan_stage(w, implicit_item(w->plan, "stdout"), cp_stage_type_find(CP_SLICE("stdout")));
+    for (size_t i = 0; i < n; i++)
+        plan_item(w, &items[i]);
+}
+
+static void plan_all(struct walk *w)
+{
+    size_t from = plan_source(w);
+
+    plan_items(w, w->doc->items + from, w->doc->n - from);
+    if (w->line.stage && !w->line.is_ended)
+        plan_stage(w, plan_implicit_item(w->plan, "stdout"),
+                   cp_stage_type_find(CP_SLICE("stdout")));
 }
 
 /* ---- Layers ---- */
+
+/* Where the scopes of records that came together have what is read behind. */
+static void plan_input_refs(struct cp_heap *heap, struct cp_wants *wants)
+{
+    for (size_t i = 0; wants->inputs && i < wants->n; i++) {
+        struct cp_want *want = &wants->v[i];
+        bool exists;
+        want->refs = cp_heap_take(heap, wants->n_inputs * sizeof *want->refs);
+        for (size_t k = 0; k < wants->n_inputs; k++)
+            want->refs[k] = cp_scope_read(&wants->inputs[k], want->path, &exists);
+    }
+}
 
 /* Where the scope before a layer has what is read behind it. The last layer first: it may ask the
  * ones before it. */
@@ -260,6 +286,7 @@ static void plan_layers(struct walk *w)
             path.is_own = true;
             want->outer_slot = cp_scope_read(o->wants->outer, &path, &exists).slot;
         }
+        plan_input_refs(&w->plan->heap, o->wants);
     }
 }
 
@@ -290,19 +317,12 @@ static void walk_init(struct walk *w, struct cp_plan *plan, const struct cp_doc 
     w->plan = plan;
     w->doc = doc;
     w->diags = diags;
-    w->slots_before = cp_heap_take(&plan->heap, MAX_STAGES * sizeof *w->slots_before);
-    w->scope = (struct cp_scope){.heap = &plan->heap,
-                                 .n_slots = &plan->n_slots,
-                                 .failed_slot = CP_NO_SLOT,
-                                 .line_slot = CP_NO_SLOT};
-    w->planner =
-        (struct cp_planner){.heap = &plan->heap,
-                            .diags = diags,
-                            .scope = &w->scope,
-                            .names = plan->options.names,
-                            .framing = cp_heap_take(&plan->heap, sizeof(struct cp_framing)),
-                            .options = &plan->options,
-                            .max_line = 1 << 20};
+    w->slots_before = cp_heap_take(&plan->heap, CP_PLAN_STAGES * sizeof *w->slots_before);
+    w->planner = (struct cp_planner){.heap = &plan->heap,
+                                     .diags = diags,
+                                     .names = plan->options.names,
+                                     .options = &plan->options};
+    line_begin(w);
 }
 
 int cp_plan_make(struct cp_plan *plan, const struct cp_doc *doc,
@@ -313,11 +333,12 @@ int cp_plan_make(struct cp_plan *plan, const struct cp_doc *doc,
     *plan = (struct cp_plan){.options = *options};
     plan->block_size = options->block_size ? options->block_size : CP_BLOCK_SIZE;
     plan->batch_records = options->batch_records ? options->batch_records : CP_BATCH_RECORDS;
-    plan->stages = cp_heap_take(&plan->heap, (MAX_STAGES + 2) * sizeof *plan->stages);
+    plan->stages = cp_heap_take(&plan->heap, CP_PLAN_STAGES * sizeof *plan->stages);
     if (doc->name.s.n > 0)
         plan->name = cp_heap_copy(&plan->heap, doc->name.s.p, doc->name.s.n);
     walk_init(&w, plan, doc, diags);
-    plan_items(&w, plan_source(&w));
+    plan_all(&w);
+    plan_outputs(&w);
     plan_layers(&w);
     if (plan->n_slots > CP_MAX_SLOTS)
         cp_diag_error(diags, plan->stages[0]->pos, "split it: write to a file between the halves",

@@ -13,6 +13,8 @@
 
 #include "../stage.h"
 
+enum { CP_PLAN_STAGES = CP_DOC_MAX_STAGES * 2 }; /* with those that nobody wrote */
+
 /* What lies between two stages. */
 struct cp_edge {
     /* Constant after planning. */
@@ -21,9 +23,15 @@ struct cp_edge {
     size_t capacity;            /* batches in each channel */
     size_t senders, receivers;  /* workers that send and receive */
     bool is_counted;            /* the receiver counts groups: empty ones are sent too */
+    bool is_late;               /* all that goes over it is made when the input has ended */
+    uint16_t *live;             /* slots that are filled in what goes over it */
+    size_t n_live;
+    struct cp_pool_size view_size; /* of the pool of views that go over it; no batches: not views */
 
     /* The runtime's (run/edge.h). */
     struct cp_edge_end *ends; /* of the senders, then of the receivers */
+    struct cp_pool *views;
+    _Atomic bool is_shut; /* nobody takes anything more */
     struct chan_tx **tx;
     struct chan_rx **rx;
 };

@@ -7,8 +7,25 @@
 /* The wants of one parser, and whose they are. */
 struct wants_of {
     struct cp_wants *wants;
-    size_t stage;
+    struct cp_stage *stage;
     struct wants_of *next; /* the one before it */
+};
+
+/* The place where the next stage is to be joined, and what is known there. */
+struct line {
+    struct cp_stage *stage; /* NULL: nothing is above */
+    size_t port;            /* its output */
+    bool is_ended;          /* nothing comes out there: a sink, or all branches end in sinks */
+    struct cp_scope scope;
+    struct cp_framing *framing;
+    struct cp_prefilter *prefilter;
+    size_t max_line;
+};
+
+/* A line that `from:` can name. */
+struct named {
+    const char *name;
+    struct line line;
 };
 
 /* Where the walk over the stages stands. */
@@ -16,9 +33,14 @@ struct walk {
     struct cp_plan *plan;
     const struct cp_doc *doc;
     struct cp_diags *diags;
-    struct cp_scope scope;
+    struct line line;
+    struct line *inputs; /* of the next stage, where it has several; else that is `line` */
+    size_t n_inputs;
+    struct named *named;
+    size_t n_named;
     struct cp_planner planner;
     size_t *slots_before; /* slots that existed before stage i was planned */
+    size_t inside;        /* of how many branches */
     struct wants_of *wants;
 };
 
@@ -26,6 +48,30 @@ static inline struct walk *walk_of(struct cp_planner *p)
 {
     return (struct walk *)(void *)((char *)p - offsetof(struct walk, planner));
 }
+
+/* plan.c */
+struct cp_stage *plan_stage_new(struct walk *w, const struct cp_item *item,
+                                const struct cp_stage_type *type);
+/* Plans the stage and joins it to the line, or the inputs; the line is behind it then. */
+void plan_stage(struct walk *w, const struct cp_item *item, const struct cp_stage_type *type);
+void plan_items(struct walk *w, const struct cp_item *items, size_t n);
+/* An item that nobody wrote. */
+const struct cp_item *plan_implicit_item(struct cp_plan *plan, const char *kind);
+
+/* graph.c: lines that part and come together. */
+void line_begin(struct walk *w);
+struct line line_copy(const struct line *line);
+/* Joins the lines that come into the stage which is being planned: the scope is theirs then. */
+void plan_connect(struct walk *w);
+/* The line, or the inputs, that `from:` names. */
+void plan_from(struct walk *w, const struct cp_item *item);
+/* The branches of merge: inputs of the stage that comes next. */
+void plan_inputs(struct walk *w, const struct cp_item *item);
+/* The branches of the stage just planned, and where they come together again. */
+void plan_branches(struct walk *w, const struct cp_item *item);
+void line_name(struct walk *w, const char *name);
+/* When all stages are planned: outputs that several read, or nobody. */
+void plan_outputs(struct walk *w);
 
 /* settings.c: the keys beside the stage; those of every stage go into p->stage. */
 void plan_settings(struct cp_planner *p);

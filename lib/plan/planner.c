@@ -99,7 +99,7 @@ struct cp_wants *cp_plan_wants(struct cp_planner *p, const struct cp_format *for
     o->wants->format = format;
     o->wants->decoder = decoder;
     o->wants->marks_slot = CP_NO_SLOT;
-    o->stage = p->stage->index;
+    o->stage = p->stage;
     p->stage->wants = o->wants;
     o->next = w->wants;
     w->wants = o;
@@ -122,14 +122,14 @@ static int plan_marks(struct cp_planner *p, const struct cp_scope *s)
 
     while (o && o->wants != s->wants)
         o = o->next;
-    if (!s->is_open || !o || s->wants->outer || !s->wants->format->mark)
+    if (!s->is_open || !o || s->wants->outer || !s->wants->format || !s->wants->format->mark)
         return CP_NO_SLOT;
-    for (size_t i = o->stage + 1; i < p->stage->index; i++)
+    for (size_t i = o->stage->index + 1; i < p->stage->index; i++)
         if (w->plan->stages[i]->type->kind == CP_FILTER)
             return CP_NO_SLOT;
     if (o->wants->marks_slot == CP_NO_SLOT)
         o->wants->marks_slot = cp_scope_new_slot(p->scope);
-    w->plan->stages[o->stage]->makes_marks = true;
+    o->stage->makes_marks = true;
     return o->wants->marks_slot;
 }
 

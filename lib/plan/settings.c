@@ -34,7 +34,7 @@ static const struct cp_option common_options[] = {
     {NULL},
 };
 
-static const char *const future_keys[] = {"when_full", "from"};
+static const char *const future_keys[] = {"when_full"};
 
 static bool is_future_key(struct cp_slice key)
 {
@@ -93,6 +93,8 @@ static void plan_setting(struct cp_planner *p, const struct cp_setting *set, str
         cp_option_set_node(o, p->stage->self, set->value, p->heap, p->diags);
     } else if ((o = cp_option_find(common_options, set->key.s))) {
         cp_option_set_node(o, common, set->value, p->heap, p->diags);
+    } else if (cp_slice_is(set->key.s, "from")) {
+        return; /* see graph.c */
     } else if (is_future_key(set->key.s)) {
         if (!is_default_value(set->key.s, set->value))
             cp_diag_error(p->diags, set->value->text.pos, NULL,

@@ -9,8 +9,20 @@ static size_t shape_serial(void)
     return ++serial;
 }
 
+/* One shape for each scope that the records may have. */
+static void shape_branches(struct cp_heap *heap, const struct cp_scope *s, struct cp_shape *shape,
+                           struct cp_shape *(*make)(struct cp_heap *, struct cp_scope *))
+{
+    shape->n_branches = s->wants->n_branches;
+    shape->branches = cp_heap_take(heap, shape->n_branches * sizeof *shape->branches);
+    for (size_t k = 0; k < shape->n_branches; k++) {
+        struct cp_scope own = cp_scope_branch(s, k);
+        shape->branches[k] = make(heap, &own);
+    }
+}
+
 /* What is known of a shape without asking for anything. */
-struct cp_shape *cp_shape_of_bytes(struct cp_heap *heap, const struct cp_scope *s)
+struct cp_shape *cp_shape_of_bytes(struct cp_heap *heap, struct cp_scope *s)
 {
     struct cp_shape *shape = cp_heap_take(heap, sizeof *shape);
 
@@ -25,6 +37,8 @@ struct cp_shape *cp_shape_of_bytes(struct cp_heap *heap, const struct cp_scope *
     shape->line_slot = s->line_slot;
     shape->marks_slot = CP_NO_SLOT;
     shape->serial = shape_serial();
+    if (s->wants && s->wants->branches && (s->is_open || !s->is_changed))
+        shape_branches(heap, s, shape, cp_shape_of_bytes);
     return shape;
 }
 
@@ -99,6 +113,10 @@ struct cp_shape *cp_shape_of(struct cp_heap *heap, struct cp_scope *s)
 {
     struct cp_shape *shape = cp_shape_of_bytes(heap, s);
 
+    if (shape->n_branches > 0) {
+        shape_branches(heap, s, shape, cp_shape_of);
+        return shape;
+    }
     if (s->wants && s->wants->layer && !s->wants->layer->outer)
         s->wants->layer->outer = cp_shape_of(heap, s->wants->outer);
     shape->fields = cp_heap_take(heap, (s->n + 1) * sizeof *shape->fields);

@@ -10,6 +10,6 @@
  */
 struct cp_shape *cp_shape_of(struct cp_heap *heap, struct cp_scope *s);
 /* The same without its fields: asks for nothing. */
-struct cp_shape *cp_shape_of_bytes(struct cp_heap *heap, const struct cp_scope *s);
+struct cp_shape *cp_shape_of_bytes(struct cp_heap *heap, struct cp_scope *s);
 
 #endif

@@ -87,5 +87,8 @@ size_t cp_run_bound(const struct cp_plan *plan)
         if (s->pool_size.batches > 0)
             bytes += cp_pool_bytes(&s->pool_size);
     }
+    for (size_t i = 0; i < plan->n_edges; i++)
+        if (plan->edges[i]->view_size.batches > 0)
+            bytes += cp_pool_bytes(&plan->edges[i]->view_size);
     return bytes;
 }

@@ -64,6 +64,8 @@ int cp_edge_open(struct cp_edge *e, struct cp_heap *heap, struct cp_err *err)
     e->ends = new_ends(heap, e->senders + e->receivers);
     e->tx = cp_heap_take(heap, pairs * sizeof(chan_tx *));
     e->rx = cp_heap_take(heap, pairs * sizeof(chan_rx *));
+    if (e->view_size.batches > 0)
+        e->views = cp_pool_new(&e->view_size);
     for (size_t i = 0; i < e->senders; i++)
         sender(e, i)->turn = i;
     for (size_t j = 0; j < e->receivers; j++)
@@ -110,33 +112,35 @@ bool cp_edge_send(struct cp_edge *e, size_t worker, struct cp_batch *b)
     return true;
 }
 
-static chan_rx *next_receiver(const struct cp_edge *e, size_t worker)
+chan_rx *cp_edge_next(const struct cp_edge *e, size_t worker)
 {
     return e->rx[receiver(e, worker)->turn % e->senders * e->receivers + worker];
 }
 
-static enum chan_status received(struct cp_edge *e, size_t worker, const struct cp_batch *b,
-                                 enum chan_status status)
+void cp_edge_count(struct cp_edge *e, size_t worker, const struct cp_batch *b)
 {
     struct cp_edge_end *end = receiver(e, worker);
 
-    if (status == CHAN_OK) {
-        end->records += b->n_sel;
-        end->turn += b->has_more ? 0 : e->receivers;
-    }
-    return status;
+    end->records += b->n_sel;
+    end->turn += b->has_more ? 0 : e->receivers;
 }
 
 enum chan_status cp_edge_try_receive(struct cp_edge *e, size_t worker, struct cp_batch **b)
 {
-    enum chan_status status = chan_try_recv(next_receiver(e, worker), b);
-    return received(e, worker, *b, status);
+    enum chan_status status = chan_try_recv(cp_edge_next(e, worker), b);
+
+    if (status == CHAN_OK)
+        cp_edge_count(e, worker, *b);
+    return status;
 }
 
 enum chan_status cp_edge_receive(struct cp_edge *e, size_t worker, struct cp_batch **b)
 {
-    enum chan_status status = chan_recv(next_receiver(e, worker), b);
-    return received(e, worker, *b, status);
+    enum chan_status status = chan_recv(cp_edge_next(e, worker), b);
+
+    if (status == CHAN_OK)
+        cp_edge_count(e, worker, *b);
+    return status;
 }
 
 /* ---- Ending ---- */
@@ -160,6 +164,7 @@ void cp_edge_end_receiver(struct cp_edge *e, size_t worker)
 
 void cp_edge_shut(struct cp_edge *e)
 {
+    atomic_store(&e->is_shut, true);
     for (size_t k = 0; k < e->senders * e->receivers; k++)
         if (e->rx[k])
             chan_rx_shutdown(e->rx[k]);

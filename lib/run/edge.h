@@ -38,6 +38,11 @@ bool cp_edge_send(struct cp_edge *e, size_t worker, struct cp_batch *b);
 enum chan_status cp_edge_try_receive(struct cp_edge *e, size_t worker, struct cp_batch **b);
 enum chan_status cp_edge_receive(struct cp_edge *e, size_t worker, struct cp_batch **b);
 
+/* The channel by which the next batch for that worker comes. */
+chan_rx *cp_edge_next(const struct cp_edge *e, size_t worker);
+/* Counts a batch that was received from it. */
+void cp_edge_count(struct cp_edge *e, size_t worker, const struct cp_batch *b);
+
 /* That worker sends nothing more. */
 void cp_edge_end_sender(struct cp_edge *e, size_t worker);
 /* That worker takes nothing more: what is queued for it is released. */

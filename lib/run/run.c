@@ -48,13 +48,32 @@ static void source_stop(struct cp_stage *s)
     (void)n; /* cannot fail: the counter is far from its limit */
 }
 
-/* Nobody wants what comes into s any more: shuts that edge and passes it up. Any thread: edges live
- * until all threads have ended. */
+static bool is_wanted(const struct cp_stage *s)
+{
+    for (size_t k = 0; k < s->n_outs; k++)
+        if (!atomic_load(&s->outs[k]->is_shut))
+            return true;
+    return false;
+}
+
+/* Nobody wants what comes into s any more: shuts those edges, and passes it up where nobody else
+ * wants anything. Any thread: edges live until all threads have ended. */
 void cp_stage_cut_input(struct cp_stage *s)
 {
-    for (; s->n_ins > 0; s = s->ins[0]->from)
-        cp_edge_shut(s->ins[0]);
-    source_stop(s);
+    if (s->n_ins == 0)
+        source_stop(s);
+    for (size_t k = 0; k < s->n_ins; k++) {
+        cp_edge_shut(s->ins[k]);
+        if (!is_wanted(s->ins[k]->from))
+            cp_stage_cut_input(s->ins[k]->from);
+    }
+}
+
+static void run_stop_sources(struct cp_run *run)
+{
+    for (size_t i = 0; i < run->plan->n; i++)
+        if (run->plan->stages[i]->type->kind == CP_SOURCE)
+            source_stop(run->plan->stages[i]);
 }
 
 void cp_stage_report(struct cp_stage *s)
@@ -66,6 +85,7 @@ void cp_stage_report(struct cp_stage *s)
         run->result->err_stage = s->name;
     }
     pthread_mutex_unlock(&run->mu);
+    run_stop_sources(run);
 }
 
 enum cp_outcome cp_stage_fail(struct cp_stage *s, enum cp_exit exit, int sys, const char *fmt, ...)
@@ -87,6 +107,7 @@ void cp_stage_reader_left(struct cp_stage *s)
     if (s->run->result->signal == 0)
         s->run->result->signal = SIGPIPE;
     pthread_mutex_unlock(&s->run->mu);
+    run_stop_sources(s->run);
 }
 
 void cp_stage_note(struct cp_stage *s, const char *fmt, ...)
@@ -131,21 +152,87 @@ struct cp_batch *cp_stage_batch(struct cp_stage *s)
     return b;
 }
 
-/* Sends b on. False: nobody takes it. */
+static bool send_over(struct cp_stage *s, size_t output, struct cp_batch *b)
+{
+    s->account.out += b->n_sel;
+    s->account.batches += b->n_sel > 0;
+    return cp_edge_send(s->outs[output], s->worker, b);
+}
+
+/* Sends b on. False: nobody takes anything more. */
 static bool stage_forward(struct cp_stage *s, struct cp_batch *b)
 {
     if (s->n_outs == 0 || (s->type->merge && b->n_sel == 0)) {
         cp_batch_release(b);
         return true;
     }
-    s->account.out += b->n_sel;
-    s->account.batches += b->n_sel > 0;
-    return cp_edge_send(s->outs[0], s->worker, b);
+    return send_over(s, s->n_outs - 1, b) || (s->n_outs > 1 && is_wanted(s));
+}
+
+/* An edge that refuses is known to be shut: is_wanted sees it. */
+void cp_emit_to(struct cp_stage *s, size_t output, struct cp_batch *b)
+{
+    send_over(s, output, b);
+}
+
+bool cp_stage_is_taken(const struct cp_stage *s, size_t output)
+{
+    return !atomic_load_explicit(&s->outs[output]->is_shut, memory_order_relaxed);
+}
+
+struct cp_batch *cp_stage_view(struct cp_stage *s, size_t output, struct cp_batch *b)
+{
+    return cp_batch_view(s->outs[output]->views, b, s->live, s->n_live);
 }
 
 bool cp_emit(struct cp_stage *s, struct cp_batch *b)
 {
     return stage_forward(s, b) && !atomic_load_explicit(&s->must_stop, memory_order_relaxed);
+}
+
+/* ---- Several inputs ---- */
+
+struct cp_batch *cp_stage_receive(struct cp_stage *s, size_t input)
+{
+    struct cp_batch *b;
+
+    if (cp_edge_receive(s->ins[input], s->worker, &b) != CHAN_OK)
+        return NULL;
+    s->account.in += b->n_sel;
+    return b;
+}
+
+struct cp_batch *cp_stage_receive_any(struct cp_stage *s, bool by_priority, size_t *input)
+{
+    struct chan_case cases[CP_PLAN_STAGES] = {0};
+    struct cp_batch *b[CP_PLAN_STAGES];
+    unsigned flags = by_priority ? CHAN_BIASED : 0;
+    enum chan_status status;
+
+    for (size_t k = 0; k < s->n_ins; k++)
+        cases[k] = (struct chan_case){.rx = cp_edge_next(s->ins[k], s->worker), .elem = &b[k]};
+    while ((status = chan_select(cases, s->n_ins, flags, input)) == CHAN_CLOSED)
+        cases[*input].rx = NULL;
+    if (status != CHAN_OK)
+        return NULL; /* no case is left */
+    cp_edge_count(s->ins[*input], s->worker, b[*input]);
+    s->account.in += b[*input]->n_sel;
+    return b[*input];
+}
+
+bool cp_stage_brings(const struct cp_stage *s, size_t input, uint16_t slot)
+{
+    const struct cp_edge *e = s->ins[input];
+
+    for (size_t k = 0; k < e->n_live; k++)
+        if (e->live[k] == slot)
+            return true;
+    return false;
+}
+
+bool cp_stage_is_late(const struct cp_stage *s, size_t input)
+{
+    return s->ins[input]->is_late;
 }
 
 /* ---- One stage's thread ---- */
@@ -197,8 +284,9 @@ static enum cp_outcome work_batch(struct cp_stage *s, struct work *w)
     enum cp_outcome step = CP_OUTCOME_OK;
 
     w->is_alone = false;
-    while (w->batch->n_sel > 0) {
+    while (w->batch->n_sel > 0 || (s->n_outs > 1 && step == CP_OUTCOME_OK)) {
         work_cut(s, w);
+        w->batch->has_more = w->has_more || w->rest;
         size_t mark = w->batch->arena.used;
         step = s->type->process(s, s->self, w->batch);
         if (step != CP_OUTCOME_FULL) {
@@ -265,7 +353,6 @@ static void stage_loop(struct cp_stage *s)
     s->has_failed = step == CP_OUTCOME_FAILED;
     if (step != CP_OUTCOME_OK)
         cp_stage_cut_input(s);
-    cp_edge_end_receiver(s->ins[0], s->worker); /* the source may be waiting for these batches */
 }
 
 static bool has_failed(const struct cp_stage *s)
@@ -298,8 +385,16 @@ static void stage_finish(struct cp_stage *s)
         end_sending(first);
 }
 
+/* Gives up what it will not take any more: the source may be waiting for these batches. */
+static void end_receiving(struct cp_stage *s)
+{
+    for (size_t k = 0; k < s->n_ins; k++)
+        cp_edge_end_receiver(s->ins[k], s->worker);
+}
+
 static void stage_end(struct cp_stage *s)
 {
+    end_receiving(s);
     stage_finish(s);
     if (!s->type->merge)
         end_sending(s);
@@ -310,7 +405,7 @@ static void *stage_thread(void *arg)
     struct cp_stage *s = arg;
     uint64_t one = 1;
 
-    if (s->type->kind == CP_SOURCE)
+    if (s->type->run)
         s->type->run(s, s->self);
     else
         stage_loop(s);
@@ -416,8 +511,10 @@ static void run_unwind(struct cp_run *run)
 /* The sink that writes to standard output, or NULL. */
 static struct cp_stage *stdout_sink(struct cp_plan *plan)
 {
-    struct cp_stage *s = plan->stages[plan->n - 1];
-    return strcmp(s->type->name, "stdout") == 0 ? s : NULL;
+    for (size_t i = 0; i < plan->n; i++)
+        if (strcmp(plan->stages[i]->type->name, "stdout") == 0)
+            return plan->stages[i];
+    return NULL;
 }
 
 struct watch {
@@ -425,13 +522,6 @@ struct watch {
     struct cp_stage *sink;
     int64_t deadline; /* of grace; INT64_MAX: no signal came */
 };
-
-static void run_stop_sources(struct cp_run *run)
-{
-    for (size_t i = 0; i < run->plan->n; i++)
-        if (run->plan->stages[i]->type->kind == CP_SOURCE)
-            source_stop(run->plan->stages[i]);
-}
 
 /* The first signal stops the sources; the second, or the end of grace, leaves everything as it is.
  */
@@ -575,6 +665,8 @@ void cp_run_close(struct cp_plan *plan)
     for (size_t i = 0; i < plan->n; i++)
         for (size_t k = 0; k < plan->stages[i]->n_workers; k++)
             worker_close(plan->stages[i]->workers[k]);
+    for (size_t i = 0; i < plan->n_edges; i++)
+        cp_pool_free(plan->edges[i]->views);
     for (size_t i = 0; i < plan->n; i++)
         cp_pool_free(plan->stages[i]->pool);
 }

@@ -40,7 +40,7 @@ void cp_stage_record_error(struct cp_stage *s, const struct cp_batch *b, uint32_
 {
     if (s->first_error[0])
         return;
-    s->first_error_at = cp_position(b->seq, i);
+    s->first_error_at = cp_batch_position(b, i);
     const struct cp_input *in = cp_batch_input(b, i);
     if (in)
         keep_first(s, in->name, cp_batch_line(b, i), reason);

@@ -100,13 +100,23 @@ static void source_fails(const struct cp_stage_type *t)
     shell_ok(status == 4 && strstr(stderr_text(), "no-such-file"), what, stderr_text());
 }
 
+/* What must stand behind the kind in a file. */
+static const char *arguments_of(const struct cp_stage_type *t)
+{
+    if (t->branches == CP_BRANCHES_PLAIN)
+        return " [[stdin, head]]";
+    if (t->branches == CP_BRANCHES_CASES)
+        return " [{else: head}]";
+    return strcmp(t->name, "parse") == 0 ? " json" : "";
+}
+
 static void wrong_option(const struct cp_stage_type *t)
 {
     char cmd[4096], what[256];
     snprintf(cmd, sizeof cmd,
              "printf 'stages:\\n  - %s:%s\\n    no_such_option: 1\\n' >bad.yaml; \"$CHANPIPE\" "
              "check bad.yaml",
-             t->name, strcmp(t->name, "parse") == 0 ? " json" : "");
+             t->name, arguments_of(t));
     snprintf(what, sizeof what, "%s: an unknown option is an error with line and column", t->name);
     int status = shell_run(cmd);
     shell_ok(status == 2 && strstr(stderr_text(), "bad.yaml:3:5"), what, stderr_text());

@@ -1,0 +1,356 @@
+/* graph.c: lines of stages that part and come together. */
+#include "plan_impl.h"
+
+#include <stdio.h>
+
+/* ---- Lines ---- */
+
+void line_begin(struct walk *w)
+{
+    struct cp_heap *heap = &w->plan->heap;
+
+    w->line = (struct line){.framing = cp_heap_take(heap, sizeof *w->line.framing),
+                            .max_line = 1 << 20,
+                            .scope = {.heap = heap,
+                                      .n_slots = &w->plan->n_slots,
+                                      .failed_slot = CP_NO_SLOT,
+                                      .line_slot = CP_NO_SLOT}};
+}
+
+struct line line_copy(const struct line *line)
+{
+    struct line copy = *line;
+
+    copy.scope = cp_scope_copy(&line->scope);
+    return copy;
+}
+
+void line_name(struct walk *w, const char *name)
+{
+    struct cp_heap *heap = &w->plan->heap;
+    struct named *more = cp_heap_take(heap, (w->n_named + 1) * sizeof *more);
+
+    if (w->n_named > 0)
+        memcpy(more, w->named, w->n_named * sizeof *more);
+    more[w->n_named++] = (struct named){name, line_copy(&w->line)};
+    w->named = more;
+}
+
+/* ---- Edges ---- */
+
+static void add_edge(struct cp_heap *heap, struct cp_edge ***v, size_t *n, struct cp_edge *e)
+{
+    struct cp_edge **more = cp_heap_take(heap, (*n + 1) * sizeof *more);
+
+    if (*n > 0)
+        memcpy(more, *v, *n * sizeof *more);
+    more[(*n)++] = e;
+    *v = more;
+}
+
+static void connect(struct walk *w, struct cp_stage *from, size_t port, struct cp_stage *to)
+{
+    struct cp_plan *plan = w->plan;
+    struct cp_edge *e = cp_heap_take(&plan->heap, sizeof *e);
+
+    *e = (struct cp_edge){.from = from, .to = to, .port = port, .input = to->n_ins};
+    add_edge(&plan->heap, &plan->edges, &plan->n_edges, e);
+    add_edge(&plan->heap, &to->ins, &to->n_ins, e);
+}
+
+/* The records of all inputs come together in the stage that is being planned. */
+static void join_inputs(struct walk *w)
+{
+    struct cp_scope **scopes = cp_heap_take(&w->plan->heap, w->n_inputs * sizeof *scopes);
+    struct line line = w->inputs[0];
+
+    for (size_t k = 0; k < w->n_inputs; k++) {
+        connect(w, w->inputs[k].stage, w->inputs[k].port, w->planner.stage);
+        scopes[k] = &w->inputs[k].scope;
+        if (w->inputs[k].max_line > line.max_line)
+            line.max_line = w->inputs[k].max_line;
+    }
+    line.framing = NULL;
+    line.prefilter = NULL;
+    cp_scope_join(&line.scope, cp_plan_wants(&w->planner, NULL, NULL), scopes, w->n_inputs);
+    w->line = line;
+    w->n_inputs = 0;
+}
+
+void plan_connect(struct walk *w)
+{
+    struct cp_planner *p = &w->planner;
+
+    p->above = w->n_inputs > 0 ? NULL : w->line.stage;
+    if (w->n_inputs > 0)
+        join_inputs(w);
+    else if (w->line.stage)
+        connect(w, w->line.stage, w->line.port, p->stage);
+    p->stage->max_line = w->line.max_line;
+}
+
+/* ---- Branches ---- */
+
+static void plan_join(struct walk *w, struct line *lines, size_t n)
+{
+    w->inputs = lines;
+    w->n_inputs = n;
+    plan_stage(w, plan_implicit_item(w->plan, "merge"), cp_stage_type_find(CP_SLICE("merge")));
+}
+
+static const char *case_name(struct cp_heap *heap, const struct cp_stage *s,
+                             const struct cp_branch *b, size_t k)
+{
+    if (b->is_else)
+        return cp_heap_printf(heap, "%s.else", s->name);
+    if (b->name.s.n > 0)
+        return cp_heap_printf(heap, "%s.%.*s", s->name, (int)b->name.s.n, b->name.s.p);
+    return cp_heap_printf(heap, "%s.%zu", s->name, k + 1);
+}
+
+/* The line of output k of the stage: its records can be parsed anew, but not be cut anew. */
+static struct line part(const struct line *start, size_t k)
+{
+    struct line line = line_copy(start);
+
+    line.port = k;
+    line.framing = NULL;
+    line.prefilter = NULL;
+    return line;
+}
+
+/* What goes on below: the branches that do not end in a sink; the records of no case; or, where no
+ * branch comes back, the records themselves. */
+void plan_branches(struct walk *w, const struct cp_item *item)
+{
+    struct cp_heap *heap = &w->plan->heap;
+    struct cp_stage *s = w->planner.stage;
+    struct line start = line_copy(&w->line),
+                *open = cp_heap_take(heap, (item->n_branches + 1) * sizeof *open);
+    bool has_else = false;
+    size_t n = 0;
+
+    for (size_t k = 0; k < item->n_branches; k++) {
+        const struct cp_branch *b = &item->branches[k];
+        w->line = part(&start, k);
+        if (s->type->branches == CP_BRANCHES_CASES)
+            line_name(w, case_name(heap, s, b, k));
+        has_else |= b->is_else;
+        plan_items(w, b->items, b->n);
+        if (!w->line.is_ended)
+            open[n++] = w->line;
+    }
+    s->n_outs = item->n_branches;
+    if (s->type->branches == CP_BRANCHES_CASES ? !has_else : n == 0) {
+        open[n] = part(&start, s->n_outs++);
+        open[n++].framing = start.framing;
+    }
+    if (n > 1) {
+        plan_join(w, open, n);
+        w->planner.stage->parted_at = s;
+        return;
+    }
+    w->line = n == 1 ? open[0] : start;
+    w->line.is_ended = n == 0;
+}
+
+void plan_inputs(struct walk *w, const struct cp_item *item)
+{
+    struct line *lines = cp_heap_take(&w->plan->heap, item->n_branches * sizeof *lines);
+    size_t n = 0;
+
+    if (w->line.stage)
+        cp_diag_error(w->diags, item->kind.pos, "begin the pipeline with it, or name inputs: from",
+                      "%.*s has inputs of its own, but stages come before it", (int)item->kind.s.n,
+                      item->kind.s.p);
+    for (size_t k = 0; k < item->n_branches; k++) {
+        const struct cp_branch *b = &item->branches[k];
+        line_begin(w);
+        plan_items(w, b->items, b->n);
+        if (w->line.is_ended)
+            cp_diag_error(w->diags, b->pos, "leave out the sink",
+                          "nothing comes out of %s, so there is nothing to merge",
+                          w->line.stage->name);
+        else if (w->line.stage)
+            lines[n++] = w->line;
+    }
+    w->inputs = lines;
+    w->n_inputs = n;
+}
+
+/* ---- from ---- */
+
+static const struct cp_node *find_setting(const struct cp_item *item, const char *key)
+{
+    for (size_t i = 0; i < item->n_settings; i++)
+        if (cp_slice_is(item->settings[i].key.s, key))
+            return item->settings[i].value;
+    return NULL;
+}
+
+static const struct named *find_named(const struct walk *w, struct cp_slice name)
+{
+    for (size_t i = 0; i < w->n_named; i++)
+        if (cp_slice_is(name, w->named[i].name))
+            return &w->named[i];
+    return NULL;
+}
+
+static void unknown_input(struct walk *w, const struct cp_text *name)
+{
+    const char **names = cp_heap_take(&w->plan->heap, (w->n_named + 1) * sizeof *names);
+    const char *near;
+    char hint[128];
+
+    for (size_t i = 0; i < w->n_named; i++)
+        names[i] = w->named[i].name;
+    near = cp_nearest(name->s.p, name->s.n, names, w->n_named);
+    if (near)
+        snprintf(hint, sizeof hint, "did you mean %s?", near);
+    cp_diag_error(w->diags, name->pos,
+                  near ? hint
+                       : "name a stage that stands above: a stage cannot read what comes "
+                         "out of a later one",
+                  "there is no stage %.*s above", (int)name->s.n, name->s.p);
+}
+
+static void add_input(struct walk *w, const struct cp_text *name)
+{
+    const struct named *found = find_named(w, name->s);
+
+    if (!found)
+        unknown_input(w, name);
+    else if (found->line.is_ended)
+        cp_diag_error(w->diags, name->pos, NULL, "nothing comes out of %s", found->name);
+    else {
+        w->inputs[w->n_inputs] = line_copy(&found->line);
+        w->inputs[w->n_inputs++].framing = NULL;
+    }
+}
+
+void plan_from(struct walk *w, const struct cp_item *item)
+{
+    const struct cp_node *from = find_setting(item, "from");
+    const struct cp_stage_type *type = cp_stage_type_find(item->kind.s);
+
+    if (!from)
+        return;
+    if (from->kind == CP_NODE_MAP) {
+        cp_diag_error(w->diags, from->text.pos, NULL, "from is a name or a list of names");
+        return;
+    }
+    w->inputs = cp_heap_take(&w->plan->heap, (from->n + 1) * sizeof *w->inputs);
+    w->n_inputs = 0;
+    if (from->kind == CP_NODE_SCALAR)
+        add_input(w, &from->text);
+    for (size_t i = 0; i < from->n; i++)
+        add_input(w, &from->items[i]->text);
+    if (w->n_inputs == 1) {
+        w->line = w->inputs[0];
+        w->n_inputs = 0;
+    } else if (w->n_inputs > 1 && !(type->flags & CP_STAGE_JOINS)) {
+        plan_join(w, w->inputs, w->n_inputs);
+    }
+}
+
+static bool is_above(const struct cp_stage *s, const struct cp_stage *of)
+{
+    if (s == of)
+        return true;
+    for (size_t k = 0; k < of->n_ins; k++)
+        if (is_above(s, of->ins[k]->from))
+            return true;
+    return false;
+}
+
+static bool is_above_all(const struct cp_stage *s, const struct cp_stage *join)
+{
+    for (size_t k = 0; k < join->n_ins; k++)
+        if (!is_above(s, join->ins[k]->from))
+            return false;
+    return true;
+}
+
+int cp_plan_join_in_order(struct cp_planner *p)
+{
+    const struct cp_stage *s = p->stage;
+
+    while (s->n_ins > 0) {
+        s = s->ins[0]->from;
+        if (is_above_all(s, p->stage)) {
+            p->stage->parted_at = s;
+            return 0;
+        }
+    }
+    return cp_diag_error(p->diags, p->stage->pos, "leave out by=order, or merge by=time",
+                         "the inputs do not come from one stage: they have no common order");
+}
+
+/* ---- Outputs ---- */
+
+/* Several read the same output: each gets all records, as from a tee. */
+static void part_output(struct walk *w, struct cp_stage *from, size_t port)
+{
+    struct cp_plan *plan = w->plan;
+    struct cp_stage *tee =
+        plan_stage_new(w, plan_implicit_item(plan, "tee"), cp_stage_type_find(CP_SLICE("tee")));
+
+    tee->max_line = from->max_line;
+    for (size_t i = 0; i < plan->n_edges; i++) {
+        struct cp_edge *e = plan->edges[i];
+        if (e->from == from && e->port == port) {
+            e->from = tee;
+            e->port = tee->n_outs++;
+        }
+    }
+    connect(w, from, port, tee);
+}
+
+static size_t count_readers(const struct cp_plan *plan, const struct cp_stage *s, size_t port)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < plan->n_edges; i++)
+        n += plan->edges[i]->from == s && plan->edges[i]->port == port;
+    return n;
+}
+
+/* What somebody else reads must not be spared from parsing. */
+static void end_prefilters(struct walk *w, const struct cp_stage *s)
+{
+    for (size_t i = 0; i < w->n_named; i++) {
+        const struct line *line = &w->named[i].line;
+        if (line->stage == s && line->prefilter) {
+            line->prefilter->is_off = true;
+            line->prefilter->n = 0;
+        }
+    }
+}
+
+static void plan_output(struct walk *w, struct cp_stage *s, size_t port)
+{
+    size_t readers = count_readers(w->plan, s, port);
+
+    if (readers == 0)
+        cp_diag_error(w->diags, s->pos, "end it in a sink, or read it: from",
+                      "nobody reads what comes out of %s", s->name);
+    if (readers > 1) {
+        end_prefilters(w, s);
+        part_output(w, s, port);
+    }
+}
+
+void plan_outputs(struct walk *w)
+{
+    struct cp_plan *plan = w->plan;
+    size_t written = plan->n;
+
+    for (size_t i = 0; i < written && w->diags->errors == 0; i++)
+        for (size_t port = 0; port < plan->stages[i]->n_outs; port++)
+            plan_output(w, plan->stages[i], port);
+    for (size_t i = 0; i < plan->n; i++)
+        plan->stages[i]->outs =
+            cp_heap_take(&plan->heap, (plan->stages[i]->n_outs + 1) * sizeof(struct cp_edge *));
+    for (size_t i = 0; i < plan->n_edges; i++)
+        plan->edges[i]->from->outs[plan->edges[i]->port] = plan->edges[i];
+}

@@ -1,0 +1,362 @@
+/* merge: records of several inputs come together.
+ *
+ * Where they parted above (tee, route) they come together in the order they had: all batches of a
+ * number are taken from all inputs and their records put into batches of this stage's own, record
+ * by record. Columns that somebody reads below are filled from what each input calls that name;
+ * bytes and texts stay where they are, held on to. Otherwise whole batches go on as they come.
+ */
+#include "../lib/stage.h"
+
+enum by { FAIR, PRIORITY, ORDER };
+
+/* One input, and what has come from it and not left yet. */
+struct input {
+    bool *brings; /* whether slot number k of s->live is filled in it */
+    struct cp_batch *batch;
+    uint32_t at;  /* of its selection: the next record */
+    bool is_held; /* by the batch that is being filled */
+    bool has_ended;
+};
+
+struct merge {
+    int by; /* option */
+    const struct cp_wants *wants;
+    struct input *inputs;
+    struct cp_value *scratch;
+    struct cp_batch *out; /* being filled */
+    uint64_t seq;         /* of the batch sent last */
+    uint32_t ordinal;     /* records with that number which have been sent */
+};
+
+static const struct cp_option options[] = {
+    {"by", CP_OPT_CHOICE, offsetof(struct merge, by), "fair priority order", "fair",
+     "fair: by turns; priority: the first input that has something; order: as they were before "
+     "they "
+     "parted"},
+    {NULL},
+};
+
+static int merge_plan(struct cp_planner *p, void *data)
+{
+    struct merge *self = data;
+
+    if (!p->scope->wants || !p->scope->wants->inputs)
+        return cp_diag_error(p->diags, p->stage->pos, "merge { files a ; files b }",
+                             "merge needs several inputs");
+    self->wants = p->scope->wants;
+    if (self->wants->n_branches > 255)
+        return cp_diag_error(p->diags, p->stage->pos, NULL, "more than 255 branches come together");
+    return self->by == ORDER ? cp_plan_join_in_order(p) : 0;
+}
+
+static int merge_open(struct cp_stage *s, void *data, struct cp_err *err)
+{
+    struct merge *self = data;
+
+    (void)err;
+    if (s->parted_at)
+        self->by = ORDER;
+    self->inputs = cp_heap_take(s->heap, s->n_ins * sizeof *self->inputs);
+    for (size_t k = 0; k < s->n_ins; k++) {
+        bool *brings = self->inputs[k].brings = cp_heap_take(s->heap, s->n_live + 1);
+        for (size_t i = 0; i < s->n_live; i++)
+            brings[i] = cp_stage_brings(s, k, s->live[i]);
+    }
+    self->scratch = cp_heap_take(s->heap, s->records * sizeof *self->scratch);
+    cp_stage_prepare(s, NULL);
+    return 0;
+}
+
+/* ---- What comes in ---- */
+
+/* Fills the columns that are read below, from what this input calls them. */
+static void fill_wants(struct cp_stage *s, const struct merge *self, size_t k, struct cp_batch *b)
+{
+    struct cp_eval *ev = cp_stage_eval(s, b);
+
+    for (size_t w = 0; w < self->wants->n; w++) {
+        const struct cp_want *want = &self->wants->v[w];
+        const struct cp_value *v = cp_ref_eval(&want->refs[k], ev, b->sel, b->n_sel, self->scratch);
+        for (uint32_t i = 0; i < b->n_sel; i++)
+            b->col[want->slot][b->sel[i]] = v[b->sel[i]];
+    }
+}
+
+/* Columns that only other inputs fill. */
+static void fill_missing(const struct cp_stage *s, const struct input *in, struct cp_batch *b)
+{
+    for (size_t i = 0; i < s->n_live; i++) {
+        struct cp_value *to = b->col[s->live[i]];
+        for (uint32_t k = 0; !in->brings[i] && k < b->n_sel; k++)
+            to[b->sel[k]] = (struct cp_value){.kind = CP_MISSING};
+    }
+}
+
+/* The records of an input have come together before. */
+static bool has_branches(const struct merge *self, size_t k)
+{
+    const struct cp_wants *inner = self->wants->inputs[k].wants;
+
+    return inner && inner->branches;
+}
+
+/* The branch of a record, among those of all inputs. */
+static uint8_t branch_of(const struct merge *self, size_t k, const struct cp_batch *b, uint32_t i)
+{
+    if (!has_branches(self, k))
+        return self->wants->first[k];
+    return (uint8_t)(self->wants->first[k] + cp_batch_branch(b, i));
+}
+
+/* ---- Whole batches ---- */
+
+static bool pass(struct cp_stage *s, struct merge *self, size_t k, struct cp_batch *b)
+{
+    fill_wants(s, self, k, b);
+    fill_missing(s, &self->inputs[k], b);
+    if (!has_branches(self, k))
+        b->branches = NULL;
+    b->branch = (uint8_t)(self->wants->first[k] + (b->branches ? b->branch : 0));
+    b->has_more = false;
+    b->seq = ++self->seq;
+    b->ordinal = 0;
+    return cp_emit(s, b);
+}
+
+static void run_as_they_come(struct cp_stage *s, struct merge *self)
+{
+    struct cp_batch *b;
+    size_t k;
+    bool is_wanted = true;
+
+    while (is_wanted && (b = cp_stage_receive_any(s, self->by == PRIORITY, &k)))
+        is_wanted = pass(s, self, k, b);
+}
+
+/* ---- In order ---- */
+
+/* The next batch of an input, unless one is at hand. */
+static void look(struct cp_stage *s, struct merge *self, size_t k)
+{
+    struct input *in = &self->inputs[k];
+
+    if (in->batch || in->has_ended)
+        return;
+    in->batch = cp_stage_receive(s, k);
+    in->at = 0;
+    in->is_held = false;
+    in->has_ended = !in->batch;
+    if (in->batch)
+        fill_wants(s, self, k, in->batch);
+}
+
+/* Sends what has been put together. */
+static bool flush(struct cp_stage *s, struct merge *self, bool has_more)
+{
+    struct cp_batch *b = self->out;
+
+    self->out = NULL;
+    for (size_t k = 0; k < s->n_ins; k++)
+        self->inputs[k].is_held = false;
+    if (!b)
+        return true;
+    b->has_more = has_more;
+    self->ordinal += b->n;
+    return cp_emit(s, b);
+}
+
+/* Room for a record of that input. */
+static bool make_room(struct cp_stage *s, struct merge *self, struct input *in)
+{
+    struct cp_batch *out = self->out;
+    bool is_wanted = true;
+
+    if (out && (out->n == s->records || (!in->is_held && out->n_parts == 2 * s->n_ins)))
+        is_wanted = flush(s, self, true);
+    if (!self->out) {
+        self->out = cp_stage_batch(s);
+        cp_batch_like(self->out, in->batch);
+        self->out->n = 0;
+        self->out->branch = 0; /* each record has its own */
+        self->out->ordinal = self->ordinal;
+    }
+    if (!in->is_held)
+        cp_batch_hold(self->out, in->batch);
+    in->is_held = true;
+    return is_wanted;
+}
+
+static bool put_record(struct cp_stage *s, struct merge *self, size_t k)
+{
+    struct input *in = &self->inputs[k];
+    const struct cp_batch *b = in->batch;
+    bool is_wanted = make_room(s, self, in);
+    struct cp_batch *out = self->out;
+    uint16_t from = b->sel[in->at++], to = (uint16_t)out->n++;
+
+    out->rec[to] = b->rec[from];
+    if (b->origin)
+        out->origin[to] = b->origin[from];
+    out->branches[to] = branch_of(self, k, b, from);
+    out->places[to] = cp_batch_place(b, from);
+    for (size_t i = 0; i < s->n_live; i++)
+        out->col[s->live[i]][to] =
+            in->brings[i] ? b->col[s->live[i]][from] : (struct cp_value){.kind = CP_MISSING};
+    for (size_t w = 0; w < self->wants->n; w++)
+        out->col[self->wants->v[w].slot][to] = b->col[self->wants->v[w].slot][from];
+    out->sel[out->n_sel++] = to;
+    return is_wanted;
+}
+
+/* Passes over batches that have no record left; the last one of its number stays, to end it. */
+static void advance(struct cp_stage *s, struct merge *self, size_t k)
+{
+    struct input *in = &self->inputs[k];
+
+    while (in->batch && in->at == in->batch->n_sel && in->batch->has_more) {
+        cp_batch_release(in->batch);
+        in->batch = NULL;
+        look(s, self, k);
+    }
+}
+
+static bool has_record(const struct input *in, uint64_t seq)
+{
+    return in->batch && in->batch->seq == seq && in->at < in->batch->n_sel;
+}
+
+/* The input whose record comes next: the first of those with the smallest number. SIZE_MAX: none.
+ */
+static size_t next_input(const struct cp_stage *s, const struct merge *self, uint64_t seq)
+{
+    size_t best = SIZE_MAX;
+    uint16_t least = 0;
+
+    for (size_t k = 0; k < s->n_ins; k++) {
+        const struct input *in = &self->inputs[k];
+        if (!has_record(in, seq))
+            continue;
+        uint16_t i = cp_batch_place(in->batch, in->batch->sel[in->at]);
+        if (best == SIZE_MAX || i < least) {
+            best = k;
+            least = i;
+        }
+    }
+    return best;
+}
+
+/* All batches of the number have been used up: the last of them ends the number, when what was put
+ * together does not. */
+static bool end_number(struct cp_stage *s, struct merge *self, uint64_t seq)
+{
+    struct cp_batch *mark = NULL;
+    bool is_sent = self->out != NULL, is_wanted = flush(s, self, false);
+
+    self->seq = seq;
+    self->ordinal = 0;
+    for (size_t k = 0; k < s->n_ins; k++) {
+        struct input *in = &self->inputs[k];
+        if (!in->batch || in->batch->seq != seq)
+            continue;
+        cp_batch_release(mark);
+        mark = in->batch;
+        in->batch = NULL;
+    }
+    if (is_sent || !mark) {
+        cp_batch_release(mark);
+        return is_wanted;
+    }
+    mark->n_sel = 0;
+    mark->has_more = false;
+    return cp_emit(s, mark);
+}
+
+static bool join_number(struct cp_stage *s, struct merge *self, uint64_t seq)
+{
+    bool is_wanted = true;
+    size_t k;
+
+    for (size_t i = 0; i < s->n_ins; i++)
+        if (self->inputs[i].batch && self->inputs[i].batch->seq == seq)
+            advance(s, self, i);
+    while (is_wanted && (k = next_input(s, self, seq)) != SIZE_MAX) {
+        is_wanted = put_record(s, self, k);
+        advance(s, self, k);
+    }
+    return end_number(s, self, seq) && is_wanted;
+}
+
+/* The smallest number that has come. False: all inputs have ended. */
+static bool next_number(struct cp_stage *s, struct merge *self, uint64_t *seq)
+{
+    bool is_any = false;
+
+    for (size_t k = 0; k < s->n_ins; k++) {
+        const struct input *in = &self->inputs[k];
+        if (cp_stage_is_late(s, k))
+            continue;
+        look(s, self, k);
+        if (in->batch && (!is_any || in->batch->seq < *seq)) {
+            *seq = in->batch->seq;
+            is_any = true;
+        }
+    }
+    return is_any;
+}
+
+static void run_in_order(struct cp_stage *s, struct merge *self)
+{
+    struct cp_batch *b;
+    bool is_wanted = true;
+    uint64_t seq = 0;
+
+    while (is_wanted && next_number(s, self, &seq))
+        is_wanted = join_number(s, self, seq);
+    for (size_t k = 0; k < s->n_ins; k++)
+        while (is_wanted && cp_stage_is_late(s, k) && (b = cp_stage_receive(s, k)))
+            is_wanted = pass(s, self, k, b);
+}
+
+/* What is at hand and was not wanted any more. */
+static void release_rest(struct cp_stage *s, struct merge *self)
+{
+    for (size_t k = 0; k < s->n_ins; k++) {
+        struct input *in = &self->inputs[k];
+        if (in->batch)
+            s->account.filtered += in->batch->n_sel - in->at;
+        cp_batch_release(in->batch);
+        in->batch = NULL;
+    }
+}
+
+static void merge_run(struct cp_stage *s, void *data)
+{
+    struct merge *self = data;
+
+    if (self->by == ORDER)
+        run_in_order(s, self);
+    else
+        run_as_they_come(s, self);
+    release_rest(s, self);
+    cp_stage_cut_input(s);
+}
+
+const struct cp_stage_type cp_stage_merge = {
+    .name = "merge",
+    .kind = CP_FLOW,
+    .summary = "Brings the records of several inputs together",
+    .usage = "{ PIPELINE ; PIPELINE ... }",
+    .doc = "Each branch begins with a source; or from: names stages above. Each input keeps its "
+           "own order. Between inputs it is fair: what has come first leaves first, by turns where "
+           "several have something. With by=priority the first input that has something goes "
+           "first. With by=order records that parted above, in tee or route, leave in the order in "
+           "which they were there.",
+    .args = CP_ARGS_WORDS,
+    .branches = CP_BRANCHES_PLAIN,
+    .flags = CP_STAGE_JOINS,
+    .size = sizeof(struct merge),
+    .options = options,
+    .plan = merge_plan,
+    .open = merge_open,
+    .run = merge_run,
+};

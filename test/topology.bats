@@ -1,0 +1,150 @@
+# Lines that part and come together, and stages with several workers.
+load helper
+bats_require_minimum_version 1.5.0
+
+numbers='{"n":1,"s":"a"}\n{"n":2,"s":"b"}\n{"n":3,"s":"a"}\n{"n":4,"s":"b"}\n'
+
+@test "tee: branches come together in the order of the input, for each record by branch" {
+    gives "$numbers" '{"n":1}\n{"n":10}\n{"n":2}\n{"n":20}\n{"n":3}\n{"n":30}\n{"n":4}\n{"n":40}' \
+        'parse json | tee { keep n ; keep n | set n = n * 10 }'
+    gives "$numbers" '{"n":2,"s":"b"}\n{"n":2,"s":"b","x":1}\n{"n":3,"s":"a","x":1}' \
+        'parse json | tee { filter n == 2 ; filter n >= 2 and n < 4 | set x = 1 }'
+}
+
+@test "tee: what a branch changes does not show in the others" {
+    gives "$numbers" '{"n":1,"s":"A"}\n{"n":1,"s":"a"}\n{"n":1}' \
+        'parse json | head 1 | tee { set s = upper(s) ; filter n > 0 ; unset s }'
+}
+
+@test "tee: where no branch comes back the records go on" {
+    gives "$numbers" '{"n":1,"s":"a"}\n{"n":2,"s":"b"}' 'parse json | tee { file a.json ; filter n > 3 | file b.json } | head 2'
+    [ "$(wc -l <a.json)" = 4 ] || [ "$(wc -l <a.json)" = 2 ] || fail "$(cat a.json)"
+}
+
+@test "tee: a branch that ends does not end the others" {
+    gives "$numbers" '{"n":1,"s":"a"}\n{"n":1,"s":"a"}\n{"n":2,"s":"b"}\n{"n":3,"s":"a"}\n{"n":4,"s":"b"}' \
+        'parse json | tee { head 1 ; filter n > 0 }'
+    gives "$numbers" '{"n":1,"s":"a"}\n{"n":1,"s":"a"}' 'parse json | tee { head 1 ; head 1 }'
+}
+
+@test "aggregates and sorts in branches leave after all others, branch by branch" {
+    gives "$numbers" '{"n":1,"s":"a"}\n{"n":2,"s":"b"}\n{"n":3,"s":"a"}\n{"n":4,"s":"b"}\n{"count":4}\n{"s":"a","sum_n":4}\n{"s":"b","sum_n":6}' \
+        'parse json | tee { count ; filter n > 0 ; stats sum(n) by s }'
+}
+
+@test "route: the first case that is true, else, and what no case takes" {
+    gives "$numbers" '{"n":1,"s":"a","x":"one"}\n{"n":2,"s":"b","x":"b"}\n{"n":3,"s":"a","x":"rest"}\n{"n":4,"s":"b","x":"b"}' \
+        'parse json | route { n == 1 => set x = "one" ; s == "b" => set x = "b" ; else => set x = "rest" }'
+    gives "$numbers" '{"n":1,"s":"a"}\n{"n":2,"s":"b","x":true}\n{"n":3,"s":"a"}\n{"n":4,"s":"b","x":true}' \
+        'parse json | route { s == "b" => set x = true }'
+    gives "$numbers" '{"n":3,"s":"a"}' 'parse json | route { s == "b" => discard ; n < 3 => discard }'
+}
+
+@test "branches in branches" {
+    gives "$numbers" '{"n":1,"k":"odd a"}\n{"n":1,"k":"all"}\n{"n":2,"k":"b"}\n{"n":2,"k":"all"}\n{"n":3,"k":"odd a"}\n{"n":3,"k":"all"}\n{"n":4,"k":"b"}\n{"n":4,"k":"all"}' \
+        'parse json | tee { route { s == "a" => tee { set k = "odd a" ; filter n > 9 } ; else => set k = "b" } ; set k = "all" } | keep n, k'
+}
+
+@test "records of branches that differ are each written in their own shape" {
+    gives "$numbers" '{"n":1,"s":"a"}\n{"m":1}\n{"n":2,"s":"b"}\n{"m":2}' 'parse json | head 2 | tee { set z = 1 | unset z ; keep n as m }'
+    gives "$numbers" '{"n":1,"s":"a","y":1}\n{"m":1,"y":null}' 'parse json | head 1 | tee { filter n > 0 ; keep n as m } | set y = n'
+    gives "$numbers" '{"m":1}\n{"s":"a"}' 'parse json | head 1 | tee { keep n as m ; filter n > 0 } | unset n'
+    gives "$numbers" '{"count":2,"x":1}\n{"count":2,"x":null}' 'parse json | head 2 | tee { set x = 1 ; keep n } | count by x | keep count, x'
+}
+
+@test "records of branches are sorted, kept and told apart" {
+    gives "$numbers" '{"m":2}\n{"n":2,"s":"b"}\n{"m":1}\n{"n":1,"s":"a"}' 'parse json | head 2 | tee { keep n as m ; filter n > 0 } | set k = m ?? n | sort -k | unset k'
+    gives "$numbers" '{"m":1}\n{"n":1,"s":"a"}' 'parse json | head 1 | tee { keep n as m ; filter n > 0 } | tail 2'
+    gives "$numbers" '{"n":1,"s":"a"}' 'parse json | head 1 | tee { filter n > 0 ; filter n < 9 } | dedupe'
+}
+
+@test "merge: inputs of their own" {
+    printf '{"n":1}\n{"n":2}\n' >a.json
+    printf 'n=3\nn=4\n' >b.log
+    cp_run 'merge { files a.json | parse json | set f = "a" ; files b.log | parse logfmt | set f = "b" } | sort n'
+    assert_equal "$status" 0
+    assert_equal "$output" $'{"n":1,"f":"a"}\n{"n":2,"f":"a"}\n{"n":3,"f":"b"}\n{"n":4,"f":"b"}'
+    cp_run 'merge { files a.json ; files b.log } with by=priority'
+    assert_equal "$(sort <<<"$output")" $'n=3\nn=4\n{"n":1}\n{"n":2}'
+}
+
+@test "from: by name, of a case, of several" {
+    printf '%s\n' 'stages:' '  - parse: json' '  - route:' '      - {when: s == "a", name: first, do: discard}' \
+        '      - else: discard' '    name: r' '  - keep: n' '    from: r.first' >p.yaml
+    gives "$numbers" '{"n":1}\n{"n":3}' run p.yaml
+    printf '%s\n' 'stages:' '  - parse: json' '    name: in' '  - filter: n == 1' '    name: one' \
+        '  - filter: n == 4' '    from: in' '    name: four' '  - count:' '    from: [one, four]' >p.yaml
+    gives "$numbers" '{"count":2}' run p.yaml
+}
+
+@test "from: a filter does not spare records that somebody else reads" {
+    printf '%s\n' 'stages:' '  - parse: json' '    name: in' '  - filter: s == "a"' '  - file: a.json' '  - count:' '    from: in' >p.yaml
+    gives "$numbers" '{"count":4}' run p.yaml
+    [ "$(wc -l <a.json)" = 2 ]
+}
+
+@test "plan errors: outputs nobody reads, unknown and ended inputs, a source below, nothing above" {
+    printf '%s\n' 'stages:' '  - parse: json' '    name: in' '  - filter: n == 1' '  - count:' '    from: in' >p.yaml
+    refuses 'p.yaml:4:5: error: nobody reads what comes out of filter' check p.yaml
+    printf '%s\n' 'stages:' '  - parse: json' '    name: in' '  - count:' '    from: inn' >p.yaml
+    refuses 'p.yaml:5:11: error: there is no stage inn above.*did you mean in' check p.yaml
+    printf '%s\n' 'stages:' '  - parse: json' '  - count:' '    from: sort' '  - sort: count' >p.yaml
+    refuses 'p.yaml:4:11: error: there is no stage sort above' check p.yaml
+    refuses 'nothing comes out of route' 'parse json | route { else => discard } | head'
+    refuses 'stdin is a source, but stages come before it' 'parse json | tee { stdin ; head }'
+    refuses 'head gets no records' 'merge { head ; stdin }'
+    refuses 'nothing comes out of discard, so there is nothing to merge' 'merge { stdin | discard ; files x }'
+}
+
+@test "the account balances with branches" {
+    cp_run --account acc 'parse json | tee { filter n > 2 ; route { n == 1 => head 1 ; else => count } ; file x.json }' < <(printf "$numbers")
+    assert_equal "$status" 0
+    assert_equal "$(jq -s 'map(select(.in + .made != .out + .filtered + .dropped + .errored + .taken + .held)) | length' acc)" 0
+}
+
+@test "a failing sink in a branch ends the pipeline with status 4; the others have written" {
+    [ -w /dev/full ] || skip 'no /dev/full'
+    yes '{"n":1}' | head -100000 >in.json
+    cp_run 'parse json | tee { file a.json ; file /dev/full }' in.json
+    assert_equal "$status" 4
+    assert_stderr 'cannot write /dev/full'
+    [ -z "$(tail -c1 a.json)" ] || fail 'a.json is torn'
+}
+
+@test "a reader that leaves ends all branches" {
+    run --separate-stderr bash -c 'yes "{\"n\":1}" | "$CHANPIPE" "parse json | tee { filter n == 1 ; filter n == 2 | file x.json }" | head -3'
+    assert_equal "$(wc -l <<<"$output")" 3
+    [ -z "$stderr" ] || fail "$stderr"
+}
+
+# Numbered lines through every kind of way: none lost, repeated or out of order.
+@test "order: branches, workers, capacities" {
+    seq 1 20000 | sed 's/.*/{"n":&}/' >in.json
+    for capacity in 1 2 64; do
+        for w in 1 2 3; do
+            export CHANPIPE_TEST_CAPACITY=$capacity
+            cp_run -w $w 'parse json | route { n % 3 == 0 => set x = n .. "" ; n % 3 == 1 => filter n > 0 ; else => set y = upper("a") | unset y } | keep n' in.json
+            assert_equal "$status" 0
+            cmp -s in.json <(printf '%s\n' "$output") || fail "capacity $capacity, $w workers"
+        done
+    done
+}
+
+@test "workers: the same bytes for any number of them" {
+    seq 1 30000 | awk '{ printf "{\"n\":%d,\"k\":\"k%d\",\"t\":\"%s\"}\n", $1, ($1 * 7919) % 101, $1 % 10 ? "x" : "" }' >in.json
+    for p in 'parse json | set x = k .. t | filter n % 7 != 3 | keep x, n' \
+        'parse json | count by k | head 20' 'parse json | stats sum(n), first(n), last(n), p50(n), uniq(k), topk(k, 3), list(n) by t' \
+        'parse json | top 5 k' 'parse json | filter n < 10 | count by k | sort -count' 'grep 99 | head 5'; do
+        one=$(chanpipe "$p" in.json | md5sum)
+        for w in 2 3 8 auto; do
+            assert_equal "$(chanpipe -w $w "$p" in.json | md5sum)" "$one"
+        done
+    done
+}
+
+@test "workers: where they can be" {
+    refuses '1:21: error: head has one worker' 'head 1 with workers=2'
+    refuses 'workers is a number from 1 to 64, or auto' 'filter a with workers=x'
+    refuses 'on_error: stop a stage has one worker' 'parse json with workers=2 on_error=stop'
+    refuses '-w cannot be 0' -w 0 'head'
+}
