@@ -31,7 +31,7 @@ static bool read_options(struct chan_options *to, const struct chan_options *fro
             return false;
     memset(to, 0, sizeof(*to));
     memcpy(to, from, from->size < sizeof(*to) ? from->size : sizeof(*to));
-    return to->capacity != CHAN_UNBOUNDED;
+    return true;
 }
 
 static void chan_free(struct chan *chan)
@@ -49,9 +49,11 @@ static struct chani_ring *ring_new(struct chan *chan, const struct chan_options 
 {
     if (options->capacity == 0)
         return chani_meet_new(options->elem_size, &chan->not_full, &chan->not_empty);
-    if (options->one_to_one)
-        return chani_ring_1to1_new(options->capacity, options->elem_size);
-    return chani_ring_many_new(options->capacity, options->elem_size);
+    if (options->capacity == CHAN_UNBOUNDED)
+        return options->one_to_one ? chani_ring_unbounded_1to1_new(options->elem_size)
+                                   : chani_ring_unbounded_new(options->elem_size);
+    return options->one_to_one ? chani_ring_1to1_new(options->capacity, options->elem_size)
+                               : chani_ring_many_new(options->capacity, options->elem_size);
 }
 
 /* A channel without a queue yet; NULL when out of memory. */

@@ -1,10 +1,11 @@
 /*
  * ring.h - what a channel needs from the queue inside it.
  *
- * A ring never waits and never wakes anybody: it says what is the matter, and transfer.c does the
- * rest. What it publishes for the other side it publishes with a seq_cst operation, and what it
- * reads of the other side to say CHANI_BLOCKED, CHANI_BUSY or CHANI_CLOSED with seq_cst loads, so
- * that the caller may park on the answer (see park.h).
+ * A ring never waits for the other side and never wakes it: it says what is the matter, and
+ * transfer.c does the rest. What it publishes for the other side it publishes with a seq_cst
+ * operation, and what it reads of the other side to say CHANI_BLOCKED, CHANI_BUSY or CHANI_CLOSED
+ * with seq_cst loads, so that the caller may park on the answer (see park.h). Where a peer on the
+ * same side is in the middle of an operation the ring may wait for that by itself.
  */
 #ifndef CHANI_RING_H
 #define CHANI_RING_H
@@ -18,7 +19,8 @@ enum chani_moved {
     CHANI_MOVED,   /* at least one value */
     CHANI_BLOCKED, /* full, or empty */
     CHANI_BUSY,    /* a peer is in the middle of copying the value or slot that is next */
-    CHANI_SHUT     /* push: closed */
+    CHANI_SHUT,    /* push: closed */
+    CHANI_NOMEM    /* push: out of memory */
 };
 
 struct chani_ring;
@@ -72,6 +74,8 @@ struct chani_ring {
 /* NULL when out of memory. */
 struct chani_ring *chani_ring_1to1_new(size_t capacity, size_t elem_size);
 struct chani_ring *chani_ring_many_new(size_t capacity, size_t elem_size);
+struct chani_ring *chani_ring_unbounded_new(size_t elem_size);
+struct chani_ring *chani_ring_unbounded_1to1_new(size_t elem_size);
 
 /* Copies n values. A value of 8 bytes, most likely a pointer, costs no call. */
 static inline void chani_copy(void *to, const void *from, size_t n, size_t elem_size)

@@ -116,7 +116,11 @@ static bool choose(struct select *sel, struct entry *entry, enum chani_moved how
     if (how == CHANI_BLOCKED || how == CHANI_BUSY)
         return false;
     sel->chosen = entry;
-    sel->status = how == CHANI_SHUT && !only_asks(sel) ? CHAN_CLOSED : CHAN_OK;
+    sel->status = CHAN_OK;
+    if (how == CHANI_SHUT && !only_asks(sel))
+        sel->status = CHAN_CLOSED;
+    if (how == CHANI_NOMEM)
+        sel->status = CHAN_NOMEM;
     return true;
 }
 

@@ -33,7 +33,15 @@ static enum chan_status status_of(enum chani_moved how, enum chan_status blocked
         return CHAN_OK;
     if (how == CHANI_SHUT)
         return CHAN_CLOSED;
+    if (how == CHANI_NOMEM)
+        return CHAN_NOMEM;
     return deadline == CHANI_NOW ? blocked : CHAN_TIMEOUT;
+}
+
+/* Waiting may help. */
+static bool is_pending(enum chani_moved how)
+{
+    return how == CHANI_BLOCKED || how == CHANI_BUSY;
 }
 
 /* Sends one value at capacity 0. */
@@ -68,7 +76,7 @@ static SLOW enum chan_status send_wait(struct chan *chan, const void *elems, siz
     struct chani_wait wait;
 
     chani_wait_init(&wait, &chan->not_full, deadline);
-    while (how != CHANI_MOVED && how != CHANI_SHUT && chani_wait_again(&wait, how == CHANI_BUSY))
+    while (is_pending(how) && chani_wait_again(&wait, how == CHANI_BUSY))
         how = ring->ops->push(ring, elems, n, moved);
     chani_wait_end(&wait);
     if (how == CHANI_MOVED) {
@@ -156,7 +164,7 @@ static SLOW enum chan_status recv_wait(struct chan *chan, void *elems, size_t n,
     struct chani_wait wait;
 
     chani_wait_init(&wait, &chan->not_empty, deadline);
-    while (how != CHANI_MOVED && how != CHANI_SHUT && recv_again(&wait, ring, how == CHANI_BUSY))
+    while (is_pending(how) && recv_again(&wait, ring, how == CHANI_BUSY))
         how = take(chan, elems, n, moved);
     chani_wait_end(&wait);
     if (how == CHANI_MOVED) {

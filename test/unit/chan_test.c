@@ -56,6 +56,14 @@ struct pair {
     chan_rx *rx;
 };
 
+/* The flavour of the case: its channels have no capacity. */
+static bool unbounded;
+
+static size_t capacity_of(size_t capacity)
+{
+    return unbounded ? CHAN_UNBOUNDED : capacity;
+}
+
 static atomic_long dropped;
 static atomic_long dropped_sum;
 
@@ -69,7 +77,7 @@ static void count_drop(void *elem, void *ctx)
 static struct pair open_pair(bool one, size_t capacity)
 {
     struct chan_options options = {.size = sizeof(options),
-                                   .capacity = capacity,
+                                   .capacity = capacity_of(capacity),
                                    .elem_size = sizeof(long),
                                    .drop = count_drop,
                                    .one_to_one = one};
@@ -321,7 +329,7 @@ static void test_len(bool one)
 static void check_elem_size(bool one, size_t size)
 {
     struct chan_options options = {
-        .size = sizeof(options), .capacity = 3, .elem_size = size, .one_to_one = one};
+        .size = sizeof(options), .capacity = capacity_of(3), .elem_size = size, .one_to_one = one};
     unsigned char in[200];
     unsigned char out[200];
     struct pair pair;
@@ -371,7 +379,7 @@ static void test_drop_aligned(bool one)
     int calls = 0;
     max_align_t value;
     struct chan_options options = {.size = sizeof(options),
-                                   .capacity = 5,
+                                   .capacity = capacity_of(5),
                                    .elem_size = sizeof(value),
                                    .drop = check_aligned,
                                    .drop_ctx = &calls,
@@ -535,8 +543,10 @@ static void test_rx_drop_after_tx_drop(bool one)
 
 static void test_no_drop_function(bool one)
 {
-    struct chan_options options = {
-        .size = sizeof(options), .capacity = 2, .elem_size = sizeof(long), .one_to_one = one};
+    struct chan_options options = {.size = sizeof(options),
+                                   .capacity = capacity_of(2),
+                                   .elem_size = sizeof(long),
+                                   .one_to_one = one};
     struct pair pair;
 
     CHECK_STATUS(chan_open(&options, &pair.tx, &pair.rx), CHAN_OK);
@@ -568,7 +578,7 @@ static void test_drop_uses_channel(bool one)
 {
     struct pair other = open_pair(one, 4);
     struct chan_options options = {.size = sizeof(options),
-                                   .capacity = 2,
+                                   .capacity = capacity_of(2),
                                    .elem_size = sizeof(long),
                                    .drop = forward_drop,
                                    .drop_ctx = other.tx,
@@ -1466,7 +1476,9 @@ static void test_misuse(bool one)
 
 #define ONE 1u
 #define MANY 2u
+#define UNBOUNDED 4u /* those of ONE and MANY without a capacity, too */
 #define BOTH (ONE | MANY)
+#define ALL (BOTH | UNBOUNDED)
 
 struct test {
     const char *name;
@@ -1482,92 +1494,96 @@ static const struct test tests[] = {
     {"names of statuses", test_status_names, ONE},
     {"drop of NULL", test_drop_null, ONE},
     {"exact capacity 1..70", test_exact_capacity, BOTH},
-    {"odd capacity wraps", test_wrap_odd, BOTH},
+    {"odd capacity wraps", test_wrap_odd, ALL},
     {"len, is_full, is_empty", test_len, BOTH},
-    {"element sizes 0..129", test_elem_sizes, BOTH},
+    {"element sizes 0..129", test_elem_sizes, ALL},
     {"signals: elements of no size", test_signals, BOTH},
-    {"drop sees aligned elements", test_drop_aligned, BOTH},
-    {"try_recv: empty, ok, closed", test_try_recv, BOTH},
+    {"drop sees aligned elements", test_drop_aligned, ALL},
+    {"try_recv: empty, ok, closed", test_try_recv, ALL},
     {"try_send: ok, full, closed", test_try_send, BOTH},
-    {"closed comes before full and timeout", test_closed_before_full, BOTH},
-    {"success comes before timeout", test_success_before_timeout, BOTH},
-    {"success comes before closed", test_success_before_closed, BOTH},
+    {"closed comes before full and timeout", test_closed_before_full, ALL},
+    {"success comes before timeout", test_success_before_timeout, ALL},
+    {"success comes before closed", test_success_before_closed, ALL},
     {"timeout 0 and less", test_timeout_zero, BOTH},
     {"timeout passes", test_timeout_passes, BOTH},
-    {"queued values survive the last sender", test_close_keeps_queued, BOTH},
-    {"the last receiver destroys queued values", test_rx_drop_destroys, BOTH},
-    {"both sides gone with values queued", test_rx_drop_after_tx_drop, BOTH},
-    {"no drop function", test_no_drop_function, BOTH},
-    {"is_closed", test_is_closed, BOTH},
-    {"a drop function uses a channel", test_drop_uses_channel, BOTH},
-    {"a send wakes a receiver", test_send_wakes_receiver, BOTH},
+    {"queued values survive the last sender", test_close_keeps_queued, ALL},
+    {"the last receiver destroys queued values", test_rx_drop_destroys, ALL},
+    {"both sides gone with values queued", test_rx_drop_after_tx_drop, ALL},
+    {"no drop function", test_no_drop_function, ALL},
+    {"is_closed", test_is_closed, ALL},
+    {"a drop function uses a channel", test_drop_uses_channel, ALL},
+    {"a send wakes a receiver", test_send_wakes_receiver, ALL},
     {"one freed slot wakes a sender", test_slot_wakes_sender, BOTH},
     {"the last receiver wakes a sender, value kept", test_rx_drop_wakes_sender, BOTH},
-    {"the last sender wakes a receiver", test_tx_drop_wakes_receiver, BOTH},
+    {"the last sender wakes a receiver", test_tx_drop_wakes_receiver, ALL},
     {"a sender with timeout is woken", test_timed_send_wakes, BOTH},
-    {"a receiver with timeout is woken", test_timed_recv_wakes, BOTH},
-    {"a receiver with timeout sees the close", test_timed_recv_closed, BOTH},
-    {"batches of nothing", test_many_nothing, BOTH},
-    {"batches wrap", test_many_wraps, BOTH},
-    {"recv_many takes what is there", test_recv_many_takes_what_is_there, BOTH},
-    {"recv_many waits for one", test_recv_many_waits, BOTH},
+    {"a receiver with timeout is woken", test_timed_recv_wakes, ALL},
+    {"a receiver with timeout sees the close", test_timed_recv_closed, ALL},
+    {"batches of nothing", test_many_nothing, ALL},
+    {"batches wrap", test_many_wraps, ALL},
+    {"recv_many takes what is there", test_recv_many_takes_what_is_there, ALL},
+    {"recv_many waits for one", test_recv_many_waits, ALL},
     {"send_many waits for room", test_send_many_waits, BOTH},
     {"send_many tells how many went before the close", test_send_many_closed, BOTH},
-    {"shutdown closes both ways", test_shutdown, BOTH},
-    {"shutdown again and late", test_shutdown_idempotent, BOTH},
-    {"shutdown wakes a receiver", test_shutdown_wakes_receiver, BOTH},
+    {"shutdown closes both ways", test_shutdown, ALL},
+    {"shutdown again and late", test_shutdown_idempotent, ALL},
+    {"shutdown wakes a receiver", test_shutdown_wakes_receiver, ALL},
     {"shutdown wakes a sender", test_shutdown_wakes_sender, BOTH},
-    {"shutdown of a running flow", test_shutdown_in_flow, BOTH},
+    {"shutdown of a running flow", test_shutdown_in_flow, ALL},
     {"flow at capacity 1", test_flow_capacity_1, BOTH},
-    {"flow at capacity 3", test_flow_capacity_3, BOTH},
-    {"flow at capacity 64", test_flow_capacity_64, BOTH},
+    {"flow at capacity 3", test_flow_capacity_3, ALL},
+    {"flow at capacity 64", test_flow_capacity_64, ALL},
     {"backpressure", test_backpressure, BOTH},
-    {"ping-pong", test_ping_pong, BOTH},
-    {"a timeout races with a value", test_timeout_race, BOTH},
-    {"the receiver goes at a random moment", test_random_rx_drop, BOTH},
-    {"one to one: no clones", test_clone_one_to_one, ONE},
-    {"clone of a sender", test_clone_tx, MANY},
-    {"clone of a receiver", test_clone_rx, MANY},
-    {"shutdown wakes all receivers", test_shutdown_wakes_all, MANY},
+    {"ping-pong", test_ping_pong, ALL},
+    {"a timeout races with a value", test_timeout_race, ALL},
+    {"the receiver goes at a random moment", test_random_rx_drop, ALL},
+    {"one to one: no clones", test_clone_one_to_one, ONE | UNBOUNDED},
+    {"clone of a sender", test_clone_tx, MANY | UNBOUNDED},
+    {"clone of a receiver", test_clone_rx, MANY | UNBOUNDED},
+    {"shutdown wakes all receivers", test_shutdown_wakes_all, MANY | UNBOUNDED},
     {"the last receiver wakes all senders", test_rx_drop_wakes_all, MANY},
-    {"one batch wakes several receivers", test_batch_wakes_several, MANY},
+    {"one batch wakes several receivers", test_batch_wakes_several, MANY | UNBOUNDED},
     {"several slots wake several senders", test_slots_wake_senders, MANY},
-    {"a waiter leaves, the others stay", test_waiter_leaves, MANY},
+    {"a waiter leaves, the others stay", test_waiter_leaves, MANY | UNBOUNDED},
     {"4 senders, 4 receivers, capacity 1", test_crowd_capacity_1, MANY},
     {"4 senders, 4 receivers, capacity 3", test_crowd_capacity_3, MANY},
-    {"4 senders, 4 receivers, capacity 64", test_crowd_capacity_64, MANY},
-    {"4 senders, 4 receivers, batches", test_crowd_batches, MANY},
-    {"4 senders, 4 receivers, timeouts", test_crowd_timed, MANY},
-    {"4 senders, 4 receivers, random close", test_crowd_random_close, MANY},
-    {"fan-in keeps each sender's order", test_crowd_fan_in, MANY},
+    {"4 senders, 4 receivers, capacity 64", test_crowd_capacity_64, MANY | UNBOUNDED},
+    {"4 senders, 4 receivers, batches", test_crowd_batches, MANY | UNBOUNDED},
+    {"4 senders, 4 receivers, timeouts", test_crowd_timed, MANY | UNBOUNDED},
+    {"4 senders, 4 receivers, random close", test_crowd_random_close, MANY | UNBOUNDED},
+    {"fan-in keeps each sender's order", test_crowd_fan_in, MANY | UNBOUNDED},
 #ifdef CHAN_DEBUG
     {"misuse aborts", test_misuse, ONE},
 #endif
 };
 
-static int run_test(const struct test *test, bool one, int number)
+static int run_test(const struct test *test, unsigned flavour, int number)
 {
+    static const char *const names[] = {[ONE] = "1:1",
+                                        [MANY] = "many",
+                                        [ONE | UNBOUNDED] = "1:1 unbounded",
+                                        [MANY | UNBOUNDED] = "many unbounded"};
     int before = atomic_load(&failures);
     bool ok;
 
-    test->run(one);
+    unbounded = flavour & UNBOUNDED;
+    test->run(flavour & ONE);
     ok = atomic_load(&failures) == before;
-    printf("%sok %d - %s (%s)\n", ok ? "" : "not ", number, test->name, one ? "1:1" : "many");
+    printf("%sok %d - %s (%s)\n", ok ? "" : "not ", number, test->name, names[flavour]);
     fflush(stdout);
     return ok ? 0 : 1;
 }
 
 int main(void)
 {
+    static const unsigned flavours[] = {ONE, MANY, ONE | UNBOUNDED, MANY | UNBOUNDED};
     int number = 0;
     int failed = 0;
 
-    for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++) {
-        if (tests[i].flavours & ONE)
-            failed += run_test(&tests[i], true, ++number);
-        if (tests[i].flavours & MANY)
-            failed += run_test(&tests[i], false, ++number);
-    }
+    for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++)
+        for (size_t j = 0; j < sizeof(flavours) / sizeof(flavours[0]); j++)
+            if ((tests[i].flavours & flavours[j]) == flavours[j])
+                failed += run_test(&tests[i], flavours[j], ++number);
     printf("1..%d\n", number);
     return failed > 0;
 }
