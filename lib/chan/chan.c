@@ -4,9 +4,13 @@
  * DESIGN
  *
  * A handle is a small block of its own, so that clones can be told apart. Each side counts its
- * handles; the last drop of a side closes the channel for the other side, and the second side to
- * end frees it. Whoever drops holds its side until it has woken the others, so nothing is freed
- * under a notifier.
+ * handles; the last drop of a side closes the channel for the other side. The channel itself is
+ * held by each side that has handles and by each weak sender, and goes with the last of these
+ * holders. Whoever drops holds its side until it has woken the others, so nothing is freed under a
+ * notifier.
+ *
+ * A weak sender becomes a sender by a compare-and-exchange that counts up from anything but 0: the
+ * drop that brought the count to 0 has closed the channel, and nothing opens it again.
  *
  * Closing for senders is a bit in the ring, so that no push slips in behind the discard. Closing
  * for receivers is a bit in the state: all pushes are over when it is set, and a receiver that sees
@@ -69,7 +73,7 @@ static struct chan *chan_alloc(const struct chan_options *options)
     chan->one_to_one = options->one_to_one;
     atomic_init(&chan->senders, 1);
     atomic_init(&chan->receivers, 1);
-    atomic_init(&chan->sides, 2);
+    atomic_init(&chan->holders, 2);
     chani_park_init(&chan->not_empty);
     chani_park_init(&chan->not_full);
     return chan;
@@ -156,7 +160,7 @@ enum chan_status chani_open_receiver(struct chani_ring *ring, chan_rx **rx)
     }
     chan->ring = ring;
     atomic_init(&chan->senders, 0);
-    atomic_init(&chan->sides, 1);
+    atomic_init(&chan->holders, 1);
     *rx = made;
     return CHAN_OK;
 }
@@ -191,9 +195,9 @@ enum chan_status chan_rx_clone(const chan_rx *rx, chan_rx **clone)
     return CHAN_OK;
 }
 
-static void side_release(struct chan *chan)
+static void chan_release(struct chan *chan)
 {
-    if (atomic_fetch_sub(&chan->sides, 1) == 1)
+    if (atomic_fetch_sub(&chan->holders, 1) == 1)
         chan_free(chan);
 }
 
@@ -226,7 +230,7 @@ void chan_tx_drop(chan_tx *tx)
     if (atomic_fetch_sub(&chan->senders, 1) > 1)
         return;
     close_receiving(chan, CHANI_TX_GONE);
-    side_release(chan);
+    chan_release(chan);
 }
 
 /* Destroys what is queued. A push that began before the close is waited for. */
@@ -255,7 +259,7 @@ void chan_rx_drop(chan_rx *rx)
         return;
     close_sending(chan);
     discard_queued(chan);
-    side_release(chan);
+    chan_release(chan);
 }
 
 void chan_rx_shutdown(chan_rx *rx)
@@ -272,6 +276,67 @@ void chan_rx_discard(chan_rx *rx)
 {
     chani_guard_check(&rx->guard, "chan_rx_discard");
     discard_queued(rx->chan);
+}
+
+static enum chan_status weak_new(struct chan *chan, chan_weak **weak)
+{
+    chan_weak *made = malloc(sizeof(*made));
+
+    if (made == NULL)
+        return CHAN_NOMEM;
+    chani_guard_init(&made->guard, false);
+    made->chan = chan;
+    atomic_fetch_add(&chan->holders, 1);
+    *weak = made;
+    return CHAN_OK;
+}
+
+enum chan_status chan_tx_downgrade(const chan_tx *tx, chan_weak **weak)
+{
+    chani_guard_check(&tx->guard, "chan_tx_downgrade");
+    if (tx->chan->one_to_one)
+        return CHAN_INVALID;
+    return weak_new(tx->chan, weak);
+}
+
+enum chan_status chan_weak_clone(const chan_weak *weak, chan_weak **clone)
+{
+    chani_guard_check(&weak->guard, "chan_weak_clone");
+    return weak_new(weak->chan, clone);
+}
+
+enum chan_status chan_weak_upgrade(const chan_weak *weak, chan_tx **tx)
+{
+    struct chan *chan;
+    chan_tx *made;
+    size_t senders;
+
+    chani_guard_check(&weak->guard, "chan_weak_upgrade");
+    chan = weak->chan;
+    made = tx_new(chan);
+    if (made == NULL)
+        return CHAN_NOMEM;
+    senders = atomic_load(&chan->senders);
+    do {
+        if (senders == 0) {
+            free(made);
+            return CHAN_CLOSED;
+        }
+    } while (!atomic_compare_exchange_weak(&chan->senders, &senders, senders + 1));
+    *tx = made;
+    return CHAN_OK;
+}
+
+void chan_weak_drop(chan_weak *weak)
+{
+    struct chan *chan;
+
+    if (weak == NULL)
+        return;
+    chani_guard_drop(&weak->guard, "chan_weak_drop");
+    chan = weak->chan;
+    chani_guard_free(weak);
+    chan_release(chan);
 }
 
 size_t chan_tx_len(const chan_tx *tx)
@@ -296,6 +361,30 @@ size_t chan_rx_capacity(const chan_rx *rx)
 {
     chani_guard_check(&rx->guard, "chan_rx_capacity");
     return rx->chan->ring->capacity;
+}
+
+size_t chan_tx_senders(const chan_tx *tx)
+{
+    chani_guard_check(&tx->guard, "chan_tx_senders");
+    return atomic_load(&tx->chan->senders);
+}
+
+size_t chan_rx_senders(const chan_rx *rx)
+{
+    chani_guard_check(&rx->guard, "chan_rx_senders");
+    return atomic_load(&rx->chan->senders);
+}
+
+size_t chan_tx_receivers(const chan_tx *tx)
+{
+    chani_guard_check(&tx->guard, "chan_tx_receivers");
+    return atomic_load(&tx->chan->receivers);
+}
+
+size_t chan_rx_receivers(const chan_rx *rx)
+{
+    chani_guard_check(&rx->guard, "chan_rx_receivers");
+    return atomic_load(&rx->chan->receivers);
 }
 
 static const char *chan_name(const struct chan *chan)
@@ -343,6 +432,27 @@ bool chan_rx_is_closed(const chan_rx *rx)
     if (state & CHANI_RX_SHUT)
         return true;
     return (state & CHANI_TX_GONE) && chan->ring->ops->len(chan->ring) == 0;
+}
+
+bool chan_tx_is_same(const chan_tx *a, const chan_tx *b)
+{
+    chani_guard_check(&a->guard, "chan_tx_is_same");
+    chani_guard_check(&b->guard, "chan_tx_is_same");
+    return a->chan == b->chan;
+}
+
+bool chan_rx_is_same(const chan_rx *a, const chan_rx *b)
+{
+    chani_guard_check(&a->guard, "chan_rx_is_same");
+    chani_guard_check(&b->guard, "chan_rx_is_same");
+    return a->chan == b->chan;
+}
+
+bool chan_is_same(const chan_tx *tx, const chan_rx *rx)
+{
+    chani_guard_check(&tx->guard, "chan_is_same");
+    chani_guard_check(&rx->guard, "chan_is_same");
+    return tx->chan == rx->chan;
 }
 
 const char *chan_status_name(enum chan_status status)

@@ -26,10 +26,11 @@ struct chan {
     /* Atomic (seq_cst). Read in every receive, written at most twice. */
     _Atomic uint32_t state;
 
-    /* Atomic. Handles of each side, and sides that have handles: the last one frees. */
+    /* Atomic. Handles of each side; sides that have handles and weak senders: the last one frees.
+     */
     _Alignas(CHANI_LINE) _Atomic size_t senders;
     _Atomic size_t receivers;
-    _Atomic int sides;
+    _Atomic size_t holders;
 
     struct chani_park not_empty; /* receivers wait here */
     struct chani_park not_full;  /* senders wait here */
@@ -47,6 +48,11 @@ struct chan_rx {
     struct chani_guard guard;
     struct chan *chan;
     _Atomic(struct chani_descriptor *) descriptor; /* owned; NULL until it is asked for */
+};
+
+struct chan_weak {
+    struct chani_guard guard;
+    struct chan *chan;
 };
 
 /* A receiver, owned by the caller, of a channel without senders. Owns the ring, also on failure. */
