@@ -407,7 +407,7 @@ const char *chan_rx_name(const chan_rx *rx)
 bool chan_tx_is_full(const chan_tx *tx)
 {
     chani_guard_check(&tx->guard, "chan_tx_is_full");
-    return tx->chan->ring->ops->len(tx->chan->ring) == tx->chan->ring->capacity;
+    return tx->chan->meet != NULL || !tx->chan->ring->ops->has_room(tx->chan->ring);
 }
 
 bool chan_rx_is_empty(const chan_rx *rx)

@@ -54,7 +54,8 @@
  * Misuse
  *     Handles must not be NULL, except to the drop calls. A library built with CHAN_DEBUG aborts
  *     with a message that names the call when a handle is dropped twice, used after its drop or
- *     dropped while in use, or when two threads use one handle of a one_to_one channel at once.
+ *     dropped while in use or with permits out, when a permit is ended twice, or when two threads
+ *     use one handle of a one_to_one channel at once.
  */
 #ifndef CHAN_H
 #define CHAN_H
@@ -183,7 +184,12 @@ enum chan_status chan_send_many(chan_tx *tx, const void *elems, size_t n, size_t
 /*
  * Sends without waiting: takes the oldest value out of a full channel to make room. That value goes
  * to *evicted and is the caller's, and *did_evict is true. Receivers see the values that are left
- * in order. CHAN_CLOSED as for chan_send, CHAN_INVALID on one_to_one channels and at capacity 0.
+ * in order. A call evicts at most one value, and no other sender can take the room it makes.
+ *
+ * CHAN_CLOSED and CHAN_NOMEM as for chan_send; when the channel closes after the eviction,
+ * *did_evict is true with CHAN_CLOSED, and both values are the caller's. CHAN_FULL when there is
+ * nothing to evict because permits hold all the room (or 32767 are out). CHAN_INVALID on one_to_one
+ * channels and at capacity 0.
  */
 enum chan_status chan_send_evict(chan_tx *tx, const void *elem, void *evicted, bool *did_evict);
 
@@ -193,10 +199,10 @@ enum chan_status chan_send_evict(chan_tx *tx, const void *elem, void *evicted, b
  * senders find that much less room. The struct is the caller's; its inside is the library's.
  *
  * chan_reserve and its kin wait for room as the sends do and give the same statuses, CHAN_INVALID
- * at capacity 0 or with 32767 permits out on one channel. Each permit is ended by one chan_commit,
- * whatever its status, or one chan_permit_release, before its sender is dropped. chan_commit sends
- * *elem: CHAN_OK, or CHAN_CLOSED when the last receiver has gone (the value stays the caller's), or
- * CHAN_NOMEM on an unbounded channel.
+ * at capacity 0 or with 32767 permits out on one bounded channel; *permit is untouched then. Each
+ * permit is ended by one chan_commit, whatever its status, or one chan_permit_release, before its
+ * sender is dropped. chan_commit sends *elem: CHAN_OK, or CHAN_CLOSED when the last receiver has
+ * gone (the value stays the caller's), or CHAN_NOMEM on an unbounded channel.
  */
 struct chan_permit {
     chan_tx *tx;

@@ -30,6 +30,7 @@ void chani_guard_init(struct chani_guard *guard, bool alone)
     guard->alone = alone;
     atomic_init(&guard->state, LIVE);
     atomic_init(&guard->users, 0);
+    atomic_init(&guard->permits, 0);
 }
 
 void chani_guard_check(const struct chani_guard *guard, const char *call)
@@ -57,9 +58,30 @@ void chani_guard_leave(struct chani_guard *guard)
     atomic_fetch_sub(&guard->users, 1);
 }
 
+void chani_guard_permit(struct chani_guard *guard)
+{
+    atomic_fetch_add(&guard->permits, 1);
+}
+
+void chani_guard_end_permit(struct chani_guard *guard, const char *call)
+{
+    uint32_t permits;
+
+    if (guard == NULL)
+        misuse(call, "the permit was ended before");
+    chani_guard_check(guard, call);
+    permits = atomic_load(&guard->permits);
+    do {
+        if (permits == 0)
+            misuse(call, "the permit was ended before");
+    } while (!atomic_compare_exchange_weak(&guard->permits, &permits, permits - 1));
+}
+
 void chani_guard_drop(struct chani_guard *guard, const char *call)
 {
     chani_guard_check(guard, call);
+    if (atomic_load(&guard->permits) > 0)
+        misuse(call, "a permit of the handle is neither committed nor released");
     if (atomic_exchange(&guard->state, DROPPED) == DROPPED)
         misuse(call, "the handle was dropped before");
     if (atomic_load(&guard->users) > 0)

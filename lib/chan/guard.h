@@ -13,9 +13,10 @@
 #include <stdlib.h>
 
 struct chani_guard {
-    _Atomic uint32_t state; /* live or dropped; 0 without CHAN_DEBUG */
-    _Atomic uint32_t users; /* calls under way; 0 without CHAN_DEBUG */
-    bool alone;             /* constant: one thread at a time */
+    _Atomic uint32_t state;   /* live or dropped; 0 without CHAN_DEBUG */
+    _Atomic uint32_t users;   /* calls under way; 0 without CHAN_DEBUG */
+    _Atomic uint32_t permits; /* taken and not ended; 0 without CHAN_DEBUG */
+    bool alone;               /* constant: one thread at a time */
 };
 
 #ifdef CHAN_DEBUG
@@ -32,7 +33,11 @@ void chani_guard_check(const struct chani_guard *guard, const char *call);
 void chani_guard_enter(struct chani_guard *guard, const char *call);
 void chani_guard_leave(struct chani_guard *guard);
 
-/* The handle must be alive and unused, and is dropped now. */
+/* One more permit of the handle is out; and one that was is ended. NULL is one ended before. */
+void chani_guard_permit(struct chani_guard *guard);
+void chani_guard_end_permit(struct chani_guard *guard, const char *call);
+
+/* The handle must be alive, unused and without permits, and is dropped now. */
 void chani_guard_drop(struct chani_guard *guard, const char *call);
 
 /* Frees the handle, not at once, so that a late use of it is still found. */
@@ -47,6 +52,7 @@ static inline void chani_guard_init(struct chani_guard *guard, bool alone)
     guard->alone = alone;
     atomic_init(&guard->state, 0);
     atomic_init(&guard->users, 0);
+    atomic_init(&guard->permits, 0);
 }
 
 static inline void chani_guard_check(const struct chani_guard *guard, const char *call)
@@ -64,6 +70,17 @@ static inline void chani_guard_enter(struct chani_guard *guard, const char *call
 static inline void chani_guard_leave(struct chani_guard *guard)
 {
     (void)guard;
+}
+
+static inline void chani_guard_permit(struct chani_guard *guard)
+{
+    (void)guard;
+}
+
+static inline void chani_guard_end_permit(struct chani_guard *guard, const char *call)
+{
+    (void)guard;
+    (void)call;
 }
 
 static inline void chani_guard_drop(struct chani_guard *guard, const char *call)

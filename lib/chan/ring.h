@@ -19,9 +19,13 @@ enum chani_moved {
     CHANI_MOVED,   /* at least one value */
     CHANI_BLOCKED, /* full, or empty */
     CHANI_BUSY,    /* a peer is in the middle of copying the value or slot that is next */
-    CHANI_SHUT,    /* push: closed */
-    CHANI_NOMEM    /* push: out of memory */
+    CHANI_SHUT,    /* push, reserve, commit: closed */
+    CHANI_NOMEM,   /* push, commit: out of memory */
+    CHANI_LIMIT    /* reserve: more permits than can be counted */
 };
+
+/* Permits out on one bounded ring. */
+#define CHANI_PERMITS_MAX 32767
 
 struct chani_ring;
 
@@ -48,7 +52,28 @@ struct chani_ring_ops {
      */
     int64_t (*next_event)(const struct chani_ring *ring);
 
+    /* A push would not find the ring full; of a closed ring, too. NULL as push_token. */
+    bool (*has_room)(const struct chani_ring *ring);
+
     size_t (*len)(const struct chani_ring *ring);
+
+    /*
+     * Room for one value, taken in advance. A reserve that gives CHANI_MOVED is ended by one
+     * commit, whatever it gives, or one release; only the latter leaves room for others. A commit
+     * is never CHANI_BLOCKED or CHANI_BUSY, it waits for a receiver that is copying a value. NULL
+     * as push_token.
+     */
+    enum chani_moved (*reserve)(struct chani_ring *ring);
+    enum chani_moved (*commit)(struct chani_ring *ring, const void *elem);
+    void (*release)(struct chani_ring *ring);
+
+    /*
+     * A push that takes the oldest value out of a full ring; *did_evict is set then, also when the
+     * push gives CHANI_SHUT afterwards. CHANI_BLOCKED when permits hold all the room. Waits for
+     * peers that are copying. NULL where pushing threads cannot pop, or never have to.
+     */
+    enum chani_moved (*evict)(struct chani_ring *ring, const void *elem, void *evicted,
+                              bool *did_evict);
 
     /* Makes every later push give CHANI_SHUT. Any thread, any number of times. */
     void (*close)(struct chani_ring *ring);
@@ -74,6 +99,11 @@ struct chani_ring {
 /* NULL when out of memory. */
 struct chani_ring *chani_ring_1to1_new(size_t capacity, size_t elem_size);
 struct chani_ring *chani_ring_many_new(size_t capacity, size_t elem_size);
+
+/* For tests: a ring whose positions wrap after so many laps. */
+struct chani_ring *chani_ring_many_new_at(size_t capacity, size_t elem_size, uint64_t laps);
+
+/* One with locks, and one for a single thread at each end. */
 struct chani_ring *chani_ring_unbounded_new(size_t elem_size);
 struct chani_ring *chani_ring_unbounded_1to1_new(size_t elem_size);
 

@@ -12,6 +12,9 @@
  * fails when the bit came in between: so a push is either before the close, and discard finds it,
  * or it fails and the value stays the sender's. The same instruction is the barrier that parking
  * needs. Rejected: a flag of its own, which lets a value slip in behind the discard.
+ *
+ * Permits are a count that only the producer changes: what it finds room for is less by that. At
+ * all times tail - seen_head + reserved <= capacity, so that a commit need not look.
  */
 #include "park.h"
 #include "ring.h"
@@ -30,6 +33,7 @@ struct ring_1to1 {
     _Alignas(CHANI_LINE) _Atomic uint64_t tail; /* values pushed * STEP | CLOSED */
     uint64_t seen_head;                         /* producer only */
     size_t tail_slot;                           /* producer only */
+    _Atomic size_t limit; /* (relaxed) capacity less permits; written by the producer */
 
     /* Written by the consumer. */
     _Alignas(CHANI_LINE) _Atomic uint64_t head; /* values popped */
@@ -85,17 +89,29 @@ static void copy_out(struct ring_1to1 *ring, unsigned char *elems, size_t n)
         memcpy(elems + first * size, ring->slots, (n - first) * size);
 }
 
+/* The capacity that is not reserved. */
+static size_t limit_of(const struct ring_1to1 *ring)
+{
+    return atomic_load_explicit(&ring->limit, memory_order_relaxed);
+}
+
+/* Room at the tail as far as the producer knows. */
+static inline size_t seen_room(const struct ring_1to1 *ring, uint64_t tail)
+{
+    return limit_of(ring) - (size_t)(tail / STEP - ring->seen_head);
+}
+
 static enum chani_moved push(struct chani_ring *base, const void *elems, size_t n, size_t *moved)
 {
     struct ring_1to1 *ring = ring_of(base);
     uint64_t tail = atomic_load(&ring->tail);
-    size_t room = base->capacity - (size_t)(tail / STEP - ring->seen_head);
+    size_t room = seen_room(ring, tail);
 
     if (tail & CLOSED)
         return CHANI_SHUT;
     if (room < n) {
         ring->seen_head = atomic_load(&ring->head);
-        room = base->capacity - (size_t)(tail / STEP - ring->seen_head);
+        room = seen_room(ring, tail);
         if (room == 0)
             return CHANI_BLOCKED;
         n = min_size(n, room);
@@ -128,19 +144,35 @@ static enum chani_moved pop(struct chani_ring *base, void *elems, size_t n, size
     return CHANI_MOVED;
 }
 
+/* The counts are of one instant when the head did not move meanwhile. */
 static size_t len(const struct chani_ring *base)
 {
     const struct ring_1to1 *ring = const_ring_of(base);
     uint64_t head = atomic_load(&ring->head);
-    uint64_t tail = atomic_load(&ring->tail);
+    uint64_t before;
+    uint64_t tail;
 
-    /* Between the two loads more may have gone through than the ring holds. */
-    return min_size((size_t)(tail / STEP - head), base->capacity);
+    do {
+        before = head;
+        tail = atomic_load(&ring->tail) / STEP;
+        head = atomic_load(&ring->head);
+    } while (head != before);
+    return (size_t)(tail - head);
+}
+
+static bool has_room(const struct chani_ring *base)
+{
+    return len(base) < limit_of(const_ring_of(base));
+}
+
+static bool is_closed(const struct chani_ring *base)
+{
+    return atomic_load(&const_ring_of(base)->tail) & CLOSED;
 }
 
 static bool can_push(const struct chani_ring *base)
 {
-    return len(base) < base->capacity;
+    return !is_closed(base) && has_room(base);
 }
 
 static bool can_pop(const struct chani_ring *base)
@@ -160,14 +192,42 @@ static uint64_t pop_token(const struct chani_ring *base)
     return atomic_load(&const_ring_of(base)->tail);
 }
 
+static enum chani_moved reserve(struct chani_ring *base)
+{
+    struct ring_1to1 *ring = ring_of(base);
+    uint64_t tail = atomic_load(&ring->tail);
+
+    if (tail & CLOSED)
+        return CHANI_SHUT;
+    if (seen_room(ring, tail) == 0) {
+        ring->seen_head = atomic_load(&ring->head);
+        if (seen_room(ring, tail) == 0)
+            return CHANI_BLOCKED;
+    }
+    if (base->capacity - limit_of(ring) == CHANI_PERMITS_MAX)
+        return CHANI_LIMIT;
+    atomic_store_explicit(&ring->limit, limit_of(ring) - 1, memory_order_relaxed);
+    return CHANI_MOVED;
+}
+
+static void release(struct chani_ring *base)
+{
+    struct ring_1to1 *ring = ring_of(base);
+
+    atomic_store_explicit(&ring->limit, limit_of(ring) + 1, memory_order_relaxed);
+}
+
+static enum chani_moved commit(struct chani_ring *base, const void *elem)
+{
+    size_t moved;
+
+    release(base);
+    return push(base, elem, 1, &moved);
+}
+
 static void close_ring(struct chani_ring *base)
 {
     atomic_fetch_or(&ring_of(base)->tail, CLOSED);
-}
-
-static bool is_closed(const struct chani_ring *base)
-{
-    return atomic_load(&const_ring_of(base)->tail) & CLOSED;
 }
 
 static enum chani_moved discard(struct chani_ring *base, void (*drop)(void *elem, void *ctx),
@@ -199,7 +259,11 @@ static const struct chani_ring_ops ops = {
     .can_pop = can_pop,
     .push_token = push_token,
     .pop_token = pop_token,
+    .has_room = has_room,
     .len = len,
+    .reserve = reserve,
+    .commit = commit,
+    .release = release,
     .close = close_ring,
     .is_closed = is_closed,
     .discard = discard,
@@ -218,6 +282,7 @@ struct chani_ring *chani_ring_1to1_new(size_t capacity, size_t elem_size)
         return NULL;
     memset(ring, 0, sizeof(*ring));
     ring->base = (struct chani_ring){.ops = &ops, .capacity = capacity, .elem_size = elem_size};
+    atomic_init(&ring->limit, capacity);
     ring->slots = malloc(bytes > 0 ? bytes : 1);
     if (ring->slots == NULL) {
         free(ring);

@@ -4,8 +4,8 @@
  * DESIGN
  *
  * A ring of slots with stamps. A position is {lap, index}: the index of a slot in the lower bits,
- * above it how often the ring went round, 64 bits in all, which do not wrap. For the slot of a
- * position p its stamp says what may be done with it:
+ * above it how often the ring went round. For the slot of a position p its stamp says what may be
+ * done with it:
  *
  *     p          free for the push of position p
  *     p + 1      holds the value of position p
@@ -19,14 +19,54 @@
  * spinning or yielding until the peer is done, which wastes whole time slices when both share a
  * processor.
  *
- * The tail word is position * 2 | closed, so that no push can be claimed after the close.
+ * The tail word is {reserved: 15, position: 48, closed: 1}. With the closed bit in it no push can
+ * be claimed after the close. With the number of permits in it one compare-and-exchange keeps
+ *
+ *     values + reserved <= capacity
+ *
+ * exact: a push that finds permits out, and every reserve, counts the values between head and tail
+ * as well (the tail is read first: the head it sees is not older, so that "full" was true when the
+ * tail was read); without permits the stamp alone decides. A commit turns a permit into a claim of
+ * the next position in one step. By the invariant the head is beyond the value that was in that
+ * slot a lap ago, so at most a receiver in the middle of copying it out has to be waited for. That
+ * wait is not for room, and a wake-up meant for it must not go to somebody who waits for room: it
+ * marks the stamp (WAITED) and parks apart, and who sets the next stamp sees the mark.
+ *
+ * A send that evicts first adds a permit beyond the capacity, and then pops a value, which makes
+ * the permit a proper one: nobody can come between and take the room, so that one value per call is
+ * enough. It pops nothing when room comes in the meantime. One evicts at a time, so that whoever
+ * finds no value and all room reserved knows that real permits hold it. Rejected: to pop first and
+ * push then, which may find the room gone with one value in hand, and has no place for a second.
+ *
+ * Positions count modulo 2^48 (years at full speed, but a wrong answer then is a lost value): laps
+ * are powers of two, so that the wrap falls between two laps. They are compared for equality and
+ * subtracted, never compared for order.
  */
 #include "park.h"
 #include "ring.h"
 
+#include <sched.h>
 #include <stdlib.h>
 
+/* The tail word. */
 #define CLOSED 1u
+#define POSITION_BITS 48
+#define POSITIONS (((uint64_t)1 << POSITION_BITS) - 1)
+#define RESERVED ((uint64_t)1 << (POSITION_BITS + 1)) /* one permit */
+_Static_assert(UINT64_MAX / RESERVED == CHANI_PERMITS_MAX, "permits fit into the tail");
+
+#define OUTDATED UINT64_MAX
+
+/* A mark in a stamp: somebody waits for the next one. */
+#define WAITED ((uint64_t)1 << 63)
+
+/* What of the head and of the count of releases goes into a token. */
+#define TOKEN_RELEASES_BITS 28
+#define TOKEN_RELEASES (((uint64_t)1 << TOKEN_RELEASES_BITS) - 1)
+#define TOKEN_HEAD (((uint64_t)1 << 31) - 1)
+
+/* More would not fit into any memory. */
+#define LAP_BITS_MAX 46
 
 /* Attempts on a busy slot before the caller is told. */
 #define BUSY_SPINS 16
@@ -35,19 +75,33 @@ struct slot {
     _Atomic uint64_t stamp;
 };
 
+/* A position and the slot of it. */
+struct place {
+    uint64_t pos;
+    struct slot *slot;
+};
+
 struct ring_many {
     /* Constant after start. */
     struct chani_ring base;
     unsigned char *slots;
-    size_t stride; /* bytes from slot to slot */
-    size_t offset; /* of the value in a slot */
-    uint64_t lap;  /* a power of two, at least the capacity and at least 2 */
+    size_t stride;     /* bytes from slot to slot */
+    size_t offset;     /* of the value in a slot */
+    uint64_t lap;      /* a power of two, at least the capacity and at least 2 */
+    unsigned lap_bits; /* its logarithm */
 
     /* Written by senders, and by anybody who closes. */
-    _Alignas(CHANI_LINE) _Atomic uint64_t tail; /* position * 2 | CLOSED */
+    _Alignas(CHANI_LINE) _Atomic uint64_t tail;
 
     /* Written by receivers. */
     _Alignas(CHANI_LINE) _Atomic uint64_t head; /* position */
+
+    struct chani_park stamped;  /* who set WAITED in a stamp waits here */
+    struct chani_lock evicting; /* held by the one who evicts */
+
+    /* Atomic (seq_cst). Permits given back, before and after the tail shows it. */
+    _Atomic uint64_t releases_begun;
+    _Atomic uint64_t releases_ended;
 };
 
 static struct ring_many *ring_of(struct chani_ring *base)
@@ -70,22 +124,110 @@ static struct slot *slot_at(const struct ring_many *ring, uint64_t pos)
     return (struct slot *)(void *)(ring->slots + index_of(ring, pos) * ring->stride);
 }
 
+static struct place place_at(const struct ring_many *ring, uint64_t pos)
+{
+    return (struct place){.pos = pos, .slot = slot_at(ring, pos)};
+}
+
 static unsigned char *value_of(const struct ring_many *ring, struct slot *slot)
 {
     return (unsigned char *)slot + ring->offset;
 }
 
-static uint64_t next_pos(const struct ring_many *ring, uint64_t pos)
+/* The position behind the last one of a lap. */
+static uint64_t next_lap(const struct ring_many *ring, uint64_t pos)
 {
-    size_t index = index_of(ring, pos);
-
-    return index + 1 < ring->base.capacity ? pos + 1 : pos - index + ring->lap;
+    return (pos - index_of(ring, pos) + ring->lap) & POSITIONS;
 }
 
-/* Positions as a count of values since the start. */
-static uint64_t count_of(const struct ring_many *ring, uint64_t pos)
+static bool is_last(const struct ring_many *ring, uint64_t pos)
 {
-    return pos / ring->lap * ring->base.capacity + index_of(ring, pos);
+    return index_of(ring, pos) + 1 == ring->base.capacity;
+}
+
+static uint64_t lap_before(const struct ring_many *ring, uint64_t pos)
+{
+    return (pos - ring->lap) & POSITIONS;
+}
+
+static uint64_t lap_after(const struct ring_many *ring, uint64_t pos)
+{
+    return (pos + ring->lap) & POSITIONS;
+}
+
+/* How many values lie between two positions; more than any capacity when `to` is behind. */
+static uint64_t distance(const struct ring_many *ring, uint64_t from, uint64_t to)
+{
+    uint64_t laps = (to >> ring->lap_bits) - (from >> ring->lap_bits);
+
+    laps &= POSITIONS >> ring->lap_bits;
+    return laps * ring->base.capacity + index_of(ring, to) - index_of(ring, from);
+}
+
+static uint64_t tail_pos(uint64_t tail)
+{
+    return tail >> 1 & POSITIONS;
+}
+
+/* The tail word with the next position. Within a lap nothing is carried. */
+static uint64_t tail_next(const struct ring_many *ring, uint64_t tail)
+{
+    uint64_t pos = tail_pos(tail);
+
+    return is_last(ring, pos) ? (tail & ~(POSITIONS << 1)) | next_lap(ring, pos) << 1 : tail + 2;
+}
+
+static uint64_t head_next(const struct ring_many *ring, uint64_t pos)
+{
+    return is_last(ring, pos) ? next_lap(ring, pos) : pos + 1;
+}
+
+static uint64_t tail_reserved(uint64_t tail)
+{
+    return tail / RESERVED;
+}
+
+/* Values and permits at a tail that was just read; OUTDATED when the head is beyond it already. */
+static uint64_t taken_at(const struct ring_many *ring, uint64_t tail)
+{
+    uint64_t values = distance(ring, atomic_load(&ring->head), tail_pos(tail));
+
+    return values <= ring->base.capacity ? values + tail_reserved(tail) : OUTDATED;
+}
+
+/* A tail that was just read leaves no room. Of one that is out of date this is not known. */
+static bool is_full_at(const struct ring_many *ring, uint64_t tail)
+{
+    uint64_t taken = taken_at(ring, tail);
+
+    return taken >= ring->base.capacity && taken != OUTDATED;
+}
+
+/* The copy is over: says so in the stamp, and to who waits for just this. */
+static inline void set_stamp(struct ring_many *ring, struct slot *slot, uint64_t stamp)
+{
+    if (atomic_exchange(&slot->stamp, stamp) & WAITED)
+        chani_park_notify(&ring->stamped, SIZE_MAX);
+}
+
+/* True as long as the stamp is `busy`; who sets the next one then knows that somebody waits. */
+static bool mark_busy(struct slot *slot, uint64_t busy)
+{
+    uint64_t stamp = busy;
+
+    return atomic_compare_exchange_strong(&slot->stamp, &stamp, busy | WAITED) ||
+           stamp == (busy | WAITED);
+}
+
+/* Waits for the peer that is in the middle of copying. */
+static void await_stamp(struct ring_many *ring, struct slot *slot, uint64_t busy)
+{
+    struct chani_wait wait;
+
+    chani_wait_init(&wait, &ring->stamped, INT64_MAX);
+    while (mark_busy(slot, busy))
+        chani_wait_again(&wait, true);
+    chani_wait_end(&wait);
 }
 
 /* A peer holds the slot: true as long as it makes sense to look again at once. */
@@ -95,24 +237,26 @@ static bool is_worth_spinning(unsigned *spins)
     return ++*spins < BUSY_SPINS;
 }
 
-/* Claims the next slot to push into; *pos is its position. */
-static enum chani_moved claim_push(struct ring_many *ring, uint64_t *pos)
+/* Claims the next slot to push into. */
+static inline enum chani_moved claim_push(struct ring_many *ring, struct place *at)
 {
     uint64_t tail = atomic_load(&ring->tail);
     uint64_t stamp;
     unsigned spins = 0;
 
     while (!(tail & CLOSED)) {
-        *pos = tail / 2;
-        stamp = atomic_load(&slot_at(ring, *pos)->stamp);
-        if (stamp == *pos) {
-            if (atomic_compare_exchange_weak(&ring->tail, &tail, next_pos(ring, *pos) * 2))
+        *at = place_at(ring, tail_pos(tail));
+        stamp = atomic_load(&at->slot->stamp);
+        if (stamp == at->pos) {
+            if (tail >= RESERVED && is_full_at(ring, tail))
+                return CHANI_BLOCKED;
+            if (atomic_compare_exchange_weak(&ring->tail, &tail, tail_next(ring, tail)))
                 return CHANI_MOVED;
             continue;
         }
-        if (stamp + ring->lap == *pos + 1) {
+        if ((stamp & ~WAITED) == lap_before(ring, at->pos) + 1) {
             /* The value of the lap before: nobody takes it yet, or somebody is about to. */
-            if (atomic_load(&ring->head) + ring->lap == *pos)
+            if (atomic_load(&ring->head) == lap_before(ring, at->pos))
                 return CHANI_BLOCKED;
             if (atomic_load(&ring->tail) == tail && !is_worth_spinning(&spins))
                 return CHANI_BUSY;
@@ -122,24 +266,24 @@ static enum chani_moved claim_push(struct ring_many *ring, uint64_t *pos)
     return CHANI_SHUT;
 }
 
-/* Claims the next slot to take a value from; *pos is its position. */
-static enum chani_moved claim_pop(struct ring_many *ring, uint64_t *pos)
+/* Claims the next slot to take a value from. */
+static inline enum chani_moved claim_pop(struct ring_many *ring, struct place *at)
 {
     uint64_t head = atomic_load(&ring->head);
     uint64_t stamp;
     unsigned spins = 0;
 
     for (;;) {
-        stamp = atomic_load(&slot_at(ring, head)->stamp);
+        *at = place_at(ring, head);
+        stamp = atomic_load(&at->slot->stamp);
         if (stamp == head + 1) {
-            *pos = head;
-            if (atomic_compare_exchange_weak(&ring->head, &head, next_pos(ring, head)))
+            if (atomic_compare_exchange_weak(&ring->head, &head, head_next(ring, head)))
                 return CHANI_MOVED;
             continue;
         }
-        if (stamp == head) {
+        if ((stamp & ~WAITED) == head) {
             /* No value yet: nobody brings one, or somebody is about to. */
-            if (atomic_load(&ring->tail) / 2 == head)
+            if (tail_pos(atomic_load(&ring->tail)) == head)
                 return CHANI_BLOCKED;
             if (atomic_load(&ring->head) == head && !is_worth_spinning(&spins))
                 return CHANI_BUSY;
@@ -148,19 +292,29 @@ static enum chani_moved claim_pop(struct ring_many *ring, uint64_t *pos)
     }
 }
 
+/* Copies the value into a slot that was claimed, and out of one. */
+static inline void fill(struct ring_many *ring, const struct place *at, const void *elem)
+{
+    chani_copy(value_of(ring, at->slot), elem, 1, ring->base.elem_size);
+    set_stamp(ring, at->slot, at->pos + 1);
+}
+
+static inline void empty(struct ring_many *ring, const struct place *at, void *elem)
+{
+    chani_copy(elem, value_of(ring, at->slot), 1, ring->base.elem_size);
+    set_stamp(ring, at->slot, lap_after(ring, at->pos));
+}
+
 static enum chani_moved push(struct chani_ring *base, const void *elems, size_t n, size_t *moved)
 {
     struct ring_many *ring = ring_of(base);
     const unsigned char *elem = elems;
     enum chani_moved how = CHANI_MOVED;
-    struct slot *slot;
-    uint64_t pos;
+    struct place at;
     size_t done = 0;
 
-    while (done < n && (how = claim_push(ring, &pos)) == CHANI_MOVED) {
-        slot = slot_at(ring, pos);
-        chani_copy(value_of(ring, slot), elem, 1, base->elem_size);
-        atomic_store(&slot->stamp, pos + 1);
+    while (done < n && (how = claim_push(ring, &at)) == CHANI_MOVED) {
+        fill(ring, &at, elem);
         done++;
         if (base->elem_size > 0)
             elem += base->elem_size;
@@ -174,14 +328,11 @@ static enum chani_moved pop(struct chani_ring *base, void *elems, size_t n, size
     struct ring_many *ring = ring_of(base);
     unsigned char *elem = elems;
     enum chani_moved how = CHANI_MOVED;
-    struct slot *slot;
-    uint64_t pos;
+    struct place at;
     size_t done = 0;
 
-    while (done < n && (how = claim_pop(ring, &pos)) == CHANI_MOVED) {
-        slot = slot_at(ring, pos);
-        chani_copy(elem, value_of(ring, slot), 1, base->elem_size);
-        atomic_store(&slot->stamp, pos + ring->lap);
+    while (done < n && (how = claim_pop(ring, &at)) == CHANI_MOVED) {
+        empty(ring, &at, elem);
         done++;
         if (base->elem_size > 0)
             elem += base->elem_size;
@@ -190,12 +341,21 @@ static enum chani_moved pop(struct chani_ring *base, void *elems, size_t n, size
     return done > 0 ? CHANI_MOVED : how;
 }
 
+static bool has_room(const struct chani_ring *base)
+{
+    const struct ring_many *ring = const_ring_of(base);
+
+    return !is_full_at(ring, atomic_load(&ring->tail));
+}
+
 static bool can_push(const struct chani_ring *base)
 {
     const struct ring_many *ring = const_ring_of(base);
     uint64_t tail = atomic_load(&ring->tail);
 
-    return !(tail & CLOSED) && atomic_load(&slot_at(ring, tail / 2)->stamp) == tail / 2;
+    if ((tail & CLOSED) || atomic_load(&slot_at(ring, tail_pos(tail))->stamp) != tail_pos(tail))
+        return false;
+    return tail < RESERVED || !is_full_at(ring, tail);
 }
 
 static bool can_pop(const struct chani_ring *base)
@@ -206,28 +366,167 @@ static bool can_pop(const struct chani_ring *base)
     return atomic_load(&slot_at(ring, head)->stamp) == head + 1;
 }
 
-/* A push that is blocked waits for a pop to claim its position, which moves the head. */
+/*
+ * A push that is blocked waits for a pop to claim its position, which moves the head, or for a
+ * release. Of both counts goes in what fits: enough not to come round between two looks.
+ */
 static uint64_t push_token(const struct chani_ring *base)
 {
     const struct ring_many *ring = const_ring_of(base);
+    uint64_t head = atomic_load(&ring->head) & TOKEN_HEAD;
+    uint64_t releases;
 
-    return atomic_load(&ring->head) * 2 | (atomic_load(&ring->tail) & CLOSED);
+    while ((releases = atomic_load(&ring->releases_begun)) != atomic_load(&ring->releases_ended))
+        sched_yield();
+    releases &= TOKEN_RELEASES;
+    return (head << TOKEN_RELEASES_BITS | releases) << 1 | (atomic_load(&ring->tail) & CLOSED);
 }
 
 static uint64_t pop_token(const struct chani_ring *base)
 {
-    return atomic_load(&const_ring_of(base)->tail);
+    return atomic_load(&const_ring_of(base)->tail) & (RESERVED - 1);
 }
 
+/* The positions are of one instant when the head did not move meanwhile. */
 static size_t len(const struct chani_ring *base)
 {
     const struct ring_many *ring = const_ring_of(base);
     uint64_t head = atomic_load(&ring->head);
-    uint64_t tail = atomic_load(&ring->tail) / 2;
-    uint64_t n = count_of(ring, tail) - count_of(ring, head);
+    uint64_t before;
+    uint64_t tail;
 
-    /* Between the two loads more may have gone through than the ring holds. */
-    return n < base->capacity ? (size_t)n : base->capacity;
+    do {
+        before = head;
+        tail = atomic_load(&ring->tail);
+        head = atomic_load(&ring->head);
+    } while (head != before);
+    return (size_t)distance(ring, head, tail_pos(tail));
+}
+
+static enum chani_moved reserve(struct chani_ring *base)
+{
+    struct ring_many *ring = ring_of(base);
+    uint64_t tail = atomic_load(&ring->tail);
+
+    while (!(tail & CLOSED)) {
+        if (is_full_at(ring, tail))
+            return CHANI_BLOCKED;
+        if (tail_reserved(tail) == CHANI_PERMITS_MAX)
+            return CHANI_LIMIT;
+        if (atomic_compare_exchange_weak(&ring->tail, &tail, tail + RESERVED))
+            return CHANI_MOVED;
+    }
+    return CHANI_SHUT;
+}
+
+/* Counted on both sides, so that a select knows whether there was one between two looks. */
+static void release(struct chani_ring *base)
+{
+    struct ring_many *ring = ring_of(base);
+
+    atomic_fetch_add(&ring->releases_begun, 1);
+    atomic_fetch_sub(&ring->tail, RESERVED);
+    atomic_fetch_add(&ring->releases_ended, 1);
+}
+
+/* Turns a permit into a claim of the next slot. */
+static enum chani_moved claim_commit(struct ring_many *ring, struct place *at)
+{
+    uint64_t tail = atomic_load(&ring->tail);
+    uint64_t stamp;
+
+    while (!(tail & CLOSED)) {
+        *at = place_at(ring, tail_pos(tail));
+        stamp = atomic_load(&at->slot->stamp);
+        if (stamp == at->pos) {
+            if (atomic_compare_exchange_weak(&ring->tail, &tail, tail_next(ring, tail) - RESERVED))
+                return CHANI_MOVED;
+            continue;
+        }
+        if ((stamp & ~WAITED) == lap_before(ring, at->pos) + 1)
+            await_stamp(ring, at->slot, stamp & ~WAITED);
+        tail = atomic_load(&ring->tail);
+    }
+    release(&ring->base);
+    return CHANI_SHUT;
+}
+
+static enum chani_moved commit(struct chani_ring *base, const void *elem)
+{
+    struct ring_many *ring = ring_of(base);
+    enum chani_moved how;
+    struct place at;
+
+    how = claim_commit(ring, &at);
+    if (how == CHANI_MOVED)
+        fill(ring, &at, elem);
+    return how;
+}
+
+/* Takes a permit, if need be one more than there is room for. */
+static enum chani_moved overbook(struct ring_many *ring)
+{
+    uint64_t tail = atomic_load(&ring->tail);
+
+    do {
+        if (tail & CLOSED)
+            return CHANI_SHUT;
+        if (tail_reserved(tail) == CHANI_PERMITS_MAX)
+            return CHANI_BLOCKED;
+    } while (!atomic_compare_exchange_weak(&ring->tail, &tail, tail + RESERVED));
+    return CHANI_MOVED;
+}
+
+/*
+ * Makes the overbooked permit a proper one, by evicting a value if no room comes of itself.
+ * CHANI_BLOCKED when there is no value because other permits hold all the room.
+ */
+static enum chani_moved cover(struct ring_many *ring, void *evicted, bool *did_evict)
+{
+    struct place at;
+    uint64_t taken;
+    uint64_t tail;
+
+    for (;;) {
+        tail = atomic_load(&ring->tail);
+        taken = taken_at(ring, tail);
+        if (taken <= ring->base.capacity)
+            return CHANI_MOVED;
+        if (tail_reserved(tail) > ring->base.capacity)
+            return CHANI_BLOCKED;
+        if (taken == OUTDATED)
+            continue;
+        switch (claim_pop(ring, &at)) {
+        case CHANI_MOVED:
+            empty(ring, &at, evicted);
+            *did_evict = true;
+            return CHANI_MOVED;
+        case CHANI_BUSY:
+            await_stamp(ring, at.slot, at.pos);
+            break;
+        default:
+            break;
+        }
+    }
+}
+
+static enum chani_moved evict(struct chani_ring *base, const void *elem, void *evicted,
+                              bool *did_evict)
+{
+    struct ring_many *ring = ring_of(base);
+    enum chani_moved how;
+
+    chani_lock_take(&ring->evicting);
+    how = overbook(ring);
+    if (how == CHANI_MOVED) {
+        how = cover(ring, evicted, did_evict);
+        if (how == CHANI_MOVED)
+            how = commit(base, elem);
+        else
+            release(base);
+    }
+    chani_lock_release(&ring->evicting);
+    return how;
 }
 
 static void close_ring(struct chani_ring *base)
@@ -245,22 +544,22 @@ static enum chani_moved discard(struct chani_ring *base, void (*drop)(void *elem
 {
     struct ring_many *ring = ring_of(base);
     enum chani_moved how;
-    struct slot *slot;
-    uint64_t pos;
+    struct place at;
 
-    while ((how = claim_pop(ring, &pos)) == CHANI_MOVED) {
-        slot = slot_at(ring, pos);
+    while ((how = claim_pop(ring, &at)) == CHANI_MOVED) {
         if (drop != NULL)
-            drop(value_of(ring, slot), ctx);
-        atomic_store(&slot->stamp, pos + ring->lap);
+            drop(value_of(ring, at.slot), ctx);
+        set_stamp(ring, at.slot, lap_after(ring, at.pos));
     }
     return how;
 }
 
 static void free_ring(struct chani_ring *base)
 {
-    free(ring_of(base)->slots);
-    free(base);
+    struct ring_many *ring = ring_of(base);
+
+    free(ring->slots);
+    free(ring);
 }
 
 static const struct chani_ring_ops ops = {
@@ -270,7 +569,12 @@ static const struct chani_ring_ops ops = {
     .can_pop = can_pop,
     .push_token = push_token,
     .pop_token = pop_token,
+    .has_room = has_room,
     .len = len,
+    .reserve = reserve,
+    .commit = commit,
+    .release = release,
+    .evict = evict,
     .close = close_ring,
     .is_closed = is_closed,
     .discard = discard,
@@ -287,23 +591,30 @@ static bool layout_slots(struct ring_many *ring, size_t *bytes)
         ring->base.elem_size > sizeof(struct slot) ? _Alignof(max_align_t) : sizeof(struct slot);
 
     ring->offset = align;
-    if (ring->base.elem_size > PTRDIFF_MAX)
+    if (ring->base.elem_size > PTRDIFF_MAX || ring->base.capacity >> LAP_BITS_MAX > 0)
         return false;
     ring->stride = (align + ring->base.elem_size + align - 1) / align * align;
     return !__builtin_mul_overflow(ring->stride, ring->base.capacity, bytes) &&
            *bytes <= PTRDIFF_MAX;
 }
 
-static void init_slots(struct ring_many *ring)
+/* Positions begin so many laps before they wrap; 0 is a full turn. */
+static void init_slots(struct ring_many *ring, uint64_t laps)
 {
-    ring->lap = 2;
-    while (ring->lap < ring->base.capacity)
-        ring->lap *= 2;
+    uint64_t start;
+
+    ring->lap_bits = 1;
+    while ((uint64_t)1 << ring->lap_bits < ring->base.capacity)
+        ring->lap_bits++;
+    ring->lap = (uint64_t)1 << ring->lap_bits;
+    start = (0 - laps * ring->lap) & POSITIONS;
+    atomic_init(&ring->head, start);
+    atomic_init(&ring->tail, start << 1);
     for (uint64_t i = 0; i < ring->base.capacity; i++)
-        atomic_init(&slot_at(ring, i)->stamp, i);
+        atomic_init(&slot_at(ring, i)->stamp, start + i);
 }
 
-struct chani_ring *chani_ring_many_new(size_t capacity, size_t elem_size)
+struct chani_ring *chani_ring_many_new_at(size_t capacity, size_t elem_size, uint64_t laps)
 {
     struct ring_many *ring;
     size_t bytes;
@@ -318,6 +629,13 @@ struct chani_ring *chani_ring_many_new(size_t capacity, size_t elem_size)
         free(ring);
         return NULL;
     }
-    init_slots(ring);
+    init_slots(ring, laps);
+    chani_park_init(&ring->stamped);
+    chani_lock_init(&ring->evicting);
     return &ring->base;
+}
+
+struct chani_ring *chani_ring_many_new(size_t capacity, size_t elem_size)
+{
+    return chani_ring_many_new_at(capacity, elem_size, 0);
 }

@@ -307,7 +307,31 @@ static bool can_push(const struct chani_ring *base)
     return !(atomic_load(&const_ring_of(base)->tail.word) & CLOSED);
 }
 
-/* No capacity keeps the two counts together: they must be of one instant. */
+/* A permit is nothing here but a promise. */
+static enum chani_moved reserve(struct chani_ring *base)
+{
+    return can_push(base) ? CHANI_MOVED : CHANI_SHUT;
+}
+
+static enum chani_moved commit(struct chani_ring *base, const void *elem)
+{
+    size_t moved;
+
+    return base->ops->push(base, elem, 1, &moved);
+}
+
+static void release(struct chani_ring *base)
+{
+    (void)base;
+}
+
+static bool has_room(const struct chani_ring *base)
+{
+    (void)base;
+    return true;
+}
+
+/* The counts are of one instant when the head did not move meanwhile. */
 static size_t len(const struct chani_ring *base)
 {
     const struct ring_unbounded *ring = const_ring_of(base);
@@ -420,7 +444,11 @@ static const struct chani_ring_ops ops = {
     .can_pop = can_pop,
     .push_token = push_token,
     .pop_token = pop_token,
+    .has_room = has_room,
     .len = len,
+    .reserve = reserve,
+    .commit = commit,
+    .release = release,
     .close = close_ring,
     .is_closed = is_closed,
     .discard = discard,
@@ -434,7 +462,11 @@ static const struct chani_ring_ops ops_alone = {
     .can_pop = can_pop,
     .push_token = push_token,
     .pop_token = pop_token,
+    .has_room = has_room,
     .len = len,
+    .reserve = reserve,
+    .commit = commit,
+    .release = release,
     .close = close_ring,
     .is_closed = is_closed,
     .discard = discard,

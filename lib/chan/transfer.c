@@ -275,6 +275,40 @@ enum chan_status chan_send_many(chan_tx *tx, const void *elems, size_t n, size_t
     return status;
 }
 
+/* Sends without waiting for a receiver, evicting if need be. */
+static enum chan_status send_evicting(struct chan *chan, const void *elem, void *evicted,
+                                      bool *did_evict)
+{
+    struct chani_ring *ring = chan->ring;
+    enum chan_status status;
+    enum chani_moved how;
+    size_t moved;
+
+    status = send_some(chan, elem, 1, CHANI_NOW, &moved);
+    if (status != CHAN_FULL)
+        return status;
+    how = ring->ops->evict(ring, elem, evicted, did_evict);
+    if (how == CHANI_MOVED)
+        chani_park_notify(&chan->not_empty, 1);
+    /* Who found no room meanwhile may have used up a wake-up. */
+    chani_pass_on(chan, CHANI_SENDING);
+    return status_of(how, CHAN_FULL, CHANI_NOW);
+}
+
+enum chan_status chan_send_evict(chan_tx *tx, const void *elem, void *evicted, bool *did_evict)
+{
+    enum chan_status status;
+
+    chani_guard_enter(&tx->guard, "chan_send_evict");
+    *did_evict = false;
+    if (tx->chan->one_to_one || tx->chan->meet != NULL)
+        status = CHAN_INVALID;
+    else
+        status = send_evicting(tx->chan, elem, evicted, did_evict);
+    chani_guard_leave(&tx->guard);
+    return status;
+}
+
 enum chan_status chan_recv(chan_rx *rx, void *elem)
 {
     return recv_one(rx, elem, CHAN_FOREVER, "chan_recv");

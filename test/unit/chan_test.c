@@ -1,60 +1,9 @@
 /*
  * chan_test.c - the channel library: every case runs for each flavour it applies to. Writes TAP.
- *
- * No case depends on speed: to see that a thread is blocked, a case waits until the channel counts
- * it as a waiter.
  */
-#include "../../lib/chan/chan_impl.h"
+#include "chan_tap.h"
 
 #include <limits.h>
-#include <pthread.h>
-#include <sched.h>
-#include <signal.h>
-#include <stdio.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-#define LIMIT_NS INT64_C(60000000000)
-#define LONG_NS INT64_C(3600000000000)
-
-static atomic_int failures;
-
-#define CHECK(claim)                                                                               \
-    do {                                                                                           \
-        if (!(claim)) {                                                                            \
-            atomic_fetch_add(&failures, 1);                                                        \
-            printf("# line %d: %s\n", __LINE__, #claim);                                           \
-        }                                                                                          \
-    } while (0)
-
-#define CHECK_STATUS(call, wanted)                                                                 \
-    do {                                                                                           \
-        enum chan_status status_ = (call);                                                         \
-        if (status_ != (wanted)) {                                                                 \
-            atomic_fetch_add(&failures, 1);                                                        \
-            printf("# line %d: %s gives %s\n", __LINE__, #call, chan_status_name(status_));        \
-        }                                                                                          \
-    } while (0)
-
-/* Waits until the claim holds; a hang ends the program. */
-#define AWAIT(claim)                                                                               \
-    do {                                                                                           \
-        int64_t limit_ = chan_now_ns() + LIMIT_NS;                                                 \
-        while (!(claim)) {                                                                         \
-            if (chan_now_ns() > limit_) {                                                          \
-                printf("Bail out! line %d: never: %s\n", __LINE__, #claim);                        \
-                fflush(stdout);                                                                    \
-                abort();                                                                           \
-            }                                                                                      \
-            sched_yield();                                                                         \
-        }                                                                                          \
-    } while (0)
-
-/* A channel of a case. */
-struct pair {
-    chan_tx *tx;
-    chan_rx *rx;
-};
 
 /* The flavour of the case: its channels have no capacity. */
 static bool unbounded;
@@ -62,16 +11,6 @@ static bool unbounded;
 static size_t capacity_of(size_t capacity)
 {
     return unbounded ? CHAN_UNBOUNDED : capacity;
-}
-
-static atomic_long dropped;
-static atomic_long dropped_sum;
-
-static void count_drop(void *elem, void *ctx)
-{
-    (void)ctx;
-    atomic_fetch_add(&dropped, 1);
-    atomic_fetch_add(&dropped_sum, *(long *)elem);
 }
 
 static struct pair open_pair(bool one, size_t capacity)
@@ -87,48 +26,6 @@ static struct pair open_pair(bool one, size_t capacity)
     atomic_store(&dropped_sum, 0);
     CHECK_STATUS(chan_open(&options, &pair.tx, &pair.rx), CHAN_OK);
     return pair;
-}
-
-static void drop_pair(struct pair *pair)
-{
-    chan_tx_drop(pair->tx);
-    chan_rx_drop(pair->rx);
-}
-
-static enum chan_status send_long(chan_tx *tx, long value)
-{
-    return chan_send(tx, &value);
-}
-
-static enum chan_status try_send_long(chan_tx *tx, long value)
-{
-    return chan_try_send(tx, &value);
-}
-
-/* The next value, or -1. */
-static long next_long(chan_rx *rx)
-{
-    long value = -1;
-
-    if (chan_try_recv(rx, &value) != CHAN_OK)
-        return -1;
-    return value;
-}
-
-static void fill(chan_tx *tx, long n)
-{
-    for (long i = 0; i < n; i++)
-        CHECK_STATUS(try_send_long(tx, i), CHAN_OK);
-}
-
-static size_t senders_waiting(const chan_rx *rx)
-{
-    return chani_park_waiters(&rx->chan->not_full);
-}
-
-static size_t receivers_waiting(const chan_tx *tx)
-{
-    return chani_park_waiters(&tx->chan->not_empty);
 }
 
 /* One call in a thread of its own. */
@@ -1394,34 +1291,6 @@ static void test_crowd_fan_in(bool one)
 /* Misuse, found by a debug build only. */
 
 #ifdef CHAN_DEBUG
-
-/* Runs a misuse in a child and checks that it aborts with the message. */
-static void check_abort(void (*misuse)(void), const char *message)
-{
-    char text[512] = "";
-    size_t used = 0;
-    ssize_t n;
-    int status = 0;
-    int fds[2];
-    pid_t pid;
-
-    fflush(stdout);
-    CHECK(pipe(fds) == 0);
-    pid = fork();
-    if (pid == 0) {
-        signal(SIGABRT, SIG_DFL);
-        dup2(fds[1], STDERR_FILENO);
-        misuse();
-        _exit(0);
-    }
-    close(fds[1]);
-    while (used < sizeof(text) - 1 && (n = read(fds[0], text + used, sizeof(text) - 1 - used)) > 0)
-        used += (size_t)n;
-    close(fds[0]);
-    CHECK(waitpid(pid, &status, 0) == pid);
-    CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
-    CHECK(strstr(text, message) != NULL);
-}
 
 static void misuse_drop_twice(void)
 {
