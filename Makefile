@@ -18,6 +18,7 @@ OUR_CFLAGS := -std=c17 -D_GNU_SOURCE -fPIE -fstack-protector-strong -fno-strict-
 	$(if $(DEVELOPER),-Werror) -MMD -MP
 OUR_LDFLAGS := -pie -pthread -Wl,-z,relro -Wl,-z,now
 
+comma := ,
 Q := $(if $(V),,@)
 say = $(if $(V),,@printf '  %-7s %s\n' '$(1)' '$(2)')
 
@@ -75,6 +76,9 @@ $(BUILD)/test/%: $(BUILD)/obj/test/unit/%.o $(STAGE_OBJ) $(LIB_OBJ)
 	@mkdir -p $(dir $@)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS) $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $^ $(shell pkg-config --libs $(PKGS)) -lm
+
+# A test that counts allocations and lets them fail.
+$(BUILD)/test/unbounded_test: OUR_LDFLAGS += $(addprefix -Wl$(comma)--wrap=,malloc aligned_alloc strdup free)
 
 # ---- Using it ----
 
