@@ -1,6 +1,6 @@
 /*
- * unbounded_test.c - unbounded channels, weak senders, counts of handles, and running out of memory.
- * Writes TAP. What holds for every channel is in chan_test.c.
+ * unbounded_test.c - unbounded channels, weak senders, counts of handles, and running out of
+ * memory. Writes TAP. What holds for every channel is in chan_test.c.
  *
  * Linked with --wrap for the allocation calls, which are counted here and fail on demand.
  */
