@@ -1,61 +1,13 @@
 /*
- * chan_cases.h - what the tests of the channel library share: claims, latches, channels of longs
- * and calls in threads of their own. Writes TAP.
- *
- * No case depends on speed: to see that a thread is blocked, a case waits until the channel counts
- * it as a waiter.
+ * chan_cases.h - what the tests of select and its kin share beyond chan_tap.h: waiters and watchers
+ * of all kinds, and calls in threads of their own. Writes TAP.
  */
 #ifndef CHAN_CASES_H
 #define CHAN_CASES_H
 
-#include "../../lib/chan/chan_impl.h"
+#include "chan_tap.h"
 
-#include <pthread.h>
-#include <sched.h>
-#include <stdio.h>
-
-#define LIMIT_NS INT64_C(100000000000)
-#define LONG_NS INT64_C(3600000000000)
 #define MS INT64_C(1000000)
-
-static atomic_int failures;
-
-#define CHECK(claim)                                                                               \
-    do {                                                                                           \
-        if (!(claim)) {                                                                            \
-            atomic_fetch_add(&failures, 1);                                                        \
-            printf("# line %d: %s\n", __LINE__, #claim);                                           \
-        }                                                                                          \
-    } while (0)
-
-#define CHECK_STATUS(call, wanted)                                                                 \
-    do {                                                                                           \
-        enum chan_status status_ = (call);                                                         \
-        if (status_ != (wanted)) {                                                                 \
-            atomic_fetch_add(&failures, 1);                                                        \
-            printf("# line %d: %s gives %s\n", __LINE__, #call, chan_status_name(status_));        \
-        }                                                                                          \
-    } while (0)
-
-/* Waits until the claim holds; a hang ends the program. */
-#define AWAIT(claim)                                                                               \
-    do {                                                                                           \
-        int64_t limit_ = chan_now_ns() + LIMIT_NS;                                                 \
-        while (!(claim)) {                                                                         \
-            if (chan_now_ns() > limit_) {                                                          \
-                printf("Bail out! line %d: never: %s\n", __LINE__, #claim);                        \
-                fflush(stdout);                                                                    \
-                abort();                                                                           \
-            }                                                                                      \
-            sched_yield();                                                                         \
-        }                                                                                          \
-    } while (0)
-
-/* A channel of a case. */
-struct pair {
-    chan_tx *tx;
-    chan_rx *rx;
-};
 
 static inline struct pair open_pair(bool one, size_t capacity)
 {
@@ -67,30 +19,6 @@ static inline struct pair open_pair(bool one, size_t capacity)
 
     CHECK_STATUS(chan_open(&options, &pair.tx, &pair.rx), CHAN_OK);
     return pair;
-}
-
-static inline void drop_pair(struct pair *pair)
-{
-    chan_tx_drop(pair->tx);
-    chan_rx_drop(pair->rx);
-}
-
-static inline enum chan_status send_long(chan_tx *tx, long value)
-{
-    return chan_send(tx, &value);
-}
-
-static inline enum chan_status try_send_long(chan_tx *tx, long value)
-{
-    return chan_try_send(tx, &value);
-}
-
-/* The next value, or -1. */
-static inline long next_long(chan_rx *rx)
-{
-    long value = -1;
-
-    return chan_try_recv(rx, &value) == CHAN_OK ? value : -1;
 }
 
 /* Threads that wait on one side, asleep in the park or with an offer. */

@@ -16,7 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define LIMIT_NS INT64_C(60000000000)
+#define LIMIT_NS INT64_C(100000000000)
 #define LONG_NS INT64_C(3600000000000)
 
 static atomic_int failures;

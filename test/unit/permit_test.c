@@ -7,6 +7,7 @@
 #include "chan_tap.h"
 
 #include <limits.h>
+#include <poll.h>
 #include <sys/mman.h>
 
 /* The flavour of a case. */
@@ -404,6 +405,72 @@ static void test_release_wakes(enum flavour flavour)
     chan_permit_release(&reserver.permit);
     drop_pair(&pair);
     CHECK(dropped == 1);
+}
+
+static void *run_select(void *arg)
+{
+    struct call *call = arg;
+    struct chan_case cases[] = {{.rx = call->rx, .elem = &call->permit},
+                                {.tx = call->tx, .elem = call->value}};
+    size_t chosen = 9;
+
+    call->status = chan_select(cases, 2, 0, &chosen);
+    CHECK(chosen == 1);
+    return NULL;
+}
+
+/* A release lets a select send that had found the channel full. */
+static void test_release_wakes_select(enum flavour flavour)
+{
+    struct pair pair = open_pair(flavour, 1);
+    struct chan_permit permit;
+    struct call call = {.tx = pair.tx, .store = 7};
+    chan_rx *never;
+    struct chan_case cases[] = {{.tx = pair.tx, .elem = &call.store}, {.tx = NULL}};
+    size_t chosen;
+
+    CHECK_STATUS(chan_never(&never), CHAN_OK);
+    call.rx = never;
+    CHECK_STATUS(chan_reserve(pair.tx, &permit), CHAN_OK);
+    cases[1].rx = never;
+    cases[1].elem = &permit;
+    CHECK_STATUS(chan_try_select(cases, 2, 0, &chosen), CHAN_EMPTY);
+    CHECK_STATUS(chan_try_select(cases, 2, CHAN_READY, &chosen), CHAN_EMPTY);
+    start(&call, run_select);
+    AWAIT(chani_park_watchers(&pair.tx->chan->not_full) == 1);
+    chan_permit_release(&permit);
+    CHECK_STATUS(join(&call), CHAN_OK);
+    CHECK(next_long(pair.rx) == 7);
+    CHECK_STATUS(chan_try_select(cases, 2, CHAN_READY, &chosen), CHAN_OK);
+    CHECK(chosen == 0);
+    chan_rx_drop(never);
+    drop_pair(&pair);
+}
+
+static bool is_readable(int fd)
+{
+    struct pollfd at = {.fd = fd, .events = POLLIN};
+
+    return poll(&at, 1, 0) == 1;
+}
+
+static void test_release_rings(enum flavour flavour)
+{
+    struct pair pair = open_pair(flavour, 2);
+    struct chan_permit permits[2];
+    int fd = chan_tx_fd(pair.tx);
+
+    CHECK_STATUS(chan_reserve(pair.tx, &permits[0]), CHAN_OK);
+    CHECK_STATUS(chan_tx_arm(pair.tx), CHAN_OK);
+    CHECK_STATUS(chan_reserve(pair.tx, &permits[1]), CHAN_OK);
+    CHECK_STATUS(chan_tx_arm(pair.tx), CHAN_FULL);
+    CHECK(!is_readable(fd));
+    CHECK_STATUS(commit_long(&permits[0], 1), CHAN_OK);
+    CHECK(!is_readable(fd));
+    chan_permit_release(&permits[1]);
+    CHECK(is_readable(fd));
+    CHECK_STATUS(chan_tx_arm(pair.tx), CHAN_OK);
+    drop_pair(&pair);
 }
 
 /* Threads stopped in the middle of a copy. */
@@ -970,6 +1037,8 @@ static const struct test tests[] = {
     {"the last receiver wakes a reserve", test_close_wakes_reserve, BOUNDED},
     {"a commit wakes a receiver", test_commit_wakes_receiver, BOUNDED | FREE},
     {"a release wakes", test_release_wakes, SHARED},
+    {"a release wakes a select", test_release_wakes_select, SHARED},
+    {"a release rings a descriptor", test_release_rings, BOUNDED},
     {"a commit waits for a copy", test_commit_waits_for_copy, SHARED},
     {"a commit beside a send", test_commit_beside_send, SHARED},
     {"evicting", test_evict, SHARED},

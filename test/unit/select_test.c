@@ -27,7 +27,7 @@ static void *run_select(void *arg)
 }
 
 /* A channel full up to its capacity. */
-static void fill(chan_tx *tx)
+static void fill_up(chan_tx *tx)
 {
     while (try_send_long(tx, 1) == CHAN_OK)
         ;
@@ -66,7 +66,7 @@ static void test_try(bool one)
     struct chan_case cases[] = {{0}, {.rx = a.rx, .elem = &out}, {.tx = b.tx, .elem = &in}};
     size_t chosen;
 
-    fill(b.tx);
+    fill_up(b.tx);
     CHECK_STATUS(chan_try_select(CASES(cases), 0, &chosen), CHAN_EMPTY);
     CHECK_STATUS(chan_select_timeout(CASES(cases), 0, 0, &chosen), CHAN_TIMEOUT);
     CHECK_STATUS(chan_select_deadline(CASES(cases), 0, INT64_MIN, &chosen), CHAN_TIMEOUT);
@@ -116,7 +116,7 @@ static void test_biased(bool one)
         pairs[i] = open_pair(one, 64);
         cases[i] = (struct chan_case){.rx = pairs[i].rx, .elem = &value};
         if (i > 0)
-            fill(pairs[i].tx);
+            fill_up(pairs[i].tx);
     }
     for (int i = 0; i < 64; i++) {
         CHECK_STATUS(chan_select(CASES(cases), CHAN_BIASED, &chosen), CHAN_OK);
@@ -136,7 +136,7 @@ static void test_ready(bool one)
     struct chan_case cases[] = {{.rx = a.rx, .elem = &value}, {.tx = b.tx, .elem = &value}};
     size_t chosen;
 
-    fill(b.tx);
+    fill_up(b.tx);
     CHECK_STATUS(chan_try_select(CASES(cases), CHAN_READY, &chosen), CHAN_EMPTY);
     send_long(a.tx, 1);
     for (int i = 0; i < 3; i++)
@@ -163,7 +163,7 @@ static void test_uniform(bool one)
         pairs[i] = open_pair(one, i % 2 ? 1 : 64);
         cases[i] = (struct chan_case){.rx = pairs[i].rx, .elem = &value};
         if (i != 1 && i != 4)
-            fill(pairs[i].tx);
+            fill_up(pairs[i].tx);
     }
     for (int i = 0; i < 10000; i++) {
         CHECK_STATUS(chan_select(CASES(cases), 0, &chosen), CHAN_OK);
@@ -213,7 +213,7 @@ static void start_blocked(struct call *call, struct pair *a, struct pair *b, uns
     *call = (struct call){.n = 2, .flags = flags, .values = {-1, 77}};
     call->cases[0] = (struct chan_case){.rx = a->rx, .elem = &call->values[0]};
     call->cases[1] = (struct chan_case){.tx = b->tx, .elem = &call->values[1]};
-    fill(b->tx);
+    fill_up(b->tx);
     start(call, run_select);
     AWAIT(watching(a->rx->chan, CHANI_RECEIVING) + waiting(a->rx->chan, CHANI_RECEIVING) == 1);
     AWAIT(watching(b->rx->chan, CHANI_SENDING) + waiting(b->rx->chan, CHANI_SENDING) == 1);
@@ -910,12 +910,12 @@ static void test_descriptor_tx(bool one)
     fd = chan_tx_fd(pair.tx);
     CHECK_STATUS(chan_tx_arm(pair.tx), CHAN_OK);
     CHECK(is_readable(fd));
-    fill(pair.tx);
+    fill_up(pair.tx);
     CHECK_STATUS(chan_tx_arm(pair.tx), CHAN_FULL);
     CHECK(!is_readable(fd));
     CHECK(next_long(pair.rx) == 1);
     CHECK(is_readable(fd));
-    fill(pair.tx);
+    fill_up(pair.tx);
     CHECK_STATUS(chan_tx_arm(pair.tx), CHAN_FULL);
     chan_rx_drop(pair.rx);
     CHECK(is_readable(fd));

@@ -393,6 +393,55 @@ static void test_handles_without_memory(bool one)
     CHECK(is_leakfree(before));
 }
 
+/* Select. */
+
+static void test_select(bool one)
+{
+    struct pair pairs[3] = {open_pair(one), open_pair(one), open_pair(one)};
+    struct chan_case cases[4];
+    long value = -1;
+    size_t chosen = 9;
+
+    for (int i = 0; i < 3; i++)
+        cases[i] = (struct chan_case){.rx = pairs[i].rx, .elem = &value};
+    CHECK_STATUS(chan_try_select(cases, 3, 0, &chosen), CHAN_EMPTY);
+    CHECK_STATUS(send_long(pairs[1].tx, 5), CHAN_OK);
+    CHECK_STATUS(chan_select(cases, 3, 0, &chosen), CHAN_OK);
+    CHECK(chosen == 1 && value == 5);
+    cases[3] = (struct chan_case){.tx = pairs[2].tx, .elem = &value};
+    CHECK_STATUS(chan_select(cases, 4, 0, &chosen), CHAN_OK);
+    CHECK(chosen == 3 && next_long(pairs[2].rx) == 5);
+    chan_tx_drop(pairs[0].tx);
+    CHECK_STATUS(chan_select(cases, 3, 0, &chosen), CHAN_CLOSED);
+    CHECK(chosen == 0);
+    chan_rx_drop(pairs[0].rx);
+    drop_pair(&pairs[1]);
+    drop_pair(&pairs[2]);
+}
+
+static void test_select_without_memory(bool one)
+{
+    struct pair pair = open_pair(one);
+    struct pair idle = open_pair(one);
+    long value = 3;
+    struct chan_case cases[] = {{.tx = pair.tx, .elem = &value}, {.rx = idle.rx, .elem = &value}};
+    size_t chosen = 9;
+    long sent = 0;
+
+    fail_at = 0;
+    while (try_send_long(pair.tx, 1) == CHAN_OK)
+        sent++;
+    CHECK_STATUS(chan_select(cases, 2, 0, &chosen), CHAN_NOMEM);
+    CHECK(chosen == 0 && value == 3);
+    chosen = 9;
+    CHECK_STATUS(chan_try_select(cases, 2, 0, &chosen), CHAN_NOMEM);
+    CHECK(chosen == 0 && chan_rx_len(pair.rx) == (size_t)sent);
+    fail_at = LONG_MAX;
+    CHECK_STATUS(chan_select(cases, 2, 0, &chosen), CHAN_OK);
+    drop_pair(&pair);
+    drop_pair(&idle);
+}
+
 /* Closing. */
 
 static void test_rx_drop_destroys(bool one)
@@ -693,6 +742,8 @@ static const struct test tests[] = {
     {"opening without memory", test_open_without_memory, BOTH},
     {"elements beyond all memory", test_too_large, BOTH},
     {"handles without memory", test_handles_without_memory, MANY},
+    {"select", test_select, BOTH},
+    {"a select without memory", test_select_without_memory, BOTH},
     {"the last receiver destroys queued values", test_rx_drop_destroys, BOTH},
     {"shutdown and discard", test_shutdown_discard, BOTH},
     {"closing races with sends", test_close_races, BOTH},
