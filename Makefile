@@ -128,6 +128,18 @@ check-here: all man tests
 bench: all ## time chanpipe against the peers that are installed
 	@BUILD=$(BUILD) test/bench/run $(if $(T),'$(T)')
 
+CHAN_OBJ := $(filter $(BUILD)/obj/lib/chan/%,$(LIB_OBJ))
+CHAN_BENCH := $(addprefix $(BUILD)/bench/,1to1 many mutex pipe ring)
+
+bench-chan: $(CHAN_BENCH) ## time libchan against the channels of Rust and Go
+	@BUILD=$(BUILD) test/bench/chan/run $(if $(T),'$(T)')
+
+# One program per contestant; the script makes those in Rust and Go.
+$(BUILD)/bench/%: $(BUILD)/obj/test/bench/chan/%.o $(CHAN_OBJ)
+	@mkdir -p $(dir $@)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS) $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $^
+
 fmt: ## format the sources
 	@clang-format -i $$(git ls-files '*.c' '*.h')
 
@@ -160,7 +172,7 @@ clean: ## remove everything that was made
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
 
-.PHONY: all demo install uninstall check check-tiny tests san check-here bench fmt fmt-check config man clean help FORCE
+.PHONY: all demo install uninstall check check-tiny tests san check-here bench bench-chan fmt fmt-check config man clean help FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 
