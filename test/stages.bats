@@ -158,3 +158,58 @@ load helper
         done
     done
 }
+
+# times SECOND…: records with these times.
+times() {
+    printf '{"time":%s}\n' "$@"
+}
+
+@test "throttle: rate, burst, what comes late, what has no time" {
+    local per='parse json | throttle'
+    gives "$(times 0 0 0 1 1 2 12)" "$(times 0 0 2 12)" "$per 2 per 4s"
+    gives "$(times 0 0 0 4 4 4)" "$(times 0 0 4 4)" "$per 2 per 4s"
+    gives "$(times 0 0 1 2 2 3 4)" "$(times 0 2 4)" "$per 2 per 4s burst=1"
+    gives "$(times 0 0 0 0 5 5)" "$(times 0 0 0 5)" "$per 1 per 5s burst=3"
+    gives "$(times 0 0.2 0.5 1)" "$(times 0 0.5 1)" "$per 2 burst=1"
+    gives "$(times 10 9 10.5 3 11 20)" "$(times 10 11 20)" "$per 1 per 1s"
+    times 100 100 50 >new
+    times 50 50 100 >old
+    assert_equal "$(chanpipe "$per 1 per 10s" new old)" "$(times 100 50 100)"
+    gives "$(times 10 null 11)" "$(times 10 11)" "$per 1 per 1s"
+    gives "$(times null null 1)" "$(times null 1)" "$per 1 per 1s"
+    gives "$(times 0 0 1e9 1e9)" "$(times 0 1e9)" "$per 1 per 1d"
+    gives 'a\nb\nc\n' 'a\nb' 'throttle 2 per 1d on=arrival'
+    gives '{"t":1,"time":5}\n{"t":1,"time":9}\n' '{"t":1,"time":5}' 'parse json time=t | throttle 1'
+}
+
+@test "throttle: by, as one bucket per key; the account" {
+    local i out=
+    for i in {0..99}; do printf '{"time":%d,"k":"%d","u":"%s"}\n' $((i / 10)) $((i % 3)) x; done >in
+    cp_run --account acc 'parse json | throttle 2 per 4s by k, upper(u)' in
+    out=$(for k in 0 1 2; do
+        grep "\"k\":\"$k\"" in | chanpipe 'parse json | throttle 2 per 4s'
+    done | sort)
+    assert_equal "$(sort <<<"$output")" "$out"
+    assert_equal "$(jq -r 'select(.stage == "throttle") | "\(.in) \(.in == .out + .filtered)"' acc)" '100 true'
+    gives "$(times 0 0)" "$(times 0)" -f <(printf 'stages:\n  - parse: json\n  - throttle: 1\n    per: 1h\n')
+}
+
+@test "throttle: beyond max_memory the oldest keys are given up, and that is said" {
+    for i in {1..30000}; do echo "{\"time\":1,\"k\":$((i % 15000))}"; done >in
+    assert_equal "$(chanpipe 'parse json | throttle 1 per 1h by k | count' in)" '{"count":15000}'
+    cp_run 'parse json | throttle 1 per 1h by k with max_memory=600KiB | count' in
+    assert_stderr 'throttle: .* of the oldest keys were given up'
+    [ "$status" = 0 ] && [ "$output" != '{"count":15000}' ]
+}
+
+@test "throttle: wrong uses" {
+    refuses 'throttle takes a number of records' -e throttle
+    refuses 'throttle takes a number of records' 'parse json | throttle 0'
+    refuses ':1:26: error: per takes a duration' 'parse json | throttle 10 per 5'
+    refuses 'they have none here' 'throttle 10 per 5s'
+    refuses 'on takes time or arrival' 'parse json | throttle 10 on=x'
+    refuses 'burst takes a number' 'parse json | throttle 10 burst=x'
+    refuses 'expected per, by' 'parse json | throttle 10 bursts=1'
+    refuses 'less than one per record' 'parse json | throttle 10000 per 1us'
+    refuses 'max_memory is at least' 'parse json | throttle 1 by a with max_memory=1KiB'
+}

@@ -43,6 +43,8 @@ bool cp_lexer_peek_word(struct cp_lexer *lx, const char *word);
 /* A whole number such as the 10 of `head 10`. False (nothing consumed) when the next token is none.
  */
 bool cp_lexer_accept_count(struct cp_lexer *lx, uint64_t *n);
+/* The same for a duration above 0, such as 250ms. */
+bool cp_lexer_accept_duration(struct cp_lexer *lx, int64_t *ns);
 /* A bare name, for `as NAME`; false after a diagnostic. */
 bool cp_lexer_name(struct cp_lexer *lx, struct cp_slice *name);
 /* The position of the next token, and of what an expression was made from. */

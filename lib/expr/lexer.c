@@ -191,6 +191,7 @@ static struct cp_token lex_unit(struct cp_lexer *lx, size_t from, size_t unit)
     struct cp_token t = token_at(from, end, CP_TOKEN_VALUE);
     if (cp_duration_parse(lx->text->s.p + from, t.len, &ns)) {
         t.value = duration_value(ns);
+        t.duration = ns;
         return t;
     }
     if (cp_size_parse(lx->text->s.p + from, t.len, &bytes) && bytes <= INT64_MAX) {
@@ -564,6 +565,17 @@ bool cp_lexer_accept_count(struct cp_lexer *lx, uint64_t *n)
     if (t->kind != CP_TOKEN_VALUE || !t->is_digits || t->value.kind != CP_INT)
         return false;
     *n = (uint64_t)t->value.i;
+    cp_lexer_take(lx);
+    return true;
+}
+
+bool cp_lexer_accept_duration(struct cp_lexer *lx, int64_t *ns)
+{
+    const struct cp_token *t = cp_lexer_peek(lx);
+
+    if (t->kind != CP_TOKEN_VALUE || t->duration == 0)
+        return false;
+    *ns = t->duration;
     cp_lexer_take(lx);
     return true;
 }

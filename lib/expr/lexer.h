@@ -25,7 +25,8 @@ struct cp_token {
     struct cp_value value;
     struct cp_path *path;
     bool is_word;
-    bool is_digits; /* VALUE: plain digits, for counts */
+    bool is_digits;   /* VALUE: plain digits, for counts */
+    int64_t duration; /* VALUE: of a duration, in ns; else 0 */
 };
 
 struct cp_lexer {

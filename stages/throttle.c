@@ -1,0 +1,372 @@
+/* throttle: passes at most so many records in a time.
+ *
+ * DESIGN. A bucket per key: each record that passes takes a part of its room, which comes back
+ * evenly with time. Counting in fixed windows was rejected: a window that begins right behind a
+ * burst would let the next one pass. By default the clock is that of the records, so that the same
+ * input gives the same output. Keys lie in two tables of half the memory each, as in seen.h: what
+ * comes often is carried from the old one into the young one.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "../lib/chan/chan.h"
+#include "../lib/data/groups.h"
+#include "operand.h"
+
+enum { MOST = 1000000000 }; /* records per duration */
+
+enum clock_kind { BY_TIME, BY_ARRIVAL };
+
+/* The state of a key. */
+struct bucket {
+    int64_t used;   /* of its room, in ns: what was taken, less the time that has passed since */
+    int64_t latest; /* the latest time of its records */
+    uint64_t input; /* the number of the input that this was of; 0: nothing came yet */
+};
+
+struct table {
+    struct cp_store store;
+    struct cp_groups keys;
+};
+
+struct throttle {
+    /* Options. */
+    uint64_t burst, max_memory;
+    int64_t per;
+    int clock;
+
+    uint64_t rate;
+    int64_t step; /* ns in which one record's room comes back */
+    struct operand keys[CP_MAX_KEY];
+    size_t n_keys;
+    struct operand time;
+    struct table table[2];
+    struct table *young, *old; /* old: empty at first */
+    struct cp_group **found;
+    int64_t now; /* of the record at hand, or the last one before it that has a time */
+    struct cp_input *input;
+    uint64_t n_inputs; /* how often another one came, from 1 */
+    uint64_t given_up; /* keys */
+};
+
+static const struct cp_option options[] = {
+    {"per", CP_OPT_DURATION, offsetof(struct throttle, per), NULL, "1s",
+     "the time in which the number of records may pass"},
+    {"burst", CP_OPT_COUNT, offsetof(struct throttle, burst), NULL, NULL,
+     "records that may pass at once after a pause; without it as many as in the whole time"},
+    {"on", CP_OPT_CHOICE, offsetof(struct throttle, clock), "time arrival", "time",
+     "whose clock counts: the records' own _time, or that of their arrival here"},
+    {"max_memory", CP_OPT_SIZE, offsetof(struct throttle, max_memory), NULL, "64MiB",
+     "bytes for keys; beyond it the oldest are given up, and may pass again at once"},
+    {NULL},
+};
+
+/* ---- Planning ---- */
+
+static int plan_rate(struct cp_planner *p, struct throttle *self)
+{
+    struct cp_pos pos = cp_lexer_pos(p->lexer);
+
+    if (!cp_lexer_accept_count(p->lexer, &self->rate) || self->rate == 0 || self->rate > MOST)
+        return cp_diag_error(p->diags, pos, "throttle 100 per 1s by host",
+                             "throttle takes a number of records from 1 to %d", MOST);
+    return 0;
+}
+
+/* `per 10s`. */
+static int plan_per(struct cp_planner *p, struct throttle *self)
+{
+    struct cp_pos pos = cp_lexer_pos(p->lexer);
+
+    if (!cp_lexer_accept_word(p->lexer, "per") || cp_lexer_accept_duration(p->lexer, &self->per))
+        return 0;
+    return cp_diag_error(p->diags, pos, "throttle 100 per 1m", "per takes a duration");
+}
+
+static int plan_by(struct cp_planner *p, struct throttle *self)
+{
+    if (!cp_lexer_accept_word(p->lexer, "by"))
+        return 0;
+    do {
+        struct cp_pos pos = cp_lexer_pos(p->lexer);
+        struct cp_expr *x = cp_expr_parse(p->lexer);
+        if (!x)
+            return -1;
+        if (self->n_keys == CP_MAX_KEY)
+            return cp_diag_error(p->diags, pos, NULL, "throttle takes at most %d keys", CP_MAX_KEY);
+        if (operand_plan(p, &self->keys[self->n_keys++], x) < 0)
+            return -1;
+    } while (cp_lexer_accept(p->lexer, ","));
+    return 0;
+}
+
+/* `burst=20`, `on=arrival` behind the rest. */
+static int plan_options(struct cp_planner *p, struct throttle *self)
+{
+    while (!cp_lexer_at_end(p->lexer)) {
+        struct cp_pos pos = cp_lexer_pos(p->lexer);
+        bool is_burst = cp_lexer_accept_word(p->lexer, "burst");
+        if (!is_burst && !cp_lexer_accept_word(p->lexer, "on"))
+            return cp_lexer_expect_end(p->lexer, "per, by, burst=, on=");
+        bool is_set = cp_lexer_accept(p->lexer, "=");
+        if (is_burst)
+            is_set = is_set && cp_lexer_accept_count(p->lexer, &self->burst);
+        else if (is_set && cp_lexer_accept_word(p->lexer, "arrival"))
+            self->clock = BY_ARRIVAL;
+        else if (is_set)
+            is_set = cp_lexer_accept_word(p->lexer, "time");
+        if (!is_set)
+            return cp_diag_error(p->diags, pos, "burst=20, on=time, on=arrival",
+                                 is_burst ? "burst takes a number of records"
+                                          : "on takes time or arrival");
+    }
+    return 0;
+}
+
+static int plan_time(struct cp_planner *p, struct throttle *self)
+{
+    if (self->clock != BY_TIME)
+        return 0;
+    operand_plan_path(p, &self->time, cp_path_literal(p->heap, CP_SLICE("_time")), p->stage->pos);
+    if (self->time.ref.slot != CP_NO_SLOT || self->time.ref.times[0] != CP_NO_SLOT)
+        return 0;
+    return cp_diag_error(p->diags, p->stage->pos,
+                         "put parse before it, name the field with `time=FIELD` there, or add "
+                         "on=arrival",
+                         "throttle needs the time of the records, and they have none here");
+}
+
+static int throttle_plan(struct cp_planner *p, void *data)
+{
+    struct throttle *self = data;
+    size_t least = 2 * cp_groups_least(self->n_keys, sizeof(struct bucket));
+
+    if (plan_rate(p, self) < 0 || plan_per(p, self) < 0 || plan_by(p, self) < 0 ||
+        plan_options(p, self) < 0 || plan_time(p, self) < 0 ||
+        cp_plan_least_memory(p, self->max_memory, least, NULL) < 0)
+        return -1;
+    if (self->burst == 0)
+        self->burst = self->rate;
+    self->step = self->per / (int64_t)self->rate;
+    if (self->step == 0)
+        return cp_diag_error(p->diags, p->stage->pos, "write a longer time: per 1s",
+                             "throttle counts in nanoseconds: that is less than one per record");
+    if (self->burst > (uint64_t)(INT64_MAX / 4 / self->step))
+        return cp_diag_error(p->diags, p->stage->pos, NULL,
+                             "a burst of %" PRIu64 " is more than comes in a century", self->burst);
+    cp_plan_memory(p, self->max_memory + 2 * cp_groups_scratch(self->n_keys, p->max_line) +
+                          p->stage->records * sizeof *self->found);
+    return 0;
+}
+
+/* ---- Opening ---- */
+
+static void table_open(struct throttle *self, struct table *t)
+{
+    cp_store_init(&t->store, self->max_memory / 2);
+    cp_groups_init(&t->keys, &t->store, self->n_keys, sizeof(struct bucket), self->max_memory / 2);
+}
+
+static void table_close(struct table *t)
+{
+    cp_groups_release(&t->keys);
+    cp_store_release(&t->store);
+}
+
+static int throttle_open(struct cp_stage *s, void *data, struct cp_err *err)
+{
+    struct throttle *self = data;
+
+    (void)err;
+    cp_stage_prepare(s, NULL);
+    for (size_t k = 0; k < self->n_keys; k++)
+        operand_open(s, &self->keys[k]);
+    if (self->clock == BY_TIME)
+        operand_open(s, &self->time);
+    self->found = cp_heap_take(s->heap, s->records * sizeof *self->found);
+    self->young = &self->table[0];
+    self->old = &self->table[1];
+    table_open(self, self->young);
+    return 0;
+}
+
+/* ---- Working ---- */
+
+static enum cp_eval_status read_operands(struct throttle *self, struct cp_eval *ev,
+                                         const struct cp_batch *b)
+{
+    for (size_t k = 0; k < self->n_keys; k++)
+        if (operand_eval(&self->keys[k], ev, b) == CP_EVAL_FULL)
+            return CP_EVAL_FULL;
+    return self->clock == BY_TIME ? operand_eval(&self->time, ev, b) : CP_EVAL_OK;
+}
+
+/* The time of record i; one without counts as coming with the one before. */
+static int64_t time_of(struct throttle *self, const struct cp_batch *b, uint16_t i)
+{
+    int64_t ns;
+
+    if (self->clock == BY_TIME && cp_value_time(&self->time.values[i], &b->zone, &ns))
+        self->now = ns;
+    return self->now;
+}
+
+/* Numbers the inputs. A reference on the last one is held, so that its address is no other's. */
+static void note_input(struct throttle *self, struct cp_input *in)
+{
+    if (in == self->input && self->n_inputs > 0)
+        return;
+    if (in)
+        cp_input_ref(in);
+    cp_input_release(self->input);
+    self->input = in;
+    self->n_inputs++;
+}
+
+/* Takes room for a record at time `now`. One that comes late counts as coming with the latest; but
+ * where another file begins before this time the bucket begins anew. */
+static bool bucket_take(struct bucket *k, int64_t now, const struct throttle *self)
+{
+    int64_t room = (int64_t)self->burst * self->step;
+    uint64_t back = now < k->latest ? (uint64_t)k->latest - (uint64_t)now : 0;
+
+    if (k->input == 0 || (k->input != self->n_inputs && back > (uint64_t)self->per))
+        *k = (struct bucket){.latest = now};
+    k->input = self->n_inputs;
+    if (now > k->latest) {
+        uint64_t passed = (uint64_t)now - (uint64_t)k->latest;
+        k->used = passed < (uint64_t)k->used ? k->used - (int64_t)passed : 0;
+        k->latest = now;
+    }
+    if (k->used + self->step > room)
+        return false;
+    k->used += self->step;
+    return true;
+}
+
+static void give_up_old(struct throttle *self)
+{
+    struct table *t = self->old;
+
+    self->given_up += t->keys.n;
+    table_close(t);
+    self->old = self->young;
+    self->young = t;
+    table_open(self, t);
+}
+
+/* The bucket of a group of the young table: what the old one knows of the key is taken over. */
+static struct bucket *bucket_of(struct throttle *self, struct cp_group *group,
+                                const struct cp_value *const *cols, uint16_t i)
+{
+    struct bucket *k = cp_group_state(group);
+
+    if (k->input > 0 || self->old->keys.n == 0)
+        return k;
+    struct cp_group *known = cp_groups_seek(&self->old->keys, cols, i);
+    if (known)
+        *k = *(struct bucket *)cp_group_state(known);
+    return k;
+}
+
+/* Works through sel[from..) until the young table is full; returns how far it came. */
+static size_t sift(struct throttle *self, const struct cp_batch *b,
+                   const struct cp_value *const *cols, size_t from, uint16_t *keep, size_t *kept)
+{
+    cp_groups_find(&self->young->keys, cols, b->sel + from, b->n_sel - from, b->seq, self->found);
+    for (size_t k = from; k < b->n_sel; k++) {
+        uint16_t i = b->sel[k];
+        if (self->found[k - from] == self->young->keys.other)
+            return k;
+        note_input(self, cp_batch_input(b, i));
+        if (bucket_take(bucket_of(self, self->found[k - from], cols, i), time_of(self, b, i), self))
+            keep[(*kept)++] = i;
+    }
+    return b->n_sel;
+}
+
+static enum cp_outcome throttle_process(struct cp_stage *s, void *data, struct cp_batch *b)
+{
+    struct throttle *self = data;
+    const struct cp_value *cols[CP_MAX_KEY];
+    uint16_t keep[CP_BATCH_RECORDS];
+    size_t kept = 0, at = 0;
+    struct cp_eval *ev = cp_stage_eval(s, b);
+
+    if (read_operands(self, ev, b) == CP_EVAL_FULL)
+        return CP_OUTCOME_FULL;
+    for (size_t k = 0; k < self->n_keys; k++)
+        cols[k] = self->keys[k].values;
+    if (self->clock == BY_ARRIVAL)
+        self->now = chan_now_ns();
+    while ((at = sift(self, b, cols, at, keep, &kept)) < b->n_sel) {
+        bool is_too_large = self->young->keys.n == 0;
+        if (is_too_large) /* a key that no table can hold passes */
+            keep[kept++] = b->sel[at++];
+        give_up_old(self);
+    }
+    return cp_stage_pass(s, b, ev, keep, kept);
+}
+
+static int throttle_finish(struct cp_stage *s, void *data)
+{
+    const struct throttle *self = data;
+
+    if (self->given_up > 0)
+        snprintf(s->note, sizeof s->note,
+                 "%" PRIu64 " of the oldest keys were given up, for max_memory was used up: their "
+                 "records may have passed too soon",
+                 self->given_up);
+    return 0;
+}
+
+static void throttle_close(void *data)
+{
+    struct throttle *self = data;
+
+    table_close(&self->table[0]);
+    table_close(&self->table[1]);
+    cp_input_release(self->input);
+}
+
+const struct cp_stage_type cp_stage_throttle = {
+    .name = "throttle",
+    .kind = CP_FILTER,
+    .summary = "Passes at most so many records in a time",
+    .usage = "N [per DURATION] [by EXPRESSION, ...] [burst=N] [on=time|arrival]",
+    .doc =
+        "Without per it is N in a second. With by each value, or combination of values, has its "
+        "own "
+        "N. What comes above that is left out and counted as filtered. After a pause burst records "
+        "may pass at once, N without it; each of them makes room again after the Nth part of the "
+        "duration.\n"
+        "The clock is that of the records, _time, so that the same input gives the same output. A "
+        "record without a time, and one that is older than the one before it, count as coming with "
+        "that; but where another input begins at an earlier time the count begins anew. on=arrival "
+        "takes the time at which a record arrives: for what comes live.\n"
+        "Keys take at most max_memory; beyond it the oldest are given up, and the summary says so.",
+    .args = CP_ARGS_EXPR,
+    .flags = CP_STAGE_COUNTS,
+    .size = sizeof(struct throttle),
+    .options = options,
+    .plan = throttle_plan,
+    .open = throttle_open,
+    .process = throttle_process,
+    .finish = throttle_finish,
+    .close = throttle_close,
+    .examples =
+        (const struct cp_example[]){
+            {"parse json | throttle 1 per 10s by user",
+             "{\"time\":\"2026-11-20T10:00:00Z\",\"user\":\"a\"}\n{\"time\":\"2026-11-20T10:00:"
+             "01Z\","
+             "\"user\":\"a\"}\n{\"time\":\"2026-11-20T10:00:02Z\",\"user\":\"b\"}\n{\"time\":"
+             "\"2026-"
+             "11-20T10:00:11Z\",\"user\":\"a\"}\n",
+             "{\"time\":\"2026-11-20T10:00:00Z\",\"user\":\"a\"}\n{\"time\":\"2026-11-20T10:00:"
+             "02Z\","
+             "\"user\":\"b\"}\n{\"time\":\"2026-11-20T10:00:11Z\",\"user\":\"a\"}\n",
+             "one record of each user in ten seconds"},
+            {"throttle 2 per 1d on=arrival", "a\nb\nc\n", "a\nb\n", "by the time of arrival"},
+            {NULL},
+        },
+};
