@@ -330,20 +330,42 @@ static void count_values(struct cp_stage *s, const struct parse *self, const str
             s->account.values += b->col[self->wants->v[w].slot][b->sel[k]].kind != CP_MISSING;
 }
 
-/* Leaves marks for the writer while the arena has room. */
-static void put_marks(const struct parse *self, struct cp_batch *b, uint32_t i, struct cp_slice raw,
-                      bool is_record)
+/* The free part of the arena is where decode leaves marks for the writer. */
+static void offer_marks(struct cp_batch *b, size_t len, struct cp_marks *marks)
 {
-    struct cp_value *v = &b->col[self->wants->marks_slot][i];
-    struct cp_walk_mark marks[CP_WALK_MARKS];
-    size_t n = is_record ? self->format->mark(raw.p, raw.n, marks, CP_WALK_MARKS) : SIZE_MAX;
+    size_t room = len > UINT16_MAX ? 0 : (b->arena.cap - b->arena.used) / sizeof *marks->v;
 
+    *marks = (struct cp_marks){.v = (void *)(b->arena.base + b->arena.used),
+                               .max = room < CP_MARKS_MAX ? room : CP_MARKS_MAX};
+}
+
+/* Keeps those that were left there. */
+static void take_marks(struct cp_batch *b, const struct cp_marks *marks, struct cp_value *v)
+{
     *v = (struct cp_value){.kind = CP_MISSING};
-    if (n > CP_WALK_MARKS || n * sizeof *marks > b->arena.cap - b->arena.used)
+    if (marks->n > marks->max)
         return;
-    char *p = cp_arena_take(&b->arena, n * sizeof *marks);
-    memcpy(p, marks, n * sizeof *marks);
-    *v = cp_text(p, n * sizeof *marks);
+    size_t n = marks->n * sizeof *marks->v;
+    *v = cp_text(cp_arena_take(&b->arena, n), n);
+}
+
+/* Decodes one record; returns why it is none. */
+static inline const char *decode(struct parse *self, struct cp_batch *b, struct cp_slice raw,
+                                 struct cp_row *row)
+{
+    int slot = self->wants->marks_slot;
+    struct cp_marks marks;
+    size_t at;
+
+    if (slot == CP_NO_SLOT)
+        return self->format->decode(self->decoder, raw.p, raw.n, row, &at);
+    offer_marks(b, raw.n, &marks);
+    row->marks = &marks;
+    const char *reason = self->format->decode(self->decoder, raw.p, raw.n, row, &at);
+    if (reason != NULL)
+        marks.n = SIZE_MAX;
+    take_marks(b, &marks, &b->col[slot][row->i]);
+    return reason;
 }
 
 static void parse_fork(struct cp_stage *s, void *data)
@@ -375,15 +397,12 @@ static enum cp_outcome parse_process(struct cp_stage *s, void *data, struct cp_b
     for (uint32_t k = 0; k < n; k++) {
         uint32_t i = b->sel[k];
         struct cp_slice raw = cp_batch_raw(b, i);
-        size_t at;
         if (raw.n == 0 && skips_empty) {
             empty++;
             continue;
         }
         row.i = i;
-        const char *reason = f->decode(self->decoder, raw.p, raw.n, &row, &at);
-        if (self->wants->marks_slot != CP_NO_SLOT)
-            put_marks(self, b, i, raw, reason == NULL);
+        const char *reason = decode(self, b, raw, &row);
         if (self->failed_slot != CP_NO_SLOT)
             b->col[self->failed_slot][i] = b->col[self->line_slot][i] =
                 (struct cp_value){.kind = CP_MISSING};

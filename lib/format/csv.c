@@ -216,8 +216,7 @@ static bool csv_next(struct cp_walk *w)
         w->value = bare_value(p, (size_t)(stop - p), (uint8_t)w->state);
     }
     w->key = cp_cells_name(w->decoder, w->input, w->index++);
-    w->key_at = w->value_at = p;
-    w->value_end = stop;
+    w->key_at = p;
     w->p = stop + 1;
     return true;
 }

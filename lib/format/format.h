@@ -29,6 +29,24 @@ enum cp_format_flags {
         4, /* decode: the first record of every input names the fields (cp_input.header) */
     CP_FORMAT_IS_TABLE =
         8, /* encode: wants to know all columns before the first record (csv, tsv, table) */
+    CP_FORMAT_MARKS = 16, /* decode: leaves marks where it is asked for them */
+};
+
+/* A member as decode saw it, for writers: what walk would have to search again. Offsets are in the
+ * record. Marks stand in arenas, which align nothing. */
+struct cp_mark {
+    uint16_t key_at, key_len, value_at, value_len;
+    uint8_t kind, flags, esc; /* of the value: CP_TEXT, or a kind without bytes */
+} __attribute__((packed));
+
+/* The marks of one record. */
+struct cp_marks {
+    struct cp_mark *v; /* room for max: 0 for records longer than UINT16_MAX */
+    size_t max;
+    size_t n; /* > max: they do not say what walk would, nobody may use them */
+};
+enum {
+    CP_MARKS_MAX = 24, /* of one record */
 };
 
 /* Where decode puts what it finds. */
@@ -36,6 +54,7 @@ struct cp_row {
     struct cp_value *const *col; /* of the batch; col[slot][i] */
     uint32_t i;
     struct cp_input *input; /* header; NULL when the text comes from a field */
+    struct cp_marks *marks; /* NULL: nobody wants them; else decode sets n (CP_FORMAT_MARKS) */
 };
 
 /* Where a member stands, noted by walks that read ahead. */
@@ -50,8 +69,9 @@ struct cp_walk {
     struct cp_slice key;       /* as it stands; need not be padded */
     enum cp_escape key_escape; /* of the key */
     struct cp_value value;
-    const char *key_at; /* bytes [key_at, value_end) are the member: `"k": "v"`, `k=v`, a cell */
-    const char *value_at, *value_end;
+    const char *key_at; /* where the member starts: its key, its quote, a cell */
+    /* Private to cp_walk_record. */
+    const struct cp_mark *left, *left_end; /* marks to go; NULL: the format walks */
     /* Private to the format. */
     const char *p, *end;
     const void *decoder;
@@ -132,13 +152,6 @@ struct cp_format {
     void (*walk)(const void *decoder, const struct cp_input *input, const char *p, size_t n,
                  struct cp_walk *w);
     bool (*next)(struct cp_walk *w);
-    /* Where walk would have to search: notes what it finds, so that the thread that parses can do
-     * it and the writer's need not. At most max marks of a record that decode accepted; returns
-     * their number, SIZE_MAX where there are more. walk_marked is walk with them; it copies them.
-     * NULL: walk is cheap. */
-    size_t (*mark)(const char *p, size_t n, struct cp_walk_mark *marks, size_t max);
-    void (*walk_marked)(const void *decoder, const struct cp_input *input, const char *p, size_t n,
-                        const struct cp_walk_mark *marks, size_t n_marks, struct cp_walk *w);
 
     /* Prefilter: whether it can search the raw bytes for what the need asks. Selects out of
      * sel[0..n) the records that may satisfy it: writes them to keep, returns their number. Never
@@ -200,19 +213,40 @@ static inline struct cp_slice cp_record_own(const struct cp_batch *b, uint32_t i
     return s;
 }
 
-/* Starts a walk over record i of a batch, with the marks that the parser left where there are any.
- * The shape's format must be able to walk. */
+/* Starts a walk over record i of a batch, by the marks that the parser left where there are any.
+ * The shape's format must be able to walk. Goes on with cp_walk_next, until that returns false. */
 static inline void cp_walk_record(const struct cp_shape *shape, const struct cp_format *format,
                                   const struct cp_batch *b, uint32_t i, struct cp_walk *w)
 {
     struct cp_slice raw = cp_batch_raw(b, i);
     const struct cp_value *v = shape->marks_slot < 0 ? NULL : &b->col[shape->marks_slot][i];
 
-    if (v && v->kind == CP_TEXT)
-        format->walk_marked(shape->decoder, b->input, raw.p, raw.n, (const void *)v->p,
-                            v->len / sizeof(struct cp_walk_mark), w);
-    else
+    w->left = NULL;
+    if (v && v->kind == CP_TEXT) {
+        w->p = raw.p;
+        w->left = (const void *)v->p;
+        w->left_end = w->left + v->len / sizeof(struct cp_mark);
+        w->key_escape = CP_PLAIN;
+    } else {
         format->walk(shape->decoder, b->input, raw.p, raw.n, w);
+    }
+}
+
+static inline bool cp_walk_next(const struct cp_format *format, struct cp_walk *w)
+{
+    const struct cp_mark *m = w->left;
+
+    if (m == NULL)
+        return format->next(w);
+    if (m == w->left_end)
+        return false;
+    w->left = m + 1;
+    w->key_at = w->p + m->key_at;
+    w->key = (struct cp_slice){w->key_at, m->key_len};
+    w->value = cp_span(m->kind, w->p + m->value_at, m->value_len);
+    w->value.flags = m->flags;
+    w->value.esc = m->esc;
+    return true;
 }
 
 /* The registry, sorted by name; NULL-terminated. */

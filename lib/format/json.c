@@ -185,8 +185,7 @@ static bool walk_bare(struct cp_walk *w)
     w->key = CP_SLICE("value");
     w->key_escape = CP_PLAIN;
     w->value = it.value;
-    w->key_at = w->value_at = it.value_at;
-    w->value_end = it.value_end;
+    w->key_at = it.value_at;
     return true;
 }
 
@@ -202,8 +201,6 @@ static bool json_next(struct cp_walk *w)
     w->key_escape = it.key_is_escaped ? CP_ESC_JSON : CP_PLAIN;
     w->value = it.value;
     w->key_at = it.key_at;
-    w->value_at = it.value_at;
-    w->value_end = it.value_end;
     w->index++;
     return true;
 }

@@ -34,11 +34,12 @@ struct plan_field {
 
 enum { KNOWN_KEY = 32, KNOWN_KEYS = 32 }; /* the longest key that is remembered, and how many are */
 
-/* A key and how it is written, `,"key":`. Records of a log repeat their keys in the same places:
- * the encoder remembers what stood there last. */
+/* A key, how it is written, and the field that is about it. Records of a log repeat their keys in
+ * the same places: the encoder remembers what stood there last. */
 struct known_key {
-    uint8_t n, text_n; /* n == 0: nothing is known */
-    char key[KNOWN_KEY], text[KNOWN_KEY + 16];
+    uint8_t n;                /* 0: nothing is known */
+    char text[KNOWN_KEY + 4]; /* `,"key":` */
+    size_t edit;
 };
 
 struct cp_json_plan {
@@ -246,7 +247,7 @@ static struct cp_value own_member(const struct cp_shape *shape, const struct cp_
     if (!shape->format || !shape->format->walk || !b->block)
         return found;
     cp_walk_record(shape, shape->format, b, i, &w);
-    while (shape->format->next(&w))
+    while (cp_walk_next(shape->format, &w))
         if (cp_json_key_is(w.key, w.key_escape == CP_ESC_JSON, key))
             found = w.value;
     return found;
@@ -383,71 +384,99 @@ static void put_spliced(struct cp_json_writer *w, struct cp_json_plan *plan,
     put_between(o, &from, raw.p + raw.n);
 }
 
-/* Writes a key that is not remembered, and remembers it. */
-static void learn_key(struct known_key *known, const struct cp_walk *w, bool is_first,
-                      struct cp_out *o)
+/* Remembers a key that is short and written as it is: bytes that are no UTF-8 must be counted each
+ * time. False: it is another one. */
+static bool learn_key(struct known_key *known, const struct cp_walk *w, size_t edit)
 {
-    char *at = cp_out_room(o, 6 * KNOWN_KEY + 4);
-    bool fits = w->key.n <= KNOWN_KEY;
+    char text[6 * KNOWN_KEY + 4];
+    size_t n = w->key.n;
 
-    if (!is_first)
-        cp_out_byte(o, ',');
-    cp_json_put_key(o, w->key, w->key_escape);
-    cp_out_byte(o, ':');
-    size_t n = fits ? (size_t)(o->p - at) : 0;
-    if (is_first || !fits || n > sizeof known->text || w->key_escape != CP_PLAIN)
-        return;
-    known->n = (uint8_t)w->key.n;
-    known->text_n = (uint8_t)n;
-    memcpy(known->key, w->key.p, w->key.n);
-    memcpy(known->text, at, n);
+    if (w->key_escape != CP_PLAIN || n == 0 || n > KNOWN_KEY || put_key(text, w->key) != n + 4)
+        return false;
+    known->n = (uint8_t)n;
+    known->edit = edit;
+    memcpy(known->text, text, n + 4);
+    return true;
 }
 
-/* Whether it is the same key. */
+/* The bits in which the first 8 or 4 bytes differ. */
+static inline uint64_t differ8(const char *a, const char *b)
+{
+    uint64_t x, y;
+
+    memcpy(&x, a, 8);
+    memcpy(&y, b, 8);
+    return x ^ y;
+}
+
+static inline uint32_t differ4(const char *a, const char *b)
+{
+    uint32_t x, y;
+
+    memcpy(&x, a, 4);
+    memcpy(&y, b, 4);
+    return x ^ y;
+}
+
+/* Whether it is the same key, which need not be padded: its ends are compared, they overlap. */
 static inline bool is_known(const struct known_key *known, struct cp_slice key)
 {
-    uint64_t a, b;
+    const char *a = known->text + 2, *b = key.p;
     size_t n = key.n;
 
     if (known->n != n || n == 0)
         return false;
-    for (size_t k = 0; k + 8 <= n; k += 8) {
-        memcpy(&a, known->key + k, 8);
-        memcpy(&b, key.p + k, 8);
-        if (a != b)
-            return false;
-    }
-    return n % 8 == 0 || memcmp(known->key + n / 8 * 8, key.p + n / 8 * 8, n % 8) == 0;
+    if (n > 16)
+        return memcmp(a, b, n) == 0;
+    if (n >= 8)
+        return (differ8(a, b) | differ8(a + n - 8, b + n - 8)) == 0;
+    if (n >= 4)
+        return (differ4(a, b) | differ4(a + n - 4, b + n - 4)) == 0;
+    return a[0] == b[0] && a[n / 2] == b[n / 2] && a[n - 1] == b[n - 1];
 }
 
-/* `,"key":`, without the comma for the first. */
-static inline void put_walked_key(struct known_key *known, const struct cp_walk *w, bool is_first,
-                                  struct cp_out *o)
+/* A member that a field is about. One whose key came before has been written at its first place. */
+static void put_edit(struct cp_json_plan *plan, size_t k, const struct cp_value *own,
+                     const struct cp_batch *b, uint32_t i, bool *is_first, struct cp_out *o)
 {
-    if (is_first || w->key_escape != CP_PLAIN || !is_known(known, w->key)) {
-        learn_key(known, w, is_first, o);
-        return;
-    }
-    memcpy(cp_out_room(o, sizeof known->text), known->text, sizeof known->text);
-    o->p += known->text_n;
+    const struct cp_value *v = column_value(plan->fields[k].field, b, i);
+    bool is_again = plan->last[k] != NONE;
+
+    plan->last[k] = 0;
+    if (!is_again && is_kept(plan, k, b, i))
+        put_field(o, plan->fields[k].key, v ? v : own, is_first);
 }
 
-/* One member of other bytes than JSON. A key that comes again has been written at its first place.
- */
-static void put_walked(struct cp_json_plan *plan, const struct cp_walk *w, size_t member,
+static inline void put_known_key(struct cp_out *o, const struct known_key *known, bool is_first)
+{
+    put_plan_key(o, (struct cp_slice){known->text, known->n + 4u}, is_first);
+}
+
+/* A key that cannot be remembered. */
+static void put_other_key(struct cp_out *o, struct cp_slice key, enum cp_escape escape,
+                          bool is_first)
+{
+    if (!is_first)
+        cp_out_byte(o, ',');
+    cp_json_put_key(o, key, escape);
+    cp_out_byte(o, ':');
+}
+
+/* One member of other bytes than JSON, whatever its key; what is known of the place is learnt. */
+static void put_walked(struct cp_json_plan *plan, const struct cp_walk *w, struct known_key *known,
                        const struct cp_batch *b, uint32_t i, bool *is_first, struct cp_out *o)
 {
-    size_t k = plan->n == 0 ? NONE : find_edit(plan, w->key, w->key_escape == CP_ESC_JSON);
+    size_t edit = find_edit(plan, w->key, w->key_escape == CP_ESC_JSON);
+    bool is_learnt = learn_key(known, w, edit);
 
-    if (k != NONE) {
-        bool is_again = plan->last[k] != NONE;
-        const struct cp_value *v = column_value(plan->fields[k].field, b, i);
-        plan->last[k] = 0;
-        if (!is_again && is_kept(plan, k, b, i))
-            put_field(o, plan->fields[k].key, v ? v : &w->value, is_first);
+    if (edit != NONE) {
+        put_edit(plan, edit, &w->value, b, i, is_first, o);
         return;
     }
-    put_walked_key(&plan->known[member % KNOWN_KEYS], w, *is_first, o);
+    if (is_learnt)
+        put_known_key(o, known, *is_first);
+    else
+        put_other_key(o, w->key, w->key_escape, *is_first);
     *is_first = false;
     cp_json_put(o, &w->value);
 }
@@ -462,8 +491,18 @@ static void put_walk(struct cp_json_plan *plan, const struct cp_batch *b, uint32
     begin_edits(plan);
     cp_out_byte(o, '{');
     cp_walk_record(plan->shape, format, b, i, &w);
-    for (size_t member = 0; format->next(&w); member++)
-        put_walked(plan, &w, member, b, i, &is_first, o);
+    for (size_t member = 0; cp_walk_next(format, &w); member++) {
+        struct known_key *known = &plan->known[member % KNOWN_KEYS];
+        if (w.key_escape != CP_PLAIN || !is_known(known, w.key)) {
+            put_walked(plan, &w, known, b, i, &is_first, o);
+        } else if (known->edit != NONE) {
+            put_edit(plan, known->edit, &w.value, b, i, &is_first, o);
+        } else {
+            put_known_key(o, known, is_first);
+            is_first = false;
+            cp_json_put(o, &w.value);
+        }
+    }
     put_appended(plan, b, i, &is_first, o);
     cp_out_byte(o, '}');
 }
@@ -478,7 +517,7 @@ static void put_line(struct cp_json_plan *plan, const struct cp_batch *b, uint32
 
     begin_edits(plan);
     cp_out_byte(o, '{');
-    put_walked(plan, &w, 0, b, i, &is_first, o);
+    put_walked(plan, &w, &plan->known[0], b, i, &is_first, o);
     put_appended(plan, b, i, &is_first, o);
     cp_out_byte(o, '}');
 }

@@ -53,14 +53,17 @@ static inline unsigned copy32(char *out, const char *p)
  * until the first that is not plain. */
 static inline size_t copy_plain(char *out, const char *p, size_t n)
 {
-    for (size_t k = 0; k < n; k += 32) {
-        unsigned bits = copy32(out + k, p + k);
-        if (__builtin_expect(bits != 0, 0)) {
-            k += (unsigned)__builtin_ctz(bits);
-            return k < n ? k : n;
-        }
+    unsigned bits;
+    size_t k = 0;
+
+    for (; n - k > 32; k += 32) {
+        bits = copy32(out + k, p + k);
+        if (__builtin_expect(bits != 0, 0))
+            return k + (unsigned)__builtin_ctz(bits);
     }
-    return n;
+    /* What follows the text is often a quote, which no branch must depend on. */
+    bits = copy32(out + k, p + k) & (unsigned)((UINT64_C(1) << (n - k)) - 1);
+    return __builtin_expect(bits == 0, 1) ? n : k + (unsigned)__builtin_ctz(bits);
 }
 
 /* Writes the escape for a quote, backslash or control byte. */
@@ -85,7 +88,7 @@ static char *put_escape(char *out, unsigned char c)
 struct text_writer {
     struct cp_out *out;
     const char *valid;  /* up to here bytes >= 0x80 are known to be good; NULL: nothing is known */
-    bool keeps_escapes; /* the bytes are the inside of a JSON string already */
+    enum cp_escape esc; /* of the bytes; CP_ESC_JSON: they stay as they are */
 };
 
 /* Bytes from 0x80 on at p; returns behind those that were written. */
@@ -108,60 +111,6 @@ static const char *put_high(struct text_writer *w, const char *p, const char *en
     return p;
 }
 
-/* At most PIECE bytes, for whose longest form there is room. `end` is that of the whole text. */
-static inline void put_piece(struct text_writer *w, const char *p, size_t n, const char *end)
-{
-    struct cp_out *o = w->out;
-    const char *limit = p + n;
-
-    for (;;) {
-        size_t k = copy_plain(o->p, p, (size_t)(limit - p));
-        o->p += k;
-        p += k;
-        if (__builtin_expect(p == limit, 1))
-            return;
-        if ((signed char)*p < 0)
-            p = put_high(w, p, end, limit);
-        else if (w->keeps_escapes)
-            *o->p++ = *p++;
-        else
-            o->p = put_escape(o->p, (unsigned char)*p++);
-    }
-}
-
-/* A text without quotes around it. */
-static void put_body(struct cp_out *o, const char *p, size_t n, bool keeps_escapes)
-{
-    struct text_writer w = {.out = o, .keeps_escapes = keeps_escapes};
-    const char *end = p + n;
-
-    while (n > PIECE) {
-        cp_out_room(o, 6 * PIECE);
-        put_piece(&w, p, PIECE, end);
-        p += PIECE;
-        n -= PIECE;
-    }
-    cp_out_room(o, 6 * n);
-    put_piece(&w, p, n, end);
-}
-
-void cp_json_put_text(struct cp_out *o, const char *p, size_t n)
-{
-    if (__builtin_expect(n > PIECE, 0)) {
-        cp_out_byte(o, '"');
-        put_body(o, p, n, false);
-        cp_out_byte(o, '"');
-        return;
-    }
-    struct text_writer w = {.out = o};
-    *cp_out_room(o, 6 * n + 2) = '"';
-    o->p++;
-    put_piece(&w, p, n, p + n);
-    *o->p++ = '"';
-}
-
-/* ---- Escapes of other formats ---- */
-
 /* Decodes what stands at p, an escape of logfmt, csv or tsv, into c; returns behind it. What is no
  * escape is one byte. */
 static const char *decode_one(enum cp_escape esc, const char *p, const char *end, char c[4],
@@ -180,58 +129,136 @@ static const char *decode_one(enum cp_escape esc, const char *p, const char *end
         *c = "\t\n\r\\"[at - "tnr\\"];
         return p + 2;
     }
-    if (p[0] != '\\' || cp_json_escape_length(p, end) == 0)
+    if (esc != CP_ESC_LOGFMT || p[0] != '\\' || cp_json_escape_length(p, end) == 0)
         return p + 1;
     return cp_json_unescape(p, end, c, n);
 }
 
-static void put_escaped(struct cp_out *o, const struct cp_value *v)
+/* A quote, backslash or control byte at p, with the escape that it may begin; returns behind it. */
+static const char *put_special(struct text_writer *w, const char *p, const char *end)
 {
-    const char *p = v->p, *end = p + v->len;
-    char first = v->esc == CP_ESC_CSV ? '"' : '\\';
+    struct cp_out *o = w->out;
+    char c[4] = {0};
+    size_t n;
 
-    cp_out_byte(o, '"');
-    while (p < end) {
-        const char *stop = memchr(p, first, (size_t)(end - p));
-        char c[4 + CP_PAD];
-        size_t n;
-        if (!stop)
-            stop = end;
-        if (stop > p)
-            put_body(o, p, (size_t)(stop - p), false);
-        if (stop == end)
-            break;
-        p = decode_one(v->esc, stop, end, c, &n);
-        put_body(o, c, n, false);
+    if (w->esc == CP_ESC_JSON) {
+        *o->p++ = *p;
+        return p + 1;
     }
-    cp_out_byte(o, '"');
+    if (w->esc == CP_ESC_LOGFMT && end - p >= 2 && memchr("\"\\bfnrt", p[1], 7)) {
+        memcpy(o->p, p, 2); /* JSON's own way */
+        o->p += 2;
+        return p + 2;
+    }
+    p = decode_one(w->esc, p, end, c, &n);
+    if (n == 1 && (*c == '"' || *c == '\\' || (unsigned char)*c < 0x20)) {
+        o->p = put_escape(o->p, (unsigned char)*c);
+        return p;
+    }
+    memcpy(o->p, c, 4);
+    o->p += n;
+    return p;
+}
+
+/* The bytes from p to limit, at most PIECE, for whose longest form there is room, and the rest of
+ * an escape that begins there. Returns behind what was written. `end` is that of the whole text. */
+static const char *put_piece(struct text_writer *w, const char *p, const char *limit,
+                             const char *end)
+{
+    struct cp_out *o = w->out;
+
+    while (p < limit) {
+        size_t k = copy_plain(o->p, p, (size_t)(limit - p));
+        o->p += k;
+        p += k;
+        if (p < limit)
+            p = (signed char)*p < 0 ? put_high(w, p, end, limit) : put_special(w, p, end);
+    }
+    return p;
+}
+
+/* Leaves room for the quote. */
+static void put_rest(struct cp_out *o, const char *p, const char *end, enum cp_escape esc)
+{
+    struct text_writer w = {.out = o, .esc = esc};
+
+    while (p < end) {
+        cp_out_room(o, 6 * PIECE + 1);
+        p = put_piece(&w, p, end - p > PIECE ? p + PIECE : end, end);
+    }
+}
+
+/* A text with quotes around it. Most are short and plain. */
+static inline void put_quoted(struct cp_out *o, const char *p, size_t n, enum cp_escape esc)
+{
+    char *out = cp_out_room(o, PIECE + 2);
+    size_t k = n <= PIECE ? copy_plain(out + 1, p, n) : 0;
+
+    *out = '"';
+    o->p = out + 1 + k;
+    if (__builtin_expect(k < n, 0))
+        put_rest(o, p + k, p + n, esc);
+    *o->p++ = '"';
+}
+
+void cp_json_put_text(struct cp_out *o, const char *p, size_t n)
+{
+    put_quoted(o, p, n, CP_PLAIN);
 }
 
 /* ---- Values ---- */
 
-/* A string of JSON is written with the escapes that it has: nobody changed it. */
-static void put_json_string(struct cp_out *o, const struct cp_value *v)
+#ifdef __SSE2__
+/* Which of the 32 bytes at p are digits. */
+static inline unsigned digits32(const char *p)
 {
-    cp_out_byte(o, '"');
-    put_body(o, v->p, v->len, true);
-    cp_out_byte(o, '"');
+    const __m128i zero = _mm_set1_epi8('0'), nine = _mm_set1_epi8(9);
+    unsigned bits = 0;
+
+    for (int i = 0; i < 2; i++) {
+        __m128i x = _mm_loadu_si128((const __m128i *)(const void *)(p + 16 * i));
+        x = _mm_sub_epi8(x, zero);
+        x = _mm_cmpeq_epi8(_mm_min_epu8(x, nine), x);
+        bits |= (unsigned)_mm_movemask_epi8(x) << (16 * i);
+    }
+    return bits;
+}
+#else
+static inline unsigned digits32(const char *p)
+{
+    unsigned bits = 0;
+
+    for (int i = 0; i < 32; i++)
+        bits |= (unsigned)((unsigned char)(p[i] - '0') <= 9) << i;
+    return bits;
+}
+#endif
+
+/* Whether untyped text is written as a number: cp_num_is_plain for text with padding, without a
+ * loop. */
+static inline bool is_number(const char *p, size_t n)
+{
+    unsigned sign = *p == '-';
+
+    if (n - 1 > 19 || (!sign && (unsigned char)(*p - '0') > 9))
+        return false;
+    unsigned all = UINT32_MAX >> (32 - n), first = 1u << sign, last = all & ~(all >> 1);
+    unsigned other = all & ~digits32(p) & ~sign; /* a point between digits */
+    if ((other & (other - 1)) != 0 || (other & (first | last)) != 0 || n - sign - !!other - 1 > 17)
+        return false;
+    if (other != 0 && p[__builtin_ctz(other)] != '.')
+        return false;
+    return p[sign] != '0' || last == first || other == first << 1;
 }
 
-static inline bool may_be_number(char c)
+static inline void put_text_value(struct cp_out *o, const struct cp_value *v)
 {
-    return (c >= '0' && c <= '9') || c == '-';
-}
-
-static void put_text_value(struct cp_out *o, const struct cp_value *v)
-{
-    if (v->esc == CP_ESC_JSON)
-        put_json_string(o, v);
-    else if (v->esc != CP_PLAIN)
-        put_escaped(o, v);
-    else if ((v->flags & CP_UNTYPED) && may_be_number(*v->p) && cp_num_is_plain(v->p, v->len))
-        cp_out_put(o, v->p, v->len);
-    else
-        cp_json_put_text(o, v->p, v->len);
+    if ((v->flags & CP_UNTYPED) && v->esc == CP_PLAIN && is_number(v->p, v->len)) {
+        memcpy(cp_out_room(o, 32), v->p, 32); /* it has at most 18 digits */
+        o->p += v->len;
+    } else {
+        put_quoted(o, v->p, v->len, (enum cp_escape)v->esc);
+    }
 }
 
 static void put_computed(struct cp_out *o, const struct cp_num *num)
@@ -262,16 +289,15 @@ static void put_time(struct cp_out *o, int64_t ns)
     o->p += n + 2;
 }
 
-void cp_json_put(struct cp_out *o, const struct cp_value *v)
+/* All but text. */
+static void put_other(struct cp_out *o, const struct cp_value *v)
 {
     switch ((enum cp_kind)v->kind) {
-    case CP_TEXT:
-        put_text_value(o, v);
-        return;
     case CP_NUMBER:
         put_number(o, v);
         return;
     case CP_STAMP:
+    case CP_TEXT:
         cp_json_put_text(o, v->p, v->len);
         return;
     case CP_MISSING:
@@ -298,6 +324,14 @@ void cp_json_put(struct cp_out *o, const struct cp_value *v)
         cp_out_put(o, v->p, v->len);
         return;
     }
+}
+
+void cp_json_put(struct cp_out *o, const struct cp_value *v)
+{
+    if (__builtin_expect(v->kind == CP_TEXT, 1))
+        put_text_value(o, v);
+    else
+        put_other(o, v);
 }
 
 void cp_json_put_key(struct cp_out *o, struct cp_slice key, enum cp_escape escape)

@@ -44,8 +44,7 @@ static bool line_next(struct cp_walk *w)
         return false;
     w->key = CP_SLICE("line");
     w->value = cp_text(w->p, (size_t)(w->end - w->p));
-    w->key_at = w->value_at = w->p;
-    w->value_end = w->end;
+    w->key_at = w->p;
     return true;
 }
 

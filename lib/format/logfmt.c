@@ -1,9 +1,14 @@
 /* logfmt.c: key=value pairs between blanks (semantics 39, 54).
  *
  * DESIGN. Programs write the same keys in the same order, so decode guesses that pair k has the key
- * that pair k of the record before had: one comparison of 16 bytes replaces the search for `=` and
+ * that pair k of the record before had: one comparison of 32 bytes replaces the search for `=` and
  * the look-up among the wants. A wrong guess costs a search and corrects itself. An index of all
  * `=` and blanks of the line was rejected: values hold them too.
+ *
+ * Decode goes over all bytes, so it leaves the marks of the members for a writer as well: looking
+ * for them again took as long as decode itself. A record in which a key comes again is left to
+ * walk. Whether one does is not looked for while all keys are the guessed ones and those were found
+ * to be different before.
  *
  * walk reads a record once, in full, and notes where its members are: only then is it known which
  * of them come again later, with a value that counts instead.
@@ -18,14 +23,14 @@
 #include "members.h"
 #include "probe.h"
 
-enum { GUESSES = 64, GUESS_SIZE = 16 };
+enum { GUESSES = 64, GUESS_SIZE = 32 };
 
 /* What pair k of the record before was. */
 struct guess {
-    char key[GUESS_SIZE]; /* with its `=`, then zeros */
-    char mask[GUESS_SIZE];
-    uint32_t len; /* of key; 0: nothing can be guessed */
-    int want;     /* index of the key, or -1 */
+    char key[GUESS_SIZE]; /* with its `=`; blanks: nothing can be guessed, no key is like that */
+    uint32_t mask;        /* a bit for each byte of it that counts */
+    uint32_t len;
+    int want; /* index of the key, or -1 */
 };
 
 struct logfmt {
@@ -38,7 +43,8 @@ struct logfmt {
     size_t n_copies;
     int *missing; /* columns of paths that are no keys */
     size_t n_missing;
-    struct guess guess[GUESSES];
+    size_t n_distinct; /* the keys of guess[0..n_distinct) are known and no two are the same */
+    struct guess guess[GUESSES + 1]; /* the last stands for all further pairs and is never right */
 };
 
 static const struct cp_option options[] = {
@@ -57,10 +63,39 @@ static bool is_blank(char c)
     return c == ' ' || c == '\t';
 }
 
-static const char *any2(const char *p, const char *end, char a, char b)
+#ifdef __SSE2__
+/* Which of the 32 bytes at p are a or b. */
+static inline uint32_t bits_of(const char *p, char a, char b)
 {
-    return (const char *)cp_scan_any2((const uint8_t *)p, (const uint8_t *)end, (uint8_t)a,
-                                      (uint8_t)b);
+    const __m128i *v = (const __m128i *)(const void *)p;
+    __m128i x = _mm_set1_epi8(a), y = _mm_set1_epi8(b), low = _mm_loadu_si128(v),
+            high = _mm_loadu_si128(v + 1);
+
+    low = _mm_or_si128(_mm_cmpeq_epi8(low, x), _mm_cmpeq_epi8(low, y));
+    high = _mm_or_si128(_mm_cmpeq_epi8(high, x), _mm_cmpeq_epi8(high, y));
+    return (uint32_t)_mm_movemask_epi8(low) | (uint32_t)_mm_movemask_epi8(high) << 16;
+}
+#else
+static inline uint32_t bits_of(const char *p, char a, char b)
+{
+    uint32_t bits = 0;
+
+    for (int k = 0; k < 32; k++)
+        bits |= (uint32_t)(p[k] == a || p[k] == b) << k;
+    return bits;
+}
+#endif
+
+/* The first a or b, or end. Most values are short: no call for those of up to 32 bytes. */
+static inline const char *any2(const char *p, const char *end, char a, char b)
+{
+    uint32_t bits = bits_of(p, a, b);
+    const char *hit = p + (bits != 0 ? __builtin_ctz(bits) : 32);
+
+    if (__builtin_expect(bits == 0 && hit < end, 0))
+        return (const char *)cp_scan_any2_far((const uint8_t *)hit, (const uint8_t *)end,
+                                              (uint8_t)a, (uint8_t)b);
+    return hit < end ? hit : end;
 }
 
 static const char *any3(const char *p, const char *end, char a, char b, char c)
@@ -124,6 +159,15 @@ static void add_want(struct logfmt *l, struct cp_slice key, int slot)
     l->slots[l->n++] = slot;
 }
 
+static void forget_guesses(struct logfmt *l)
+{
+    l->n_distinct = 0;
+    for (size_t k = 0; k <= GUESSES; k++) {
+        l->guess[k] = (struct guess){.mask = UINT32_MAX, .len = GUESS_SIZE};
+        memset(l->guess[k].key, ' ', GUESS_SIZE);
+    }
+}
+
 static int logfmt_open(void *decoder, const struct cp_wants *wants, struct cp_heap *heap,
                        struct cp_err *err)
 {
@@ -135,6 +179,7 @@ static int logfmt_open(void *decoder, const struct cp_wants *wants, struct cp_he
     l->slots = cp_heap_take(heap, wants->n * sizeof(*l->slots));
     l->copies = cp_heap_take(heap, wants->n * sizeof(*l->copies));
     l->missing = cp_heap_take(heap, wants->n * sizeof(*l->missing));
+    forget_guesses(l);
     for (size_t k = 0; k < wants->n; k++) {
         struct cp_slice key;
         if (cp_path_key(wants->v[k].path, &key))
@@ -153,26 +198,33 @@ static int find_want(const struct logfmt *l, const char *key, size_t n)
     return -1;
 }
 
-static void learn(struct guess *g, const char *key, size_t n, int want)
+/* The pair will have this key again. False: it is too long, or there are too many pairs. */
+static bool learn(struct logfmt *l, struct guess *g, const char *key, size_t n, int want)
 {
-    *g = (struct guess){.want = want};
-    if (n + 1 > GUESS_SIZE)
-        return;
-    memcpy(g->key, key, n + 1);
-    memset(g->mask, 0xFF, n + 1);
+    size_t k = (size_t)(g - l->guess);
+
+    if (k == GUESSES || n + 1 > GUESS_SIZE)
+        return false;
+    g->want = want;
     g->len = (uint32_t)n + 1;
+    g->mask = UINT32_MAX >> (GUESS_SIZE - g->len);
+    memcpy(g->key, key, g->len);
+    if (l->n_distinct > k)
+        l->n_distinct = k;
+    return true;
 }
 
 static inline bool is_right(const struct guess *g, const char *p)
 {
 #ifdef __SSE2__
-    __m128i x = _mm_loadu_si128((const __m128i *)(const void *)p);
-    __m128i mask = _mm_loadu_si128((const __m128i *)(const void *)g->mask);
-    __m128i key = _mm_loadu_si128((const __m128i *)(const void *)g->key);
+    const __m128i *v = (const __m128i *)(const void *)p, *key = (const void *)g->key;
+    __m128i low = _mm_cmpeq_epi8(_mm_loadu_si128(v), _mm_loadu_si128(key));
+    __m128i high = _mm_cmpeq_epi8(_mm_loadu_si128(v + 1), _mm_loadu_si128(key + 1));
+    uint32_t same = (uint32_t)_mm_movemask_epi8(low) | (uint32_t)_mm_movemask_epi8(high) << 16;
 
-    return _mm_movemask_epi8(_mm_cmpeq_epi8(_mm_and_si128(x, mask), key)) == 0xFFFF && g->len != 0;
+    return (~same & g->mask) == 0;
 #else
-    return g->len != 0 && memcmp(p, g->key, g->len) == 0;
+    return memcmp(p, g->key, g->len) == 0;
 #endif
 }
 
@@ -192,53 +244,148 @@ static inline void finish_row(const struct logfmt *l, const struct cp_row *row)
         row->col[l->missing[k]][row->i] = (struct cp_value){.kind = CP_MISSING};
 }
 
-/* Reads the key at p, which was not the one guessed. Returns what is behind it and its `=`; *bare:
- * there is none. */
-static const char *take_key(struct logfmt *l, struct guess *g, const char *p, const char *end,
-                            int *want, bool *bare)
-{
-    const char *stop = any3(p, end, '=', ' ', '\t');
-    size_t n = (size_t)(stop - p);
+/* One pair, as it is read. */
+struct pair {
+    const char *key;
+    size_t key_len;
+    int want;
+    bool is_guessed; /* or will be the next time */
+    struct cp_value value;
+};
 
-    *want = find_want(l, p, n);
-    *bare = stop == end || *stop != '=';
-    if (*bare)
-        return stop;
-    if (g != NULL)
-        learn(g, p, n, *want);
-    return stop + 1;
+/* Reads the key of a pair, which was not the one guessed. Returns what is behind it and its `=`;
+ * *is_bare: there is none. */
+static const char *take_key(struct logfmt *l, struct guess *g, struct pair *pair, const char *end,
+                            bool *is_bare)
+{
+    const char *stop = any3(pair->key, end, '=', ' ', '\t');
+
+    pair->key_len = (size_t)(stop - pair->key);
+    pair->want = find_want(l, pair->key, pair->key_len);
+    *is_bare = stop == end || *stop != '=';
+    pair->is_guessed = !*is_bare && learn(l, g, pair->key, pair->key_len, pair->want);
+    return stop + !*is_bare;
+}
+
+/* Reads the pair at p. Returns what is behind it, or NULL and why. */
+static inline const char *take_pair(struct logfmt *l, struct guess *g, const char *p,
+                                    const char *end, struct pair *pair, const char **why)
+{
+    bool is_bare = false;
+
+    pair->key = p;
+    if (__builtin_expect(is_right(g, p) && g->len <= (size_t)(end - p), 1)) {
+        pair->key_len = g->len - 1;
+        pair->want = g->want;
+        pair->is_guessed = true;
+        return take_value(p + g->len, end, l->flags, &pair->value, why);
+    }
+    *why = no_key;
+    if (*p == '=')
+        return NULL;
+    p = take_key(l, g, pair, end, &is_bare);
+    pair->value = cp_span(CP_TRUE, p, 0);
+    return is_bare ? p : take_value(p, end, l->flags, &pair->value, why);
+}
+
+static inline struct cp_mark mark_of(const struct pair *pair, const char *start)
+{
+    return (struct cp_mark){
+        .key_at = (uint16_t)(pair->key - start),
+        .key_len = (uint16_t)pair->key_len,
+        .value_at = (uint16_t)(pair->value.p - start),
+        .value_len = (uint16_t)pair->value.len,
+        .kind = pair->value.kind,
+        .flags = pair->value.flags,
+        .esc = pair->value.esc,
+    };
+}
+
+static uint32_t hash_key(const char *p, size_t n)
+{
+    uint64_t h = n * UINT64_C(0x9E3779B97F4A7C15), x;
+
+    for (; n > 8; p += 8, n -= 8) {
+        memcpy(&x, p, 8);
+        h = (h ^ x) * UINT64_C(0x9FB21C651E98DF25);
+        h ^= h >> 32;
+    }
+    memcpy(&x, p, 8);
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    x = n == 0 ? 0 : x << (64 - 8 * n);
+#else
+    x = n == 0 ? 0 : x >> (64 - 8 * n);
+#endif
+    h = (h ^ x) * UINT64_C(0x9FB21C651E98DF25);
+    return (uint32_t)(h >> 32);
+}
+
+/* Whether a member before k has the same key. */
+static bool is_repeated(const char *p, const struct cp_mark *marks, size_t k)
+{
+    const struct cp_mark *m = &marks[k];
+
+    for (size_t j = 0; j < k; j++)
+        if (marks[j].key_len == m->key_len &&
+            memcmp(p + marks[j].key_at, p + m->key_at, m->key_len) == 0)
+            return true;
+    return false;
+}
+
+/* Whether a key comes again: looked for only when its bit has been set before. 256 bits are enough
+ * for most records. */
+static bool has_repeated(const char *p, const struct cp_marks *marks)
+{
+    uint64_t seen[4] = {0};
+
+    for (size_t k = 0; k < marks->n; k++) {
+        uint32_t h = hash_key(p + marks->v[k].key_at, marks->v[k].key_len);
+        uint64_t *word = &seen[h >> 6 & 3], bit = UINT64_C(1) << (h & 63);
+        if (*word & bit && is_repeated(p, marks->v, k))
+            return true;
+        *word |= bit;
+    }
+    return false;
+}
+
+/* n pairs were read. Marks do not say which value a repeated key has: then there are none. */
+static inline void finish_marks(struct logfmt *l, struct cp_marks *marks, const char *p, size_t n,
+                                bool is_guessed)
+{
+    marks->n = n;
+    if (n > marks->max || (is_guessed && n <= l->n_distinct))
+        return;
+    if (has_repeated(p, marks))
+        marks->n = SIZE_MAX;
+    else if (is_guessed)
+        l->n_distinct = n;
 }
 
 static const char *logfmt_decode(void *decoder, const char *p, size_t n, const struct cp_row *row,
                                  size_t *at)
 {
     struct logfmt *l = decoder;
-    const char *start = p, *end = p + n, *why;
+    struct cp_marks none = {0}, *marks = row->marks != NULL ? row->marks : &none;
+    const char *start = p, *end = p + n, *why = NULL;
     struct guess *g = l->guess, *last = l->guess + GUESSES;
+    bool is_guessed = true;
+    size_t k = 0;
 
     clear_row(l, row);
-    for (p = pass_blanks(p, end); p < end; p = pass_blanks(p, end), g++) {
-        struct cp_value value = {.kind = CP_TRUE};
-        const char *pair = p;
-        bool bare = false;
-        int want;
-
-        if (g < last && is_right(g, p) && g->len <= (size_t)(end - p)) {
-            want = g->want;
-            p += g->len;
-        } else {
-            if (*p == '=')
-                return cp_refuse(at, (size_t)(p - start), no_key);
-            p = take_key(l, g < last ? g : NULL, p, end, &want, &bare);
-        }
-        if (!bare)
-            p = take_value(p, end, l->flags, &value, &why);
+    for (p = pass_blanks(p, end); p < end; p = pass_blanks(p, end), k++, g += g < last) {
+        const char *pair_at = p;
+        struct pair pair;
+        p = take_pair(l, g, p, end, &pair, &why);
         if (p == NULL)
-            return cp_refuse(at, (size_t)(pair - start), why);
-        if (want >= 0)
-            row->col[l->slots[want]][row->i] = value;
+            return cp_refuse(at, (size_t)(pair_at - start), why);
+        is_guessed &= pair.is_guessed;
+        if (pair.want >= 0)
+            row->col[l->slots[pair.want]][row->i] = pair.value;
+        if (k < marks->max)
+            marks->v[k] = mark_of(&pair, start);
     }
     finish_row(l, row);
+    finish_marks(l, marks, start, k, is_guessed);
     return NULL;
 }
 
@@ -331,25 +478,6 @@ static void mark_all(struct cp_walk *w)
     }
 }
 
-static uint32_t hash_key(const char *p, size_t n)
-{
-    uint64_t h = n * UINT64_C(0x9E3779B97F4A7C15), x;
-
-    for (; n > 8; p += 8, n -= 8) {
-        memcpy(&x, p, 8);
-        h = (h ^ x) * UINT64_C(0x9FB21C651E98DF25);
-        h ^= h >> 32;
-    }
-    memcpy(&x, p, 8);
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-    x = n == 0 ? 0 : x << (64 - 8 * n);
-#else
-    x = n == 0 ? 0 : x >> (64 - 8 * n);
-#endif
-    h = (h ^ x) * UINT64_C(0x9FB21C651E98DF25);
-    return (uint32_t)(h >> 32);
-}
-
 static const uint32_t HIDDEN = UINT32_MAX; /* value_of: shown earlier */
 
 /* Member k comes again: an earlier one takes its value. */
@@ -413,53 +541,6 @@ static void logfmt_walk(const void *decoder, const struct cp_input *input, const
     free(many);
 }
 
-/* The member before k with the same key, or k. */
-static size_t first_of(const char *p, const struct cp_walk_mark *marks, size_t k)
-{
-    const struct cp_walk_mark *m = &marks[k];
-
-    for (size_t j = 0; j < k; j++)
-        if (marks[j].key_len == m->key_len &&
-            memcmp(p + marks[j].key_at, p + m->key_at, m->key_len) == 0)
-            return j;
-    return k;
-}
-
-/* A key that comes again is looked for only when its bit has been set before: 256 bits are enough
- * for most records. */
-static size_t logfmt_mark(const char *p, size_t n, struct cp_walk_mark *marks, size_t max)
-{
-    struct signs signs = signs_of(p, p + n);
-    uint64_t seen[4] = {0};
-    const char *at = p;
-
-    for (size_t k = 0; k < max; k++) {
-        at = mark_member(&signs, p, at, &marks[k]);
-        if (at == NULL)
-            return k;
-        uint32_t h = hash_key(p + marks[k].key_at, marks[k].key_len);
-        uint64_t *word = &seen[h >> 6 & 3], bit = UINT64_C(1) << (h & 63);
-        marks[k].value_of = (uint32_t)k;
-        if (*word & bit) {
-            size_t first = first_of(p, marks, k);
-            marks[k].value_of = first < k ? HIDDEN : (uint32_t)k;
-            marks[first].value_of = (uint32_t)k;
-        }
-        *word |= bit;
-    }
-    return mark_member(&signs, p, at, &(struct cp_walk_mark){0}) == NULL ? max : SIZE_MAX;
-}
-
-static void logfmt_walk_marked(const void *decoder, const struct cp_input *input, const char *p,
-                               size_t n, const struct cp_walk_mark *marks, size_t n_marks,
-                               struct cp_walk *w)
-{
-    walk_init(decoder, input, p, n, w);
-    memcpy(w->mark, marks, n_marks * sizeof(*marks));
-    w->marks = w->mark;
-    w->n_marks = n_marks;
-}
-
 /* The value of a member, of which is known that it is right. */
 static struct cp_value marked_value(const struct cp_walk *w, const struct cp_walk_mark *m)
 {
@@ -494,8 +575,6 @@ static bool logfmt_next(struct cp_walk *w)
     w->key = (struct cp_slice){w->p + m->key_at, m->key_len};
     w->value = marked_value(w, m);
     w->key_at = w->p + m->key_at;
-    w->value_end = w->p + m->value_end;
-    w->value_at = w->key_at + m->key_len + (w->value_end > w->key_at + m->key_len);
     return true;
 }
 
@@ -827,7 +906,7 @@ const struct cp_format cp_format_logfmt = {
            "are empty or hold "
            "blanks, control bytes, = or quotes; such bytes in keys become _.",
     .examples = examples,
-    .flags = CP_FORMAT_OPEN,
+    .flags = CP_FORMAT_OPEN | CP_FORMAT_MARKS,
     .frame = CP_FRAME_LINE,
     .decoder_size = sizeof(struct logfmt),
     .options = options,
@@ -835,8 +914,6 @@ const struct cp_format cp_format_logfmt = {
     .decode = logfmt_decode,
     .walk = logfmt_walk,
     .next = logfmt_next,
-    .mark = logfmt_mark,
-    .walk_marked = logfmt_walk_marked,
     .can_probe = logfmt_can_probe,
     .probe = logfmt_probe,
     .sniff = logfmt_sniff,

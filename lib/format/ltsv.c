@@ -109,8 +109,6 @@ static bool ltsv_next(struct cp_walk *w)
     w->value = cp_text(colon + 1, (size_t)(stop - colon - 1));
     w->value.flags = (uint8_t)w->state;
     w->key_at = p;
-    w->value_at = colon + 1;
-    w->value_end = stop;
     w->p = stop + 1;
     return true;
 }

@@ -86,7 +86,9 @@ static void start_walk(struct cp_members *m)
 
 static bool walk_on(struct cp_members *m)
 {
-    return (m->shape->format != NULL ? m->shape->format : &cp_format_line)->next(&m->walk);
+    const struct cp_format *format = m->shape->format != NULL ? m->shape->format : &cp_format_line;
+
+    return cp_walk_next(format, &m->walk);
 }
 
 static bool can_walk(const struct cp_members *m)

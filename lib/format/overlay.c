@@ -179,7 +179,7 @@ static void add_raw(struct cp_overlay *o, const struct cp_batch *b, const struct
     struct cp_walk w;
 
     cp_walk_record(s, format, b, i, &w);
-    while (format->next(&w))
+    while (cp_walk_next(format, &w))
         add(o, walked_name(o, &w), w.value, w.key_at);
 }
 

@@ -133,8 +133,7 @@ static bool tsv_next(struct cp_walk *w)
     stop = (const char *)cp_scan_byte((const uint8_t *)p, (const uint8_t *)w->end, '\t');
     w->key = cp_cells_name(w->decoder, w->input, w->index++);
     w->value = cell_value(p, stop, (uint8_t)w->state);
-    w->key_at = w->value_at = p;
-    w->value_end = stop;
+    w->key_at = p;
     w->p = stop + 1;
     return true;
 }

@@ -112,8 +112,8 @@ struct cp_shape *cp_plan_shape_raw(struct cp_planner *p)
     return shape->format && shape->format->choices ? cp_plan_shape(p) : shape;
 }
 
-/* Has the parser search the members of its records for a writer that will write them all: the
- * writer's thread is the busiest as it is. Not where a filter stands between: it may leave few to
+/* Has the parser leave the marks of all members for a writer that will write them all: the writer's
+ * thread is the busiest as it is. Not where a filter stands between: it may leave few to
  * write. */
 static int plan_marks(struct cp_planner *p, const struct cp_scope *s)
 {
@@ -122,7 +122,8 @@ static int plan_marks(struct cp_planner *p, const struct cp_scope *s)
 
     while (o && o->wants != s->wants)
         o = o->next;
-    if (!s->is_open || !o || s->wants->outer || !s->wants->format || !s->wants->format->mark)
+    if (!s->is_open || !o || s->wants->outer || !s->wants->format ||
+        !(s->wants->format->flags & CP_FORMAT_MARKS))
         return CP_NO_SLOT;
     for (size_t i = o->stage->index + 1; i < p->stage->index; i++)
         if (w->plan->stages[i]->type->kind == CP_FILTER)

@@ -759,6 +759,53 @@ static void test_put_places(void)
     ok(passed, "texts of every length");
 }
 
+/* Escapes at every place are written as the text that they stand for. */
+static void test_put_escapes(void)
+{
+    static const char *const parts[] = {"\\n",     "\\\"", "\\u00e9", "\\ud83d\\ude00",
+                                        "\\u0001", "\\q"};
+    static const char *const wants[] = {"\\n",     "\\\"", "\xC3\xA9", "\xF0\x9F\x98\x80",
+                                        "\\u0001", "\\\\q"};
+    char text[1400], want[1500], got[1500];
+    bool passed = true;
+
+    for (size_t n = 0; n < 1200; n += n < 70 ? 1 : 97) {
+        for (size_t at = 0; at <= n; at++) {
+            size_t k = below(6), part = strlen(parts[k]);
+            memset(text, 'x', n + part);
+            memcpy(text + at, parts[k], part);
+            char *base, *p = pad(text, n + part, at % 16, &base);
+            struct cp_value v = cp_text(p, n + part);
+            v.esc = CP_ESC_LOGFMT;
+            sprintf(want, "\"%.*s%s%.*s\"", (int)at, text, wants[k], (int)(n - at),
+                    text + at + part);
+            passed = same("text", text, got, cp_json_format(&v, got, sizeof got), want) && passed;
+            free(base);
+        }
+    }
+    ok(passed, "escapes at every place");
+}
+
+/* Untyped text is a number exactly when cp_num_is_plain says so. */
+static void test_put_numbers(void)
+{
+    char text[32], want[40], got[40];
+    bool passed = true;
+
+    for (int round = 0; round < 200000 && passed; round++) {
+        size_t n = below(4) ? below(6) : below(24);
+        for (size_t k = 0; k < n; k++)
+            text[k] = below(3) ? (char)('0' + below(10)) : "0000.-+e"[below(8)];
+        char *base, *p = pad(text, n, 0, &base);
+        struct cp_value v = cp_untyped(p, n);
+        const char *quote = cp_num_is_plain(p, n) ? "" : "\"";
+        sprintf(want, "%s%.*s%s", quote, (int)n, text, quote);
+        passed = same("number", want, got, cp_json_format(&v, got, sizeof got), want);
+        free(base);
+    }
+    ok(passed, "which untyped texts are numbers");
+}
+
 static void test_edit(void)
 {
     static const char *const table[][4] = {
@@ -1041,11 +1088,10 @@ static void test_walk(void)
 
     cp_format_json.walk(NULL, NULL, text.p, text.n, &w);
     passed = cp_format_json.next(&w) && same("key", "", w.key.p, w.key.n, "a") &&
-             w.value.kind == CP_LIST &&
-             same("member", "", w.key_at, (size_t)(w.value_end - w.key_at), "\"a\" : [1, 2]");
+             w.value.kind == CP_LIST && w.key_at == w.key.p - 1 &&
+             same("value", "", w.value.p, w.value.len, "[1, 2]");
     passed = passed && cp_format_json.next(&w) && same("key", "", w.key.p, w.key.n, "b\\n") &&
-             w.key_escape == CP_ESC_JSON &&
-             same("value", "", w.value_at, (size_t)(w.value_end - w.value_at), "\"x\"");
+             w.key_escape == CP_ESC_JSON && same("value", "", w.value.p, w.value.len, "x");
     ok(passed && !cp_format_json.next(&w), "walk");
 }
 
@@ -1271,6 +1317,8 @@ int main(void)
     test_get();
     test_put();
     test_put_places();
+    test_put_escapes();
+    test_put_numbers();
     test_edit();
     test_encode_own();
     test_encode_edits();
