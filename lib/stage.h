@@ -285,6 +285,7 @@ struct cp_stage {
     _Atomic bool must_stop;       /* sources: somebody asked it to end */
     int stop_fd;                  /* sources: readable when must_stop */
     uint64_t next_seq;
+    struct cp_batch *current; /* being processed, or NULL */
     size_t portion; /* records to process at a time, after an arena was full; 0: all of a batch */
     struct cp_account account;
     struct cp_err err;         /* why it failed */

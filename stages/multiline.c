@@ -308,7 +308,7 @@ const struct cp_stage_type cp_stage_multiline = {
         "is being joined leaves when the next one begins or the input ends, however long that "
         "takes: a pause never splits it.",
     .args = CP_ARGS_WORDS_REGEX,
-    .flags = CP_STAGE_MAKES,
+    .flags = CP_STAGE_MAKES | CP_STAGE_STREAMS,
     .size = sizeof(struct multiline),
     .options = options,
     .plan = multiline_plan,

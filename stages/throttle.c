@@ -164,7 +164,8 @@ static int throttle_plan(struct cp_planner *p, void *data)
 static void table_open(struct throttle *self, struct table *t)
 {
     cp_store_init(&t->store, self->max_memory / 2);
-    cp_groups_init(&t->keys, &t->store, self->n_keys, sizeof(struct bucket), self->max_memory / 2);
+    cp_groups_init(&t->keys, &t->store, self->n_keys, sizeof(struct bucket), self->max_memory / 2,
+                   cp_groups_seed());
 }
 
 static void table_close(struct table *t)

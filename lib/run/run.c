@@ -185,8 +185,15 @@ struct cp_batch *cp_stage_view(struct cp_stage *s, size_t output, struct cp_batc
     return cp_batch_view(s->outs[output]->views, b, s->live, s->n_live);
 }
 
+/* What is made of a batch belongs to its group, before it. */
 bool cp_emit(struct cp_stage *s, struct cp_batch *b)
 {
+    if (s->current) {
+        b->seq = s->current->seq;
+        b->ordinal = s->current->ordinal;
+        b->has_more = true;
+        s->current->ordinal += b->n;
+    }
     return stage_forward(s, b) && !atomic_load_explicit(&s->must_stop, memory_order_relaxed);
 }
 
@@ -288,7 +295,9 @@ static enum cp_outcome work_batch(struct cp_stage *s, struct work *w)
         work_cut(s, w);
         w->batch->has_more = w->has_more || w->rest;
         size_t mark = w->batch->arena.used;
+        s->current = w->batch;
         step = s->type->process(s, s->self, w->batch);
+        s->current = NULL;
         if (step != CP_OUTCOME_FULL) {
             work_grow(s);
             break;
