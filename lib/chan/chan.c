@@ -105,6 +105,7 @@ static chan_tx *tx_new(struct chan *chan)
     if (tx == NULL)
         return NULL;
     chani_guard_init(&tx->guard, chan->one_to_one);
+    chani_guard_join(&tx->guard, chan, CHANI_SENDING);
     tx->chan = chan;
     atomic_init(&tx->descriptor, NULL);
     return tx;
@@ -117,6 +118,7 @@ static chan_rx *rx_new(struct chan *chan)
     if (rx == NULL)
         return NULL;
     chani_guard_init(&rx->guard, chan->one_to_one);
+    chani_guard_join(&rx->guard, chan, CHANI_RECEIVING);
     rx->chan = chan;
     atomic_init(&rx->descriptor, NULL);
     return rx;

@@ -34,6 +34,10 @@ struct chan {
 
     struct chani_park not_empty; /* receivers wait here */
     struct chani_park not_full;  /* senders wait here */
+
+#ifdef CHAN_DEBUG
+    struct chani_handles handles; /* guarded by the lock in cycle.c */
+#endif
 };
 
 struct chani_descriptor;

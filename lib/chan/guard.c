@@ -8,6 +8,8 @@
 
 #ifdef CHAN_DEBUG
 
+#include "chan_impl.h"
+
 #include <pthread.h>
 #include <stdio.h>
 
@@ -31,6 +33,12 @@ void chani_guard_init(struct chani_guard *guard, bool alone)
     atomic_init(&guard->state, LIVE);
     atomic_init(&guard->users, 0);
     atomic_init(&guard->permits, 0);
+    guard->handle.prev = NULL;
+}
+
+void chani_guard_join(struct chani_guard *guard, struct chan *chan, enum chani_side side)
+{
+    chani_cycle_add(&guard->handle, &chan->handles, side);
 }
 
 void chani_guard_check(const struct chani_guard *guard, const char *call)
@@ -51,6 +59,7 @@ void chani_guard_enter(struct chani_guard *guard, const char *call)
     chani_guard_check(guard, call);
     if (atomic_fetch_add(&guard->users, 1) > 0 && guard->alone)
         misuse(call, "two threads use one handle of a one_to_one channel at once");
+    chani_cycle_use(&guard->handle);
 }
 
 void chani_guard_leave(struct chani_guard *guard)
@@ -86,6 +95,7 @@ void chani_guard_drop(struct chani_guard *guard, const char *call)
         misuse(call, "the handle was dropped before");
     if (atomic_load(&guard->users) > 0)
         misuse(call, "the handle is in use by another thread");
+    chani_cycle_remove(&guard->handle);
 }
 
 void chani_guard_free(void *handle)

@@ -7,6 +7,8 @@
 #ifndef CHANI_GUARD_H
 #define CHANI_GUARD_H
 
+#include "cycle.h"
+
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -17,6 +19,9 @@ struct chani_guard {
     _Atomic uint32_t users;   /* calls under way; 0 without CHAN_DEBUG */
     _Atomic uint32_t permits; /* taken and not ended; 0 without CHAN_DEBUG */
     bool alone;               /* constant: one thread at a time */
+#ifdef CHAN_DEBUG
+    struct chani_handle handle; /* who uses the handle */
+#endif
 };
 
 #ifdef CHAN_DEBUG
@@ -25,6 +30,9 @@ struct chani_guard {
 
 /* `alone`: only one transfer at a time may be under way. */
 void chani_guard_init(struct chani_guard *guard, bool alone);
+
+/* The guard is that of a new handle of a side of the channel: see cycle.h. */
+void chani_guard_join(struct chani_guard *guard, struct chan *chan, enum chani_side side);
 
 /* The handle must be alive. */
 void chani_guard_check(const struct chani_guard *guard, const char *call);
@@ -53,6 +61,14 @@ static inline void chani_guard_init(struct chani_guard *guard, bool alone)
     atomic_init(&guard->state, 0);
     atomic_init(&guard->users, 0);
     atomic_init(&guard->permits, 0);
+}
+
+static inline void chani_guard_join(struct chani_guard *guard, struct chan *chan,
+                                    enum chani_side side)
+{
+    (void)guard;
+    (void)chan;
+    (void)side;
 }
 
 static inline void chani_guard_check(const struct chani_guard *guard, const char *call)

@@ -10,9 +10,8 @@
 
 #include "park.h"
 #include "ring.h"
+#include "side.h"
 #include "waiter.h"
-
-enum chani_side { CHANI_SENDING, CHANI_RECEIVING };
 
 /* What a waiter would do here; lives on the stack of its thread. Guarded by the lock of the meet.
  */

@@ -43,6 +43,7 @@ struct entry {
     uint64_t token; /* of the ring, before a sweep */
     struct chani_watcher watcher;
     struct chani_offer offer;
+    struct chani_goal goal; /* of a debug build: linked with that of the next entry */
 };
 
 struct select {
@@ -525,6 +526,19 @@ static bool is_valid(const struct chan_case *cases, size_t n, unsigned flags, in
     return enabled > 0 || deadline != CHAN_FOREVER;
 }
 
+/* All the cases are what this thread may sleep for. */
+static void sleep_begin(struct select *sel, int64_t deadline)
+{
+    const struct chani_goal *next = NULL;
+
+    for (size_t i = CHANI_GUARDED ? sel->n : 0; i-- > 0;) {
+        sel->entries[i].goal =
+            (struct chani_goal){sel->entries[i].chan, sel->entries[i].side, next};
+        next = &sel->entries[i].goal;
+    }
+    chani_cycle_sleep(next, deadline);
+}
+
 static enum chan_status select_cases(const struct chan_case *cases, size_t n, unsigned flags,
                                      int64_t deadline, size_t *chosen)
 {
@@ -542,8 +556,10 @@ static enum chan_status select_cases(const struct chan_case *cases, size_t n, un
     for (size_t i = 0; i < n; i++)
         if (cases[i].tx != NULL || cases[i].rx != NULL)
             add_entry(&sel, &cases[i], i);
+    sleep_begin(&sel, deadline);
     if (run(&sel, deadline))
         *chosen = sel.chosen->which;
+    chani_cycle_awake();
     pass_on(&sel);
     thread_random = sel.random;
     free(block);

@@ -48,9 +48,14 @@ static bool is_pending(enum chani_moved how)
 static SLOW enum chan_status send_meet(struct chan *chan, const void *elem, int64_t deadline,
                                        size_t *moved)
 {
+    const struct chani_goal goal = {chan, CHANI_SENDING, NULL};
+    enum chani_moved how;
+
+    chani_cycle_sleep(&goal, deadline);
+    how = chani_meet_transfer(chan->meet, CHANI_SENDING, (void *)elem, deadline);
+    chani_cycle_awake();
     *moved = 1;
-    return status_of(chani_meet_transfer(chan->meet, CHANI_SENDING, (void *)elem, deadline),
-                     CHAN_FULL, deadline);
+    return status_of(how, CHAN_FULL, deadline);
 }
 
 /* Receives at capacity 0: waits for the first value, then takes those of other waiting senders. */
@@ -58,9 +63,13 @@ static SLOW enum chan_status recv_meet(struct chan *chan, void *elems, size_t n,
                                        size_t *moved)
 {
     struct chani_ring *ring = chan->ring;
-    enum chani_moved how = chani_meet_transfer(chan->meet, CHANI_RECEIVING, elems, deadline);
+    const struct chani_goal goal = {chan, CHANI_RECEIVING, NULL};
+    enum chani_moved how;
     size_t more;
 
+    chani_cycle_sleep(&goal, deadline);
+    how = chani_meet_transfer(chan->meet, CHANI_RECEIVING, elems, deadline);
+    chani_cycle_awake();
     *moved = 1;
     if (how == CHANI_MOVED && n > 1 &&
         ring->ops->pop(ring, (unsigned char *)elems + ring->elem_size, n - 1, &more) == CHANI_MOVED)
@@ -73,11 +82,14 @@ static SLOW enum chan_status send_wait(struct chan *chan, const void *elems, siz
                                        int64_t deadline, size_t *moved, enum chani_moved how)
 {
     struct chani_ring *ring = chan->ring;
+    const struct chani_goal goal = {chan, CHANI_SENDING, NULL};
     struct chani_wait wait;
 
     chani_wait_init(&wait, &chan->not_full, deadline);
+    chani_cycle_sleep(&goal, deadline);
     while (is_pending(how) && chani_wait_again(&wait, how == CHANI_BUSY))
         how = ring->ops->push(ring, elems, n, moved);
+    chani_cycle_awake();
     chani_wait_end(&wait);
     if (how == CHANI_MOVED) {
         chani_park_notify(&chan->not_empty, *moved);
@@ -161,11 +173,14 @@ static SLOW enum chan_status recv_wait(struct chan *chan, void *elems, size_t n,
                                        size_t *moved, enum chani_moved how)
 {
     struct chani_ring *ring = chan->ring;
+    const struct chani_goal goal = {chan, CHANI_RECEIVING, NULL};
     struct chani_wait wait;
 
     chani_wait_init(&wait, &chan->not_empty, deadline);
+    chani_cycle_sleep(&goal, deadline);
     while (is_pending(how) && recv_again(&wait, ring, how == CHANI_BUSY))
         how = take(chan, elems, n, moved);
+    chani_cycle_awake();
     chani_wait_end(&wait);
     if (how == CHANI_MOVED) {
         chani_park_notify(&chan->not_full, *moved);
