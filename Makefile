@@ -4,11 +4,17 @@ CC ?= cc
 CFLAGS ?= -O2 -g
 LDFLAGS ?=
 PREFIX ?= /usr/local
+LIBDIR ?= $(PREFIX)/lib
+INCLUDEDIR ?= $(PREFIX)/include
+PKGCONFIGDIR ?= $(LIBDIR)/pkgconfig
+MANDIR ?= $(PREFIX)/share/man
 DESTDIR ?=
 BUILD ?= build
 V ?=
 
 VERSION := 0.1.0
+# Of the library: the first number is that of its soname.
+CHAN_VERSION := 0.1.0
 PKGS := yaml-0.1 libpcre2-8 zlib
 
 # Our own flags, apart from the user's. DEVELOPER=1 makes warnings errors.
@@ -33,7 +39,7 @@ STAGE_OBJ := $(call obj,$(STAGE_SRC)) $(BUILD)/obj/registry.o
 CMD_OBJ := $(call obj,$(CMD_SRC))
 TEST_BIN := $(patsubst test/unit/%.c,$(BUILD)/test/%,$(TEST_SRC))
 
-all: $(BUILD)/chanpipe ## build chanpipe (the default)
+all: $(BUILD)/chanpipe lib ## build chanpipe and libchan (the default)
 
 $(BUILD)/chanpipe: $(CMD_OBJ) $(STAGE_OBJ) $(LIB_OBJ)
 	$(call say,LD,$@)
@@ -78,7 +84,102 @@ $(BUILD)/test/%: $(BUILD)/obj/test/unit/%.o $(STAGE_OBJ) $(LIB_OBJ)
 	$(Q)$(CC) $(CFLAGS) $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $^ $(shell pkg-config --libs $(PKGS)) -lm
 
 # A test that counts allocations and lets them fail.
-$(BUILD)/test/unbounded_test: OUR_LDFLAGS += $(addprefix -Wl$(comma)--wrap=,malloc aligned_alloc strdup free)
+$(BUILD)/test/unbounded_test $(BUILD)/test/unbounded_debug_test: OUR_LDFLAGS += $(addprefix -Wl$(comma)--wrap=,malloc aligned_alloc strdup free)
+
+# ---- libchan ----
+# The library stands alone. chanpipe does not link it but its own objects of the same sources.
+
+CHAN_SRC := $(wildcard lib/chan/*.c)
+CHAN_HEADERS := $(wildcard lib/chan/chan.h lib/chan/chan_typed.h)
+CHAN_SONAME := libchan.so.$(firstword $(subst ., ,$(CHAN_VERSION)))
+CHAN_SO := $(BUILD)/libchan.so.$(CHAN_VERSION)
+CHAN_OBJ := $(patsubst %.c,$(BUILD)/pic/%.o,$(CHAN_SRC))
+CHAN_DEBUG_OBJ := $(patsubst %.c,$(BUILD)/debug/%.o,$(CHAN_SRC))
+CHAN_CFLAGS = $(filter-out -fPIE,$(OUR_CFLAGS)) $(CFLAGS)
+EXAMPLE_SRC := $(wildcard lib/chan/examples/*.c)
+EXAMPLES := $(patsubst lib/chan/examples/%.c,$(BUILD)/examples/%,$(EXAMPLE_SRC))
+EXAMPLES_DEBUG := $(patsubst lib/chan/examples/%.c,$(BUILD)/debug/examples/%,$(EXAMPLE_SRC))
+
+lib: $(BUILD)/libchan.a $(CHAN_SO) $(BUILD)/libchan.pc ## build libchan, static and shared
+
+# Nothing but what chan.h declares is seen from outside: see export.h.
+$(BUILD)/pic/%.o: %.c $(BUILD)/flags
+	@mkdir -p $(dir $@)
+	$(call say,CC,$<)
+	$(Q)$(CC) $(CHAN_CFLAGS) -fPIC -fvisibility=hidden -include lib/chan/export.h -c -o $@ $<
+
+$(BUILD)/libchan.a: $(CHAN_OBJ)
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+$(CHAN_SO): $(CHAN_OBJ)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS) -shared -Wl,-soname,$(CHAN_SONAME) $(filter-out -pie,$(OUR_LDFLAGS)) $(LDFLAGS) -o $@ $^
+	@ln -sf $(notdir $@) $(BUILD)/$(CHAN_SONAME) && ln -sf $(CHAN_SONAME) $(BUILD)/libchan.so
+
+# Paths below PREFIX follow it when pkg-config moves it.
+below_prefix = $(patsubst $(PREFIX)/%,$${prefix}/%,$(1))
+$(BUILD)/libchan.pc: lib/chan/libchan.pc.in FORCE
+	@mkdir -p $(BUILD)
+	@sed -e 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(call below_prefix,$(LIBDIR))|' \
+		-e 's|@INCLUDEDIR@|$(call below_prefix,$(INCLUDEDIR))|; s|@VERSION@|$(CHAN_VERSION)|' $< > $@.new
+	@cmp -s $@.new $@ || mv $@.new $@; rm -f $@.new
+
+# With CHAN_DEBUG, for tests: misuse and wait cycles abort.
+$(BUILD)/debug/%.o: %.c $(BUILD)/flags
+	@mkdir -p $(dir $@)
+	$(call say,CC,$< (debug))
+	$(Q)$(CC) $(CHAN_CFLAGS) -fPIC -DCHAN_DEBUG -c -o $@ $<
+
+$(BUILD)/libchan-debug.a: $(CHAN_DEBUG_OBJ)
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+examples: $(EXAMPLES) ## build the example programs of libchan, to build/examples
+
+# As a user would: no flags of ours but warnings.
+link_example = $(CC) $(WARNINGS) $(if $(DEVELOPER),-Werror) $(CFLAGS) -MMD -MP -MF $@.d -Ilib/chan -o $@ $(1) -pthread
+
+$(BUILD)/examples/%: lib/chan/examples/%.c $(BUILD)/libchan.a $(BUILD)/flags
+	@mkdir -p $(dir $@)
+	$(call say,LD,$@)
+	$(Q)$(call link_example,$< $(BUILD)/libchan.a)
+
+$(BUILD)/debug/examples/%: lib/chan/examples/%.c $(BUILD)/libchan-debug.a $(BUILD)/flags
+	@mkdir -p $(dir $@)
+	$(call say,LD,$@)
+	$(Q)$(call link_example,$< $(BUILD)/libchan-debug.a)
+
+# The unit tests of the library once more, with its debug build.
+CHAN_TESTS := $(shell grep -l 'lib/chan/' $(TEST_SRC))
+TEST_BIN += $(patsubst test/unit/%_test.c,$(BUILD)/test/%_debug_test,$(CHAN_TESTS))
+
+$(BUILD)/test/%_debug_test: $(BUILD)/debug/test/unit/%_test.o $(BUILD)/libchan-debug.a
+	@mkdir -p $(dir $@)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS) $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $^
+
+install-lib: lib man-lib ## install only libchan, its header and its manual pages
+	install -d $(DESTDIR)$(LIBDIR) $(DESTDIR)$(INCLUDEDIR) $(DESTDIR)$(PKGCONFIGDIR) \
+		$(DESTDIR)$(MANDIR)/man3 $(DESTDIR)$(MANDIR)/man7
+	install -m 644 $(BUILD)/libchan.a $(DESTDIR)$(LIBDIR)/
+	install -m 755 $(CHAN_SO) $(DESTDIR)$(LIBDIR)/
+	ln -sf $(notdir $(CHAN_SO)) $(DESTDIR)$(LIBDIR)/$(CHAN_SONAME)
+	ln -sf $(CHAN_SONAME) $(DESTDIR)$(LIBDIR)/libchan.so
+	install -m 644 $(BUILD)/libchan.pc $(DESTDIR)$(PKGCONFIGDIR)/
+	install -m 644 $(CHAN_HEADERS) $(DESTDIR)$(INCLUDEDIR)/
+	install -m 644 $(filter %.3,$(MAN_LIB)) $(DESTDIR)$(MANDIR)/man3/
+	install -m 644 $(filter %.7,$(MAN_LIB)) $(DESTDIR)$(MANDIR)/man7/
+	sh man/links.sh | while read -r page name; do \
+		echo ".so man3/$$page" > "$(DESTDIR)$(MANDIR)/man3/$$name" || exit 1; done
+
+uninstall-lib:
+	rm -f $(addprefix $(DESTDIR)$(LIBDIR)/,libchan.a libchan.so $(CHAN_SONAME) $(notdir $(CHAN_SO))) \
+		$(DESTDIR)$(PKGCONFIGDIR)/libchan.pc \
+		$(patsubst lib/chan/%,$(DESTDIR)$(INCLUDEDIR)/%,$(CHAN_HEADERS)) \
+		$(patsubst $(BUILD)/man/%.3,$(DESTDIR)$(MANDIR)/man3/%.3,$(filter %.3,$(MAN_LIB))) \
+		$(patsubst $(BUILD)/man/%.7,$(DESTDIR)$(MANDIR)/man7/%.7,$(filter %.7,$(MAN_LIB)))
+	sh man/links.sh | while read -r page name; do rm -f "$(DESTDIR)$(MANDIR)/man3/$$name"; done
 
 # ---- Using it ----
 
@@ -88,20 +189,17 @@ demo: ## install what is missing, build, and show a pipeline at work
 	@echo; echo '$$ chanpipe run pipelines/nginx-5xx.yaml test/samples/access.log'
 	@$(BUILD)/chanpipe run -o table pipelines/nginx-5xx.yaml test/samples/access.log
 
-install: all man ## install to DESTDIR and PREFIX
+install: all man install-lib ## install to DESTDIR and PREFIX
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/chanpipe/pipelines \
-		$(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man5 $(DESTDIR)$(PREFIX)/share/man/man7
+		$(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man7
 	install -m 755 $(BUILD)/chanpipe $(DESTDIR)$(PREFIX)/bin/
 	install -m 644 pipelines/*.yaml $(DESTDIR)$(PREFIX)/share/chanpipe/pipelines/
-	for s in 1 5 7; do install -m 644 $(BUILD)/man/*.$$s $(DESTDIR)$(PREFIX)/share/man/man$$s/; done
+	for s in 1 5 7; do install -m 644 $(BUILD)/man/chanpipe*.$$s $(DESTDIR)$(MANDIR)/man$$s/ || exit 1; done
 
-uninstall: ## remove what install made
+uninstall: uninstall-lib ## remove what install made
 	rm -f $(DESTDIR)$(PREFIX)/bin/chanpipe
 	rm -rf $(DESTDIR)$(PREFIX)/share/chanpipe
-	rm -f $(patsubst man/%,$(DESTDIR)$(PREFIX)/share/man/man1/%,$(wildcard man/*.1)) \
-		$(patsubst man/%,$(DESTDIR)$(PREFIX)/share/man/man5/%,$(wildcard man/*.5)) \
-		$(patsubst man/%,$(DESTDIR)$(PREFIX)/share/man/man7/%,$(wildcard man/*.7)) \
-		$(DESTDIR)$(PREFIX)/share/man/man7/chanpipe-stages.7
+	rm -f $(foreach s,1 5 7,$(patsubst $(BUILD)/man/%,$(DESTDIR)$(MANDIR)/man$(s)/%,$(filter %.$(s),$(MAN_CHANPIPE))))
 
 # ---- Trying it ----
 
@@ -115,7 +213,7 @@ check-tiny: ## all tests with blocks of 61 bytes and batches of 3 records
 	@$(MAKE) --no-print-directory -j2 all man tests
 	@BUILD=$(BUILD) TINY=1 TEST_TIMEOUT=900 test/run $(T)
 
-tests: $(TEST_BIN)
+tests: $(TEST_BIN) $(EXAMPLES) $(EXAMPLES_DEBUG)
 
 san: ## the tests with AddressSanitizer and UBSan, then with ThreadSanitizer
 	@.ci/deps check
@@ -152,9 +250,15 @@ config: ## show what the build uses
 
 # ---- Manual pages ----
 
-MAN := $(patsubst man/%,$(BUILD)/man/%,$(wildcard man/*.[157])) $(BUILD)/man/chanpipe-stages.7
+MAN_LIB := $(patsubst man/%,$(BUILD)/man/%,$(wildcard man/*.3 man/chan.7))
+MAN_CHANPIPE := $(patsubst man/%,$(BUILD)/man/%,$(wildcard man/chanpipe*.[157])) $(BUILD)/man/chanpipe-stages.7
 
-man: $(MAN) ## make the manual pages
+man: $(MAN_CHANPIPE) man-lib ## make the manual pages
+man-lib: $(MAN_LIB)
+
+$(MAN_LIB): $(BUILD)/man/%: man/%
+	@mkdir -p $(dir $@)
+	@sed 's/@VERSION@/$(CHAN_VERSION)/' $< > $@
 
 # Lists of functions and aggregates come from the program's tables, as does the whole page of the stages.
 $(BUILD)/man/%: man/% man/stages.sh $(BUILD)/chanpipe
@@ -172,7 +276,7 @@ clean: ## remove everything that was made
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
 
-.PHONY: all demo install uninstall check check-tiny tests san check-here bench bench-chan fmt fmt-check config man clean help FORCE
+.PHONY: all lib examples demo install install-lib uninstall uninstall-lib check check-tiny tests san check-here bench bench-chan fmt fmt-check config man man-lib clean help FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 

@@ -2,7 +2,7 @@
 load helper
 
 pages() {
-    ls "$ROOT"/man/*.[157]
+    ls "$ROOT"/man/*.[1357]
 }
 
 # The pages as they are installed.
@@ -44,7 +44,7 @@ $(cat differences)"
 
 @test "mandoc finds nothing to complain about in the pages" {
     made
-    mandoc -T lint -W style ./*.[157] 2>&1 |
+    mandoc -T lint -W style ./*.[1357] 2>&1 |
         grep -vE 'referenced manual not found|outdated mandoc.db|longer than 80 bytes|no blank before trailing|unknown.*Os' >found || true
     [ ! -s found ] || fail "$(cat found)"
 }
@@ -101,6 +101,102 @@ $(cat differences)"
         awk '/^\.Ss Aggregates/ { on = 1 } on' chanpipe-expr.7 | grep -qE "^\.It .*$name" || fail "$name is not in chanpipe-expr(7)"
     done
 }
+
+# ---- libchan ----
+
+# The text of chan.h without comments and preprocessor lines, one declaration in a line. Blanks are only where words meet.
+declarations() {
+    grep -vE '^#|^extern "C"' "$ROOT/lib/chan/chan.h" | tr '\n' ' ' | sed -E 's:/\*([^*]|\*+[^*/])*\*+/::g; s/;/\n/g' | tidy
+}
+
+tidy() {
+    sed -E 's/[ \t]+/ /g; s/ ?([(){},*]) ?/\1/g; s/^ //; s/ $//'
+}
+
+# The prototypes in the SYNOPSIS of a page.
+synopsis() {
+    awk '/^\.Sh/ { on = $2 == "SYNOPSIS"; next }
+        !on { next }
+        /^\.Ft / { type = substr($0, 5); next }
+        /^\.Fn / && type != "" {
+            n = split($0, part, "\""); split(part[1], word, " "); line = type " " word[2] "("
+            if (n == 1) line = line word[3]
+            for (i = 2; i <= n; i += 2) line = line (i > 2 ? "," : "") part[i]
+            print line ")"; type = ""; next
+        }
+        /^\.Fo / { line = type " " $2 "("; sep = ""; type = ""; next }
+        /^\.Fa / { split($0, part, "\""); line = line sep part[2]; sep = ","; next }
+        /^\.Fc/ { print line ")" }' "$1" | tidy
+}
+
+@test "libchan: the pages have the prototypes of chan.h, each once" {
+    declarations | grep -E '^[a-z].*chan_[a-z_]+\(' | grep -vE '[{}]|^typedef' | sort >in_header
+    [ "$(wc -l <in_header)" -gt 50 ]
+    for page in "$ROOT"/man/chan_*.3; do [ "${page##*/}" = chan_typed.3 ] || synopsis "$page"; done | sort >in_manual
+    diff in_header in_manual
+}
+
+@test "libchan: the pages have the structs of chan.h" {
+    for struct in chan_options chan_case; do
+        tr '\n' ' ' <"$ROOT/lib/chan/chan.h" | sed -E 's:/\*([^*]|\*+[^*/])*\*+/::g' |
+            grep -oE "struct $struct \{[^}]*\}" | tidy >in_header
+        cat "$ROOT"/man/chan_*.3 | tr '\n' ' ' | grep -oE "struct $struct \{[^}]*\}" | tidy >in_manual
+        [ -s in_header ] && diff in_header in_manual || fail "$struct"
+    done
+}
+
+@test "libchan: a page is named for the functions in its SYNOPSIS" {
+    for page in "$ROOT"/man/chan_*.3; do
+        awk '/^\.Sh/ { on = $2 == "NAME" } on && $1 == ".Nm" { print $2 }' "$page" | sort >names
+        awk '/^\.Sh/ { on = $2 == "SYNOPSIS" } on && ($1 == ".Fn" || $1 == ".Fo") { print $2 }' "$page" | sort >functions
+        diff names functions || fail "${page##*/}"
+    done
+}
+
+@test "libchan: every status, flag and macro of chan.h is in a page" {
+    for name in $(grep -oE '\bCHAN_[A-Z_]+' "$ROOT/lib/chan/chan.h" | sort -u); do
+        [ "$name" = CHAN_H ] || grep -qw -- "$name" "$ROOT"/man/chan*.[37] || fail "$name is nowhere"
+    done
+}
+
+@test "libchan: every call's ownership, blocking and threads are said" {
+    for page in "$ROOT"/man/chan_*.3; do
+        for word in Ownership Blocking Threads; do grep -qx ".It $word" "$page" || fail "${page##*/}: no $word"; done
+        for word in 'RETURN VALUES' EXAMPLES 'SEE ALSO'; do grep -qx ".Sh $word" "$page" || fail "${page##*/}: no $word"; done
+    done
+}
+
+# programs PAGE: those marked as examples, 1.c, 2.c …, and what they print, 1.out, 2.out …
+programs() {
+    awk '/^\.\\" example/ { to = ++n ".c"; next } /^\.\\" output/ { to = n ".out"; next }
+        /^\.Bd/ { on = to != ""; next } /^\.Ed/ { on = 0; to = ""; next }
+        on { gsub(/\\&/, ""); gsub(/\\e/, "\\"); print >to }' "$1"
+}
+
+# check_programs PAGE: compiles and runs them.
+check_programs() {
+    : "${TEST_BUILD:=$ROOT/build}" "${CC:=cc}"
+    programs "$ROOT/man/$1"
+    sanitize=$(grep -oE -- '-fsanitize=[a-z,]+' "$TEST_BUILD/flags" | sort -u) || true
+    [ -s 1.c ]
+    for source in [0-9]*.c; do
+        $CC -Wall -Wextra -Werror $sanitize -I"$ROOT/lib/chan" "$source" "$TEST_BUILD/libchan.a" -pthread -o program
+        timeout "$LIMIT" ./program >got || fail "status $? of $source"
+        diff "${source%.c}.out" got || fail "$source"
+    done
+}
+
+@test "the example of chan(7)" { check_programs chan.7; }
+@test "the example of chan_after(3)" { check_programs chan_after.3; }
+@test "the example of chan_clone(3)" { check_programs chan_clone.3; }
+@test "the example of chan_fd(3)" { check_programs chan_fd.3; }
+@test "the example of chan_len(3)" { check_programs chan_len.3; }
+@test "the example of chan_open(3)" { check_programs chan_open.3; }
+@test "the example of chan_recv(3)" { check_programs chan_recv.3; }
+@test "the example of chan_reserve(3)" { check_programs chan_reserve.3; }
+@test "the example of chan_select(3)" { check_programs chan_select.3; }
+@test "the example of chan_send(3)" { check_programs chan_send.3; }
+@test "the example of chan_typed(3)" { check_programs chan_typed.3; }
 
 @test "the commands of README work" {
     at_home
