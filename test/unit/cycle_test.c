@@ -25,13 +25,6 @@
 #define QUIET_NS (2000 * MS) /* twice as long as a cycle stands before it is reported */
 #define LIMIT_S 60
 
-/* The cases fork from a process whose watchdog may be running. */
-const char *__tsan_default_options(void);
-const char *__tsan_default_options(void)
-{
-    return "die_after_fork=0";
-}
-
 static void must(bool claim, const char *what)
 {
     if (claim)
