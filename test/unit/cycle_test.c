@@ -155,6 +155,13 @@ static void pause_then_send(struct actor *self)
     send(self->tx);
 }
 
+static void recv_send_recv(struct actor *self)
+{
+    recv(self->rx);
+    send(self->tx);
+    recv(self->rx);
+}
+
 static void recv_pause_send(struct actor *self)
 {
     recv(self->rx);
@@ -249,7 +256,49 @@ static void the_end_of_a_thread_completes_it(void)
         recv(x.rx);
 }
 
+/* A select waits for all its cases; one of them is a rendezvous. */
+static void a_select(void)
+{
+    struct pair x = open_pair("x", 4);
+    struct pair y = open_pair("y", 4);
+    struct actor b = {.name = "b", .act = send_then_recv_twice, .tx = x.tx, .rx = y.rx};
+    struct chan_case cases[] = {{.rx = x.rx}, {.tx = NULL}, {.rx = y.rx}};
+    size_t chosen;
+
+    pthread_setname_np(pthread_self(), "main");
+    use(&y);
+    send(y.tx);
+    start(&b);
+    recv(x.rx);
+    chan_select(cases, 3, 0, &chosen);
+}
+
+static void meet(void)
+{
+    struct pair x = open_pair("x", 0);
+    struct pair y = open_pair("y", 0);
+    struct actor a = {.name = "a", .act = send_then_recv_twice, .tx = y.tx, .rx = x.rx};
+    struct actor b = {.name = "b", .act = recv_send_recv, .tx = x.tx, .rx = y.rx};
+
+    start(&a);
+    start(&b);
+    join(&a);
+}
+
 /* None. */
+
+static void select_with_timer(void)
+{
+    struct pair x = open_pair("x", 1);
+    struct chan_case cases[] = {{.rx = x.rx}, {.rx = NULL}};
+    int64_t due;
+    size_t chosen;
+
+    use(&x);
+    MUST(chan_after(QUIET_NS, &cases[1].rx) == CHAN_OK);
+    cases[1].elem = &due;
+    MUST(chan_select(cases, 2, 0, &chosen) == CHAN_OK && chosen == 1);
+}
 
 /* Threads that each wait for the next, and the last one, who used its sender before, works. */
 static void work_elsewhere(void)
@@ -396,6 +445,11 @@ static const struct test tests[] = {
     {"the end of a thread completes the cycle",
      the_end_of_a_thread_completes_it,
      {CYCLE "'main' receives from 'x'\n"}},
+    {"a select",
+     a_select,
+     {CYCLE "'main' receives from 'x' or receives from 'y'\n", CYCLE "'b' receives from 'y'\n"}},
+    {"rendezvous", meet, {CYCLE "'a' receives from 'x'\n", CYCLE "'b' receives from 'y'\n"}},
+    {"no cycle: a select with a timer", select_with_timer, {NULL}},
     {"no cycle: a running thread has a sender", work_elsewhere, {NULL}},
     {"no cycle: a sender that nobody has used", unused_sender_elsewhere, {NULL}},
     {"no cycle: the users of a sender have ended", inherited_sender, {NULL}},
