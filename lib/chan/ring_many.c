@@ -241,27 +241,25 @@ static bool is_worth_spinning(unsigned *spins)
 static inline enum chani_moved claim_push(struct ring_many *ring, struct place *at)
 {
     uint64_t tail = atomic_load(&ring->tail);
-    uint64_t stamp;
+    uint64_t seen;
     unsigned spins = 0;
 
     while (!(tail & CLOSED)) {
         *at = place_at(ring, tail_pos(tail));
-        stamp = atomic_load(&at->slot->stamp);
-        if (stamp == at->pos) {
+        if (atomic_load(&at->slot->stamp) == at->pos) {
             if (tail >= RESERVED && is_full_at(ring, tail))
                 return CHANI_BLOCKED;
             if (atomic_compare_exchange_weak(&ring->tail, &tail, tail_next(ring, tail)))
                 return CHANI_MOVED;
             continue;
         }
-        if ((stamp & ~WAITED) == lap_before(ring, at->pos) + 1) {
-            /* The value of the lap before: nobody takes it yet, or somebody is about to. */
-            if (atomic_load(&ring->head) == lap_before(ring, at->pos))
-                return CHANI_BLOCKED;
-            if (atomic_load(&ring->tail) == tail && !is_worth_spinning(&spins))
-                return CHANI_BUSY;
-        }
+        /* The slot is in use: for a value that nobody takes yet, or somebody copies. */
+        if (atomic_load(&ring->head) == lap_before(ring, at->pos))
+            return CHANI_BLOCKED;
+        seen = tail;
         tail = atomic_load(&ring->tail);
+        if (tail == seen && !is_worth_spinning(&spins))
+            return CHANI_BUSY;
     }
     return CHANI_SHUT;
 }
@@ -270,25 +268,23 @@ static inline enum chani_moved claim_push(struct ring_many *ring, struct place *
 static inline enum chani_moved claim_pop(struct ring_many *ring, struct place *at)
 {
     uint64_t head = atomic_load(&ring->head);
-    uint64_t stamp;
+    uint64_t seen;
     unsigned spins = 0;
 
     for (;;) {
         *at = place_at(ring, head);
-        stamp = atomic_load(&at->slot->stamp);
-        if (stamp == head + 1) {
+        if (atomic_load(&at->slot->stamp) == head + 1) {
             if (atomic_compare_exchange_weak(&ring->head, &head, head_next(ring, head)))
                 return CHANI_MOVED;
             continue;
         }
-        if ((stamp & ~WAITED) == head) {
-            /* No value yet: nobody brings one, or somebody is about to. */
-            if (tail_pos(atomic_load(&ring->tail)) == head)
-                return CHANI_BLOCKED;
-            if (atomic_load(&ring->head) == head && !is_worth_spinning(&spins))
-                return CHANI_BUSY;
-        }
+        /* No value yet: nobody brings one, or somebody copies. */
+        if (tail_pos(atomic_load(&ring->tail)) == head)
+            return CHANI_BLOCKED;
+        seen = head;
         head = atomic_load(&ring->head);
+        if (head == seen && !is_worth_spinning(&spins))
+            return CHANI_BUSY;
     }
 }
 
@@ -348,22 +344,40 @@ static bool has_room(const struct chani_ring *base)
     return !is_full_at(ring, atomic_load(&ring->tail));
 }
 
+/*
+ * "No" is true at some instant: an index that moved in between is looked at again, since who asks
+ * on behalf of a sleeper (pass_on) must not be misled by somebody who went ahead.
+ */
 static bool can_push(const struct chani_ring *base)
 {
     const struct ring_many *ring = const_ring_of(base);
     uint64_t tail = atomic_load(&ring->tail);
+    uint64_t seen;
 
-    if ((tail & CLOSED) || atomic_load(&slot_at(ring, tail_pos(tail))->stamp) != tail_pos(tail))
-        return false;
-    return tail < RESERVED || !is_full_at(ring, tail);
+    do {
+        if (tail & CLOSED)
+            return false;
+        if (atomic_load(&slot_at(ring, tail_pos(tail))->stamp) == tail_pos(tail))
+            return tail < RESERVED || !is_full_at(ring, tail);
+        seen = tail;
+        tail = atomic_load(&ring->tail);
+    } while (tail != seen);
+    return false;
 }
 
 static bool can_pop(const struct chani_ring *base)
 {
     const struct ring_many *ring = const_ring_of(base);
     uint64_t head = atomic_load(&ring->head);
+    uint64_t seen;
 
-    return atomic_load(&slot_at(ring, head)->stamp) == head + 1;
+    do {
+        if (atomic_load(&slot_at(ring, head)->stamp) == head + 1)
+            return true;
+        seen = head;
+        head = atomic_load(&ring->head);
+    } while (head != seen);
+    return false;
 }
 
 /*
