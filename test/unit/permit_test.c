@@ -522,6 +522,33 @@ static void yield_often(void)
         sched_yield();
 }
 
+/* Full is full and empty is empty, even if whose value it is is not done with it. */
+static void test_stopped_peer(enum flavour flavour)
+{
+    struct pair pair = open_pair(flavour, 1);
+    struct call slow_send = {.tx = pair.tx, .value = shut_page(1)};
+    struct call slow_recv = {.rx = pair.rx, .value = page};
+    struct chan_permit permit;
+    long value = 2;
+
+    start(&slow_send, run_send);
+    AWAIT(stopped == 1);
+    CHECK_STATUS(chan_try_send(pair.tx, &value), CHAN_FULL);
+    CHECK_STATUS(chan_send_timeout(pair.tx, &value, 1000), CHAN_TIMEOUT);
+    CHECK_STATUS(chan_try_reserve(pair.tx, &permit), CHAN_FULL);
+    open_page();
+    CHECK_STATUS(join(&slow_send), CHAN_OK);
+    shut_page(0);
+    start(&slow_recv, run_recv);
+    AWAIT(stopped == 1);
+    CHECK_STATUS(chan_try_recv(pair.rx, &value), CHAN_EMPTY);
+    CHECK_STATUS(chan_recv_timeout(pair.rx, &value, 1000), CHAN_TIMEOUT);
+    CHECK(chan_rx_len(pair.rx) == 0);
+    open_page();
+    CHECK_STATUS(join(&slow_recv), CHAN_OK);
+    drop_pair(&pair);
+}
+
 /* A commit waits for the receiver that is copying out of its slot, and for nothing else. */
 static void test_commit_waits_for_copy(enum flavour flavour)
 {
@@ -1039,6 +1066,7 @@ static const struct test tests[] = {
     {"a release wakes", test_release_wakes, SHARED},
     {"a release wakes a select", test_release_wakes_select, SHARED},
     {"a release rings a descriptor", test_release_rings, BOUNDED},
+    {"a peer stopped in a copy", test_stopped_peer, SHARED},
     {"a commit waits for a copy", test_commit_waits_for_copy, SHARED},
     {"a commit beside a send", test_commit_beside_send, SHARED},
     {"evicting", test_evict, SHARED},
