@@ -221,14 +221,18 @@ static void full_both_ways(void)
 {
     struct pair x = open_pair("x", 1);
     struct pair y = open_pair("y", 1);
-    struct actor a = {.name = "a", .act = fill_after_one, .tx = y.tx, .rx = x.rx};
-    struct actor b = {.name = "b", .act = fill_after_one, .tx = x.tx, .rx = y.rx};
+    static struct actor a = {.name = "a", .act = fill_after_one};
+    static struct actor b = {.name = "b", .act = fill_after_one};
 
+    a.tx = y.tx;
+    a.rx = x.rx;
+    b.tx = x.tx;
+    b.rx = y.rx;
     send(x.tx);
     send(y.tx);
     start(&a);
     start(&b);
-    pthread_exit(NULL);
+    pthread_exit(NULL); /* it used the senders, too */
 }
 
 static void a_drop_completes_it(void)
