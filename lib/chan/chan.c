@@ -287,6 +287,7 @@ static enum chan_status weak_new(struct chan *chan, chan_weak **weak)
     if (made == NULL)
         return CHAN_NOMEM;
     chani_guard_init(&made->guard, false);
+    chani_guard_join(&made->guard, chan, CHANI_SENDING); /* it may become a sender */
     made->chan = chan;
     atomic_fetch_add(&chan->holders, 1);
     *weak = made;
@@ -321,6 +322,7 @@ enum chan_status chan_weak_upgrade(const chan_weak *weak, chan_tx **tx)
     senders = atomic_load(&chan->senders);
     do {
         if (senders == 0) {
+            chani_guard_part(&made->guard);
             free(made);
             return CHAN_CLOSED;
         }

@@ -99,6 +99,21 @@ static bool is_held_outside(const struct chani_handle *handle)
     return suspects == 0 || atomic_load(&handle->many_users);
 }
 
+/* Whether somebody who is not suspected may hold a permit, which is room for a sender. */
+static bool is_permit_outside(const struct chan *chan)
+{
+    const struct chani_handle *handle = chan->handles.first[CHANI_SENDING];
+
+    for (; handle != NULL; handle = handle->next) {
+        const struct chani_guard *guard =
+            (const void *)((const char *)handle - offsetof(struct chani_guard, handle));
+
+        if (atomic_load(&guard->permits) > 0 && is_held_outside(handle))
+            return true;
+    }
+    return false;
+}
+
 /* Whether a thread that waits for this goal could be on its way, or be helped from outside. */
 static bool is_within_reach(const struct chani_goal *goal)
 {
@@ -110,7 +125,7 @@ static bool is_within_reach(const struct chani_goal *goal)
     for (; handle != NULL; handle = handle->next)
         if (is_held_outside(handle))
             return true;
-    return false;
+    return goal->side == CHANI_SENDING && is_permit_outside(goal->chan);
 }
 
 static bool is_hopeful(const struct sleeper *s)

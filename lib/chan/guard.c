@@ -41,6 +41,11 @@ void chani_guard_join(struct chani_guard *guard, struct chan *chan, enum chani_s
     chani_cycle_add(&guard->handle, &chan->handles, side);
 }
 
+void chani_guard_part(struct chani_guard *guard)
+{
+    chani_cycle_remove(&guard->handle);
+}
+
 void chani_guard_check(const struct chani_guard *guard, const char *call)
 {
     uint32_t state;

@@ -34,6 +34,9 @@ void chani_guard_init(struct chani_guard *guard, bool alone);
 /* The guard is that of a new handle of a side of the channel: see cycle.h. */
 void chani_guard_join(struct chani_guard *guard, struct chan *chan, enum chani_side side);
 
+/* Takes that back, for a handle that was never given to anybody. */
+void chani_guard_part(struct chani_guard *guard);
+
 /* The handle must be alive. */
 void chani_guard_check(const struct chani_guard *guard, const char *call);
 
@@ -69,6 +72,11 @@ static inline void chani_guard_join(struct chani_guard *guard, struct chan *chan
     (void)guard;
     (void)chan;
     (void)side;
+}
+
+static inline void chani_guard_part(struct chani_guard *guard)
+{
+    (void)guard;
 }
 
 static inline void chani_guard_check(const struct chani_guard *guard, const char *call)

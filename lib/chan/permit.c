@@ -10,15 +10,18 @@
 static enum chan_status take_room(struct chan *chan, int64_t deadline)
 {
     struct chani_ring *ring = chan->ring;
+    const struct chani_goal goal = {chan, CHANI_SENDING, NULL};
     struct chani_wait wait;
     enum chani_moved how;
 
     if (chan->meet != NULL)
         return CHAN_INVALID;
     chani_wait_init(&wait, &chan->not_full, deadline);
+    chani_cycle_sleep(&goal, deadline);
     while ((how = ring->ops->reserve(ring)) == CHANI_BLOCKED)
         if (!chani_wait_again(&wait, false))
             break;
+    chani_cycle_awake();
     chani_wait_end(&wait);
     if (wait.slept && how != CHANI_BLOCKED)
         chani_pass_on(chan, CHANI_SENDING);

@@ -409,6 +409,67 @@ static void slow_requests(void)
     join(&a);
 }
 
+static void reserve_pause_release(struct actor *self)
+{
+    struct chan_permit permit;
+
+    MUST(chan_reserve(self->tx, &permit) == CHAN_OK);
+    send(self->tx);
+    pause_ns(self->pause_ns);
+    chan_permit_release(&permit);
+}
+
+/* All receivers wait to send, but there is a permit that will be given back. */
+static void a_permit(void)
+{
+    struct pair x = open_pair("x", 2);
+    struct actor c = {.name = "c", .act = reserve_pause_release, .pause_ns = QUIET_NS};
+
+    use(&x);
+    MUST(chan_tx_clone(x.tx, &c.tx) == CHAN_OK);
+    start(&c);
+    recv(x.rx);
+    send(x.tx);
+    send(x.tx);
+    join(&c);
+}
+
+static void end_well(int signo)
+{
+    (void)signo;
+    _exit(0);
+}
+
+/* A weak sender that somebody may use. */
+static void a_weak_sender(void)
+{
+    struct pair x = open_pair("x", 2);
+    chan_weak *weak;
+
+    use(&x);
+    MUST(chan_tx_downgrade(x.tx, &weak) == CHAN_OK);
+    MUST(chan_recv_timeout(x.rx, NULL, 1) == CHAN_TIMEOUT);
+    signal(SIGALRM, end_well);
+    alarm(2);
+    recv(x.rx);
+}
+
+/* The handle that an upgrade makes and gives up again is forgotten. */
+static void a_failed_upgrade(void)
+{
+    struct pair x = open_pair("x", 1);
+    chan_weak *weak;
+    chan_weak *clone;
+
+    MUST(chan_tx_downgrade(x.tx, &weak) == CHAN_OK);
+    chan_tx_drop(x.tx);
+    MUST(chan_weak_upgrade(weak, &x.tx) == CHAN_CLOSED);
+    MUST(chan_weak_clone(weak, &clone) == CHAN_OK);
+    chan_weak_drop(weak);
+    chan_weak_drop(clone);
+    chan_rx_drop(x.rx);
+}
+
 /* Short waits, one after the other, for longer than a second. */
 static void a_flow(void)
 {
@@ -461,6 +522,9 @@ static const struct test tests[] = {
     {"no cycle: a slow reply", request_and_slow_reply, {NULL}},
     {"no cycle: a deadline", a_deadline, {NULL}},
     {"no cycle: slow requests", slow_requests, {NULL}},
+    {"no cycle: a permit", a_permit, {NULL}},
+    {"no cycle: a weak sender", a_weak_sender, {NULL}},
+    {"no cycle: an upgrade that fails", a_failed_upgrade, {NULL}},
     {"no cycle: a flow", a_flow, {NULL}},
 };
 
