@@ -5,6 +5,7 @@
  * by record. Columns that somebody reads below are filled from what each input calls that name;
  * bytes and texts stay where they are, held on to. Otherwise whole batches go on as they come.
  */
+#include "../lib/base/scan.h"
 #include "../lib/stage.h"
 
 enum by { FAIR, PRIORITY, ORDER };
@@ -16,6 +17,8 @@ struct input {
     uint32_t at;  /* of its selection: the next record */
     bool is_held; /* by the batch that is being filled */
     bool has_ended;
+    uint32_t line_at; /* how far the lines of the batch have been counted */
+    uint64_t line;
 };
 
 struct merge {
@@ -146,8 +149,11 @@ static void look(struct cp_stage *s, struct merge *self, size_t k)
     in->at = 0;
     in->is_held = false;
     in->has_ended = !in->batch;
-    if (in->batch)
-        fill_wants(s, self, k, in->batch);
+    if (!in->batch)
+        return;
+    in->line_at = in->batch->start;
+    in->line = in->batch->first_line;
+    fill_wants(s, self, k, in->batch);
 }
 
 /* Sends what has been put together. */
@@ -171,7 +177,8 @@ static bool make_room(struct cp_stage *s, struct merge *self, struct input *in)
     struct cp_batch *out = self->out;
     bool is_wanted = true;
 
-    if (out && (out->n == s->records || (!in->is_held && out->n_parts == 2 * s->n_ins)))
+    if (out && (out->n == s->records || out->block != in->batch->block ||
+                out->texts != in->batch->texts || (!in->is_held && out->n_parts == 2 * s->n_ins)))
         is_wanted = flush(s, self, true);
     if (!self->out) {
         self->out = cp_stage_batch(s);
@@ -186,6 +193,18 @@ static bool make_room(struct cp_stage *s, struct merge *self, struct input *in)
     return is_wanted;
 }
 
+/* Where a record came from. Line numbers are counted on from the one before. */
+static struct cp_origin origin_of(struct input *in, uint32_t i)
+{
+    const struct cp_batch *b = in->batch;
+
+    if (b->origin || !b->block)
+        return b->origin ? b->origin[i] : (struct cp_origin){0};
+    in->line += cp_scan_count(b->block->data + in->line_at, b->rec[i].off - in->line_at, '\n');
+    in->line_at = b->rec[i].off;
+    return (struct cp_origin){b->input, in->line, cp_batch_offset(b, i)};
+}
+
 static bool put_record(struct cp_stage *s, struct merge *self, size_t k)
 {
     struct input *in = &self->inputs[k];
@@ -195,8 +214,8 @@ static bool put_record(struct cp_stage *s, struct merge *self, size_t k)
     uint16_t from = b->sel[in->at++], to = (uint16_t)out->n++;
 
     out->rec[to] = b->rec[from];
-    if (b->origin)
-        out->origin[to] = b->origin[from];
+    if (out->origin)
+        out->origin[to] = origin_of(in, from);
     out->branches[to] = branch_of(self, k, b, from);
     out->places[to] = cp_batch_place(b, from);
     for (size_t i = 0; i < s->n_live; i++)

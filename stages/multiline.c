@@ -132,6 +132,10 @@ static int check_place(struct cp_planner *p)
     if (s->is_parsed || s->is_changed || s->is_made)
         return cp_diag_error(p->diags, p->stage->pos, "put it before parse, set and the like",
                              "multiline joins lines as they came");
+    if (cp_plan_is_mixed(p))
+        return cp_diag_error(p->diags, p->stage->pos,
+                             "merge { files a | multiline java ; files b | multiline java }",
+                             "lines of several inputs come here by turns: join them before merge");
     if (p->framing && p->framing->is_chosen && p->framing->frame == CP_FRAME_WHOLE)
         return cp_diag_error(
             p->diags, p->stage->pos, "leave out frame or this stage",

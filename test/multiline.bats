@@ -100,6 +100,28 @@ lines_of() {
     gives 'a\n\n b\n\n\nc\n' 'a\n b\nc' 'stdin frame=blank | multiline indent'
 }
 
+# anyhow OUTPUT ARGS…: chanpipe ARGS makes OUTPUT of the file in, whatever the blocks and batches are.
+anyhow() {
+    for env in A=1 'CHANPIPE_TEST_BLOCK=61 CHANPIPE_TEST_BATCH=3' CHANPIPE_TEST_BATCH=1; do
+        # shellcheck disable=SC2086
+        assert_equal "$env $(env $env "$CHANPIPE" "${@:2}" <in)" "$env $(printf '%b' "$1")"
+    done
+}
+
+@test "in branches: a record stands where the line is that ends it, whatever the batches" {
+    printf 'a\n b\nc\n d\n e\n' >in
+    anyhow 'a+ b\nc\nc+ d+ e' 'tee { multiline indent separator=+ ; grep c }'
+    anyhow ' b\na+ b\n d\n e\nc+ d+ e' 'tee { grep " " ; multiline indent separator=+ | filter true }'
+    anyhow '{"x":"a\\n b"}\n{"x":"c\\n d\\n e"}' \
+        'route { line != "" => multiline indent ; else => head } | parse pattern "<x>"'
+    anyhow ' b\t2\t2\na\n b\t1\t0\nc\n d\n e\t3\t5' -o raw \
+        'tee { grep b ; multiline indent separator="\\n" } | set l = _line, o = _offset | keep line, l, o'
+    anyhow 'a\na+ b+ b\nc\nc+ d+ d+ e+ e' 'tee { grep -v q ; filter true } | multiline indent separator=+'
+    anyhow 'a+ b\na+ b\nc+ d+ e\nc+ d+ e' \
+        'merge { files in | multiline indent separator=+ ; files in | multiline indent separator=+ } | sort line'
+    refuses 'lines of several inputs come here by turns' 'merge { files in ; files in } | grep a | multiline java'
+}
+
 @test "limits: nothing is lost, the summary counts, the account balances" {
     skips 'a\n 1\n 2\n 3\n 4\nb\n' 'a+ 1\n 2+ 3\n 4\nb' 'multiline: .* 2 times' 'multiline indent max_lines=2 separator=+'
     skips 'a\n 1\n 2\n 3\nb\n' 'a+ 1\n 2+ 3\nb' 'multiline: .* 1 times' 'multiline indent max_bytes=6 separator=+'

@@ -271,6 +271,18 @@ static bool is_above_all(const struct cp_stage *s, const struct cp_stage *join)
     return true;
 }
 
+bool cp_plan_is_mixed(const struct cp_planner *p)
+{
+    const struct cp_stage *s = p->stage;
+
+    while (s && s->n_ins > 0) {
+        if (s->n_ins > 1 && !s->parted_at)
+            return true;
+        s = s->n_ins > 1 ? s->parted_at : s->ins[0]->from;
+    }
+    return false;
+}
+
 int cp_plan_join_in_order(struct cp_planner *p)
 {
     const struct cp_stage *s = p->stage;

@@ -158,6 +158,17 @@ static size_t max_record(const struct cp_stage *s)
     return most;
 }
 
+/* Some of the batches that come in say of each record where it came from. */
+static bool has_origins(const struct cp_stage *s)
+{
+    for (size_t k = 0; k < s->n_ins; k++) {
+        const struct cp_stage *above = s->ins[k]->from;
+        if (is_origin(above) ? above->pool_size.origins : has_origins(above))
+            return true;
+    }
+    return false;
+}
+
 static void plan_pool(struct cp_plan *plan, struct cp_stage *s)
 {
     struct cp_pool_size *size = &s->pool_size;
@@ -181,6 +192,7 @@ static void plan_pool(struct cp_plan *plan, struct cp_stage *s)
     }
     if (s->type->flags & CP_STAGE_JOINS) {
         size->parts = 2 * s->n_ins;
+        size->origins = has_origins(s);
         size->branches = true;
     }
 }
