@@ -50,7 +50,7 @@ struct cmd {
 };
 
 extern const struct cmd *const cmds[]; /* NULL-terminated */
-extern const struct cmd cmd_run, cmd_check, cmd_explain, cmd_convert, cmd_list, cmd_help,
+extern const struct cmd cmd_run, cmd_check, cmd_explain, cmd_graph, cmd_convert, cmd_list, cmd_help,
     cmd_version;
 const struct cmd *cmd_find(const char *name);
 /* `chanpipe PIPELINE …`: run without its name. */
@@ -61,6 +61,10 @@ int cmd_run_short(int argc, char **argv);
  * exit status, after the help or a message. */
 bool cmd_parse(const struct cmd *c, int argc, char **argv, void *values, struct cmd_texts *operands,
                int *status);
+
+/* The value of -w (NULL: it was not given), as cp_plan_options has it. 0, or an exit status after a
+ * message. */
+int cmd_workers(const char *text, size_t *workers);
 
 /* ---- Printing ---- */
 

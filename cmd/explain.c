@@ -7,7 +7,7 @@
 
 struct explain_options {
     struct cmd_input input;
-    const char *format;
+    const char *format, *workers;
     bool no_prefilter;
 };
 
@@ -16,6 +16,7 @@ static const struct cmd_option options[] = {
     CMD_INPUT_OPTIONS(struct explain_options, input),
     {0, "no-prefilter", CMD_FLAG, offsetof(struct explain_options, no_prefilter), NULL,
      "as with run"},
+    {'w', "workers", CMD_TEXT, offsetof(struct explain_options, workers), "N|auto", "as with run"},
     {0},
 };
 
@@ -232,7 +233,7 @@ static void explain(const struct cp_plan *plan)
 static int plan_and_explain(struct cmd_pipeline *p, const struct explain_options *o,
                             const struct cmd_texts *files)
 {
-    struct cp_plan plan;
+    struct cp_plan plan = {0};
     struct cp_plan_options po = {
         .format = o->format,
         .operands = files->v,
@@ -240,8 +241,10 @@ static int plan_and_explain(struct cmd_pipeline *p, const struct explain_options
         .is_terminal = isatty(STDOUT_FILENO),
         .no_prefilter = o->no_prefilter,
     };
-    int rc = cmd_plan(p, &o->input, &po, false, &plan);
+    int rc = cmd_workers(o->workers, &po.workers);
 
+    if (rc == 0)
+        rc = cmd_plan(p, &o->input, &po, false, &plan);
     if (rc == 0)
         explain(&plan);
     cp_plan_release(&plan);

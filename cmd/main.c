@@ -9,7 +9,8 @@
 
 /* In the order of the help. */
 const struct cmd *const cmds[] = {
-    &cmd_run, &cmd_check, &cmd_explain, &cmd_convert, &cmd_list, &cmd_help, &cmd_version, NULL,
+    &cmd_run,  &cmd_check, &cmd_explain, &cmd_graph, &cmd_convert,
+    &cmd_list, &cmd_help,  &cmd_version, NULL,
 };
 
 bool cmd_stdin_is_closed, cmd_stdout_is_closed;

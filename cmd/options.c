@@ -231,3 +231,26 @@ void cmd_usage(FILE *f, const struct cmd *c)
         put_option(f, o);
     put_option(f, &help);
 }
+
+/* ---- Values ---- */
+
+int cmd_workers(const char *text, size_t *workers)
+{
+    uint64_t n = 0;
+
+    *workers = 0;
+    if (!text)
+        return 0;
+    if (strcmp(text, "auto") == 0) {
+        *workers = CP_WORKERS_AUTO;
+        return 0;
+    }
+    if (strlen(text) <= 4)
+        cp_digits_parse(text, strlen(text), &n);
+    if (n == 0 || n > CP_MAX_WORKERS) {
+        cmd_fail(CP_EXIT_USAGE, "-w cannot be %s", text[0] ? text : "empty");
+        return cmd_hint(CP_EXIT_USAGE, "a number from 1 to %d, or auto", CP_MAX_WORKERS);
+    }
+    *workers = n;
+    return 0;
+}

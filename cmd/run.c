@@ -56,27 +56,6 @@ struct run {
 
 /* ---- Before ---- */
 
-static int read_workers(struct run *r)
-{
-    const char *text = r->o.workers;
-    uint64_t n = 0;
-
-    if (!text)
-        return 0;
-    if (strcmp(text, "auto") == 0) {
-        r->workers = CP_WORKERS_AUTO;
-        return 0;
-    }
-    if (strlen(text) <= 4)
-        cp_digits_parse(text, strlen(text), &n);
-    if (n == 0 || n > CP_MAX_WORKERS) {
-        cmd_fail(CP_EXIT_USAGE, "-w cannot be %s", text[0] ? text : "empty");
-        return cmd_hint(CP_EXIT_USAGE, "a number from 1 to %d, or auto", CP_MAX_WORKERS);
-    }
-    r->workers = n;
-    return 0;
-}
-
 static int open_account(struct run *r)
 {
     const char *path = r->o.account;
@@ -256,7 +235,7 @@ static int run_main(int argc, char **argv, enum cmd_form form)
 
     if (!cmd_parse(&cmd_run, argc, argv, &r.o, &r.files, &status))
         return status;
-    if ((status = read_workers(&r)) != 0 ||
+    if ((status = cmd_workers(r.o.workers, &r.workers)) != 0 ||
         (status = cmd_pick(&cmd_run, &r.o.input, &r.files, &arg, &form)) != 0)
         return status;
     if ((status = cmd_load(&r.pipeline, arg, form)) == 0 && (status = make_plan(&r)) == 0)

@@ -247,6 +247,7 @@ struct cp_stage {
     const char *name;
     size_t index;
     void *self;
+    const struct cp_item *item; /* as written; without arguments where nobody wrote it */
     struct cp_pos pos;
     enum cp_on_error on_error;
     int error_slot;  /* of _error, with on_error keep; else CP_NO_SLOT */

@@ -92,6 +92,7 @@ struct cp_stage *plan_stage_new(struct walk *w, const struct cp_item *item,
     check_name(w, item, s->name);
     s->index = plan->n;
     s->self = cp_heap_take(&plan->heap, type->size);
+    s->item = item;
     s->pos = item->kind.pos;
     s->error_slot = CP_NO_SLOT;
     s->stop_fd = -1;
