@@ -214,8 +214,8 @@ static void draw_branch(struct drawing *d, const struct cp_edge *e, size_t paren
 {
     const char *label = case_label(e, &d->heap), *channel = channel_label(d->doc, e, &d->heap);
     size_t row = add_row(d, parent, false);
-    const char *start = label     ? cp_heap_printf(&d->heap, "%s%s", label, arrow_text(d, e))
-                        
+    const char *start = label ? cp_heap_printf(&d->heap, "%s%s", label, arrow_text(d, e))
+
                         : channel ? arrow_text(d, e) + strlen(d->marks->line)
                                   : "";
 
@@ -291,16 +291,17 @@ static void put_text(const struct cp_plan *plan, const struct cp_doc *doc,
 
 /* ---- dot and Mermaid ---- */
 
-/* A language that lays out graphs: what stands around the graph, and how labels are made harmless. */
+/* A language that lays out graphs: what stands around the graph, and how labels are made harmless.
+ */
 static const struct language {
     const char *head, *tail, *line_break;
     const char *escaped;        /* characters */
     const char *const *escapes; /* what stands for each */
 } dot = {"digraph pipeline {\n    node [shape=box];\n", "}\n", "\\n", "\"\\",
          (const char *const[]){"\\\"", "\\\\"}},
-  mermaid = {"flowchart TD\n", "", "<br>", "\"\\#<>&`|",
-             (const char *const[]){"#quot;", "#92;", "#35;", "#lt;", "#gt;", "#amp;", "#96;",
-                                   "#124;"}};
+  mermaid = {
+      "flowchart TD\n", "", "<br>", "\"\\#<>&`|",
+      (const char *const[]){"#quot;", "#92;", "#35;", "#lt;", "#gt;", "#amp;", "#96;", "#124;"}};
 
 static const char *escape(struct cp_heap *heap, const struct language *l, const char *text)
 {
@@ -326,8 +327,7 @@ static const char *node_label(struct cp_heap *heap, const struct language *l,
     if (s->n_workers > 1)
         text = cp_heap_printf(heap, "%s ×%zu", text, s->n_workers);
     if (args[0])
-        text = cp_heap_printf(heap, "%s%s%s", text, l->line_break,
-                              escape(heap, l, args));
+        text = cp_heap_printf(heap, "%s%s%s", text, l->line_break, escape(heap, l, args));
     return text;
 }
 

@@ -193,3 +193,43 @@ END
     refuses 'unknown format jsn' graph 'parse jsn | head'
     refuses '-w cannot be 0' graph -w 0 'parse json | head'
 }
+
+# ---- Mistakes and slips with branches ----
+
+@test "check: a row of stages that is a row of branches" {
+    printf 'stages:\n  - parse: json\n  - tee: [filter a == 1, file x]\n' >p.yaml
+    cp_run check p.yaml
+    assert_equal "$status $output" '0 p.yaml: ok'
+    assert_stderr '^p.yaml:3:11: warning: each of these 2 stages is a branch of its own'
+    assert_stderr 'hint: \[\[STAGE, STAGE\]\] is one branch'
+    for list in '[[filter a == 1, file x]]' '[[filter a == 1], [file x]]' '[filter a == 1 | head, file x]' \
+        '[file x, filter a == 1]' '[filter a == 1, keep b]' '[file x, file y]' "'{ filter a == 1 ; file x }'"; do
+        printf 'stages:\n  - parse: json\n  - tee: %s\n' "$list" >p.yaml
+        gives '' 'p.yaml: ok' check p.yaml
+    done
+    gives '' 'pipeline: ok' check 'parse json | tee { filter a == 1 ; file x }'
+    chanpipe convert 'parse json | tee { filter a == 1 ; file x }' >p.yaml
+    gives '' 'p.yaml: ok' check p.yaml
+    printf 'stages:\n  - parse: json\n  - tee:\n      - filter a == 1\n      - file x\n' >p.yaml
+    cp_run check p.yaml
+    assert_stderr '^p.yaml:4:9: warning: each of these 2 stages'
+    printf 'stages:\n  - merge: [files a, parse json]\n' >p.yaml
+    cp_run check p.yaml
+    assert_equal "$status" 2
+    assert_stderr '^p.yaml:2:13: warning: each of these 2 stages is a branch'
+    assert_stderr '^p.yaml:2:22: error: parse gets no records'
+}
+
+@test "check: two stages would write standard output" {
+    refuses '1:.*error: stdout and stdout2 would write into each other.*hint: leave it out in the branches' \
+        check 'parse json | tee { filter a | stdout ; stdout }'
+    refuses '1:27: error: stdout and stdout2 would write' check 'parse json | tee { head | stdout ; tail }'
+    gives '' 'pipeline: ok' check 'parse json | tee { head | stdout ; file x } | stderr'
+}
+
+@test "check: threads have a limit" {
+    p=head
+    for i in 1 2 3 4 5 6 7 8; do p="$p | filter line with workers=63"; done
+    gives '' 'pipeline: ok' check "$p"
+    refuses 'error: the pipeline has 570 threads, more than 512' check "$p | filter line with workers=63"
+}

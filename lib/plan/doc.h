@@ -57,6 +57,7 @@ struct cp_branch {
     struct cp_text name; /* of a case; s.n == 0: nothing */
     struct cp_text when; /* of a case: its condition, an expression; empty: else, or no case */
     bool is_else;        /* only the last case */
+    bool is_bare;        /* a file: a text, without a list of its own: [STAGE, STAGE] */
     struct cp_item *items;
     size_t n;          /* at least 1 */
     struct cp_pos pos; /* where it begins */

@@ -503,7 +503,7 @@ static int no_branch_list(struct cp_doc_reader *r, const struct cp_node *value,
 
 static void read_branch(struct cp_doc_reader *r, struct cp_node *node, struct cp_item *item)
 {
-    struct cp_branch b = {.pos = node->text.pos};
+    struct cp_branch b = {.pos = node->text.pos, .is_bare = node->kind == CP_NODE_SCALAR};
 
     read_branch_body(r, node, &b);
     cp_item_add_branch(r, item, &b);

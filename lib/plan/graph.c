@@ -119,6 +119,32 @@ static struct line part(const struct line *start, size_t k)
     return line;
 }
 
+/* Whether branch k, in a list of bare stages, would go on with what stands before it. */
+static bool goes_on(const struct cp_item *item, size_t k, bool needs_source)
+{
+    const struct cp_stage_type *first = cp_stage_type_find(item->branches[0].items[0].kind.s),
+                               *type = cp_stage_type_find(item->branches[k].items[0].kind.s);
+
+    if (!first || !type)
+        return false;
+    return needs_source ? type->kind != CP_SOURCE : type->kind == CP_SINK && first->kind != CP_SINK;
+}
+
+/* tee: [filter a, file b] reads like one line of two stages, but is two branches. */
+static void warn_of_row(struct walk *w, const struct cp_item *item, bool needs_source)
+{
+    size_t n = item->n_branches;
+
+    for (size_t k = 0; k < n; k++)
+        if (!item->branches[k].is_bare || item->branches[k].n != 1)
+            return;
+    if (n > 1 && goes_on(item, n - 1, needs_source))
+        cp_diag_warning(w->diags, item->branches[0].pos,
+                        "[[STAGE, STAGE]] is one branch of two stages, [[STAGE], [STAGE]] two "
+                        "branches without doubt",
+                        "each of these %zu stages is a branch of its own", n);
+}
+
 /* What goes on below: the branches that do not end in a sink; the records of no case; or, where no
  * branch comes back, the records themselves. */
 void plan_branches(struct walk *w, const struct cp_item *item)
@@ -130,6 +156,7 @@ void plan_branches(struct walk *w, const struct cp_item *item)
     bool has_else = false;
     size_t n = 0;
 
+    warn_of_row(w, item, false);
     for (size_t k = 0; k < item->n_branches; k++) {
         const struct cp_branch *b = &item->branches[k];
         w->line = part(&start, k);
@@ -163,6 +190,7 @@ void plan_inputs(struct walk *w, const struct cp_item *item)
         cp_diag_error(w->diags, item->kind.pos, "begin the pipeline with it, or name inputs: from",
                       "%.*s has inputs of its own, but stages come before it", (int)item->kind.s.n,
                       item->kind.s.p);
+    warn_of_row(w, item, true);
     for (size_t k = 0; k < item->n_branches; k++) {
         const struct cp_branch *b = &item->branches[k];
         line_begin(w);
@@ -352,11 +380,32 @@ static void plan_output(struct walk *w, struct cp_stage *s, size_t port)
     }
 }
 
+/* Where several write standard output, the bytes of one stand between those of another. */
+static void check_stdout(struct walk *w)
+{
+    const struct cp_plan *plan = w->plan;
+    const struct cp_stage *first = NULL;
+
+    for (size_t i = 0; i < plan->n; i++) {
+        const struct cp_stage *s = plan->stages[i];
+        if (strcmp(s->type->name, "stdout") != 0)
+            continue;
+        if (first)
+            cp_diag_error(w->diags, s->pos.source ? s->pos : first->pos,
+                          "leave it out in the branches: what they make comes together below, and "
+                          "is written there",
+                          "%s and %s would write into each other", first->name, s->name);
+        else
+            first = s;
+    }
+}
+
 void plan_outputs(struct walk *w)
 {
     struct cp_plan *plan = w->plan;
     size_t written = plan->n;
 
+    check_stdout(w);
     for (size_t i = 0; i < written && w->diags->errors == 0; i++)
         for (size_t port = 0; port < plan->stages[i]->n_outs; port++)
             plan_output(w, plan->stages[i], port);

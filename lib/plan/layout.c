@@ -8,6 +8,7 @@
 
 enum {
     DEFAULT_CAPACITY = 4,
+    MAX_THREADS = 512,
     MARKS_ARENA = 512 * 1024, /* of a batch; records beyond it are left without marks */
 };
 
@@ -243,6 +244,22 @@ static void plan_workers(struct cp_plan *plan)
     }
 }
 
+static void check_threads(struct walk *w)
+{
+    const struct cp_stage *most = w->plan->stages[0];
+    size_t n = 0;
+
+    for (size_t i = 0; i < w->plan->n; i++) {
+        const struct cp_stage *s = w->plan->stages[i];
+        n += s->n_workers;
+        if (s->n_workers > most->n_workers)
+            most = s;
+    }
+    if (n > MAX_THREADS)
+        cp_diag_error(w->diags, most->pos, "fewer workers, or fewer stages",
+                      "the pipeline has %zu threads, more than %d", n, MAX_THREADS);
+}
+
 size_t cp_edge_channels(const struct cp_edge *e)
 {
     return e->senders * e->receivers / cp_greatest_divisor(e->senders, e->receivers);
@@ -330,6 +347,7 @@ void plan_layout(struct walk *w)
         if (plan->stages[i]->capacity == 0)
             plan->stages[i]->capacity = capacity;
     plan_workers(plan);
+    check_threads(w);
     plan_edges(plan);
     plan_order(plan);
     for (size_t i = 0; i < plan->n; i++) {
