@@ -95,6 +95,10 @@ static struct chan *chan_new(const struct chan_options *options)
         chan_free(chan);
         return NULL;
     }
+    if (chan->ring->light) {
+        chani_park_set_light(&chan->not_empty);
+        chani_park_set_light(&chan->not_full);
+    }
     return chan;
 }
 

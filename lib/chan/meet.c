@@ -247,6 +247,20 @@ static enum chani_moved pop(struct chani_ring *base, void *elems, size_t n, size
     return transfer_now(meet_of(base), CHANI_RECEIVING, elems, n, moved);
 }
 
+static enum chani_moved push_one(struct chani_ring *base, const void *elem)
+{
+    size_t moved;
+
+    return push(base, elem, 1, &moved);
+}
+
+static enum chani_moved pop_one(struct chani_ring *base, void *elem)
+{
+    size_t moved;
+
+    return pop(base, elem, 1, &moved);
+}
+
 static bool can_pair(const struct chani_ring *base, enum chani_side side)
 {
     struct chani_meet *meet = (struct chani_meet *)(void *)base;
@@ -303,6 +317,8 @@ static void free_ring(struct chani_ring *base)
 static const struct chani_ring_ops ops = {
     .push = push,
     .pop = pop,
+    .push_one = push_one,
+    .pop_one = pop_one,
     .can_push = can_push,
     .can_pop = can_pop,
     .len = len,

@@ -8,9 +8,10 @@
  * have one order: either the notifier sees the waiter, or the attempt sees the event. The event is
  * published by a seq_cst store or read-modify-write rather than by a release store and a fence
  * because that is the same barrier on the processors we care about, serves ThreadSanitizer (which
- * does not understand fences) with the code that is shipped, and lets the index ring detect closing
- * in the same instruction. Rejected for now: membarrier on the sleeping side, which some sandboxes
- * refuse.
+ * does not understand fences) with the code that is shipped. In a light park the notifier leaves
+ * its barrier to the waiter, which calls chani_barrier_heavy between entering and attempting: the
+ * argument is in barrier.c. That is worth it for the index ring, where the barrier was half of the
+ * time of a send.
  *
  * The word holds {epoch: 32, waiters: 15, watched: 1, claimed: 16}. A waiter adds itself to
  * `waiters` and sleeps only while the epoch is what it was then. A notifier that finds waiters >
@@ -46,6 +47,7 @@
  */
 #include "park.h"
 
+#include "barrier.h"
 #include "chan.h"
 #include "futex.h"
 
@@ -82,6 +84,8 @@ static _Atomic uint32_t *epoch_address(struct chani_park *park)
 static void park_enter(struct chani_wait *wait)
 {
     wait->ticket = word_epoch(atomic_fetch_add(&wait->park->word, WAITER));
+    if (wait->park->light)
+        chani_barrier_heavy();
     wait->phase = CHANI_ENTERED;
 }
 
@@ -175,6 +179,8 @@ void chani_park_watch(struct chani_park *park, struct chani_watcher *watcher)
     watcher->queued = true;
     atomic_fetch_or(&park->word, WATCHED);
     chani_lock_release(&park->lock);
+    if (park->light)
+        chani_barrier_heavy();
 }
 
 bool chani_park_unwatch(struct chani_park *park, struct chani_watcher *watcher)
@@ -208,10 +214,16 @@ size_t chani_park_waiters(const struct chani_park *park)
 void chani_park_init(struct chani_park *park)
 {
     atomic_init(&park->word, 0);
+    park->light = false;
     chani_spin_init(&park->spin);
     chani_lock_init(&park->lock);
     park->watchers.prev = &park->watchers;
     park->watchers.next = &park->watchers;
+}
+
+void chani_park_set_light(struct chani_park *park)
+{
+    park->light = true;
 }
 
 static void wait_begin(struct chani_wait *wait)

@@ -13,7 +13,8 @@
  *     chani_wait_end(&wait);
  *
  * The attempt must read what the event changes with seq_cst loads, and the event must be published
- * with a seq_cst store or read-modify-write: see DESIGN in park.c.
+ * with a seq_cst store or read-modify-write, or with chani_barrier_light_store in a park that is
+ * `light`: see DESIGN in park.c.
  */
 #ifndef CHANI_PARK_H
 #define CHANI_PARK_H
@@ -53,7 +54,10 @@ struct chani_park {
      */
     _Alignas(CHANI_LINE) _Atomic uint64_t word;
 
-    _Alignas(CHANI_LINE) struct chani_spin spin;
+    /* Constant after start: events are published lightly, so waiters need the heavy barrier. */
+    _Alignas(CHANI_LINE) bool light;
+
+    struct chani_spin spin;
     struct chani_lock lock;
     struct chani_watcher watchers; /* head of the list, guarded by lock */
 };
@@ -77,6 +81,9 @@ struct chani_wait {
 };
 
 void chani_park_init(struct chani_park *park);
+
+/* From now on events are published with chani_barrier_light_store (barrier.h). Before first use. */
+void chani_park_set_light(struct chani_park *park);
 
 /* Number of threads that are asleep in the park or about to be. */
 size_t chani_park_waiters(const struct chani_park *park);

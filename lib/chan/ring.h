@@ -3,9 +3,10 @@
  *
  * A ring never waits for the other side and never wakes it: it says what is the matter, and
  * transfer.c does the rest. What it publishes for the other side it publishes with a seq_cst
- * operation, and what it reads of the other side to say CHANI_BLOCKED, CHANI_BUSY or CHANI_CLOSED
- * with seq_cst loads, so that the caller may park on the answer (see park.h). Where a peer on the
- * same side is in the middle of an operation the ring may wait for that by itself.
+ * operation, or lightly (barrier.h) if it says so, and what it reads of the other side to say
+ * CHANI_BLOCKED, CHANI_BUSY or CHANI_CLOSED with seq_cst loads, so that the caller may park on the
+ * answer (see park.h). Where a peer on the same side is in the middle of an operation the ring may
+ * wait for that by itself.
  */
 #ifndef CHANI_RING_H
 #define CHANI_RING_H
@@ -27,12 +28,19 @@ enum chani_moved {
 /* Permits out on one bounded ring. */
 #define CHANI_PERMITS_MAX 32767
 
+/* For push and pop, so that push_one and pop_one become functions of their own: half the time. */
+#define CHANI_BOTH inline __attribute__((always_inline))
+
 struct chani_ring;
 
 struct chani_ring_ops {
     /* Move the first 1..n values, n > 0. *moved is set on CHANI_MOVED. */
     enum chani_moved (*push)(struct chani_ring *ring, const void *elems, size_t n, size_t *moved);
     enum chani_moved (*pop)(struct chani_ring *ring, void *elems, size_t n, size_t *moved);
+
+    /* The same with n = 1, without a count in memory. */
+    enum chani_moved (*push_one)(struct chani_ring *ring, const void *elem);
+    enum chani_moved (*pop_one)(struct chani_ring *ring, void *elem);
 
     /* A push or pop would move something now. */
     bool (*can_push)(const struct chani_ring *ring);
@@ -94,6 +102,7 @@ struct chani_ring {
     const struct chani_ring_ops *ops;
     size_t capacity;
     size_t elem_size;
+    bool light; /* publishes with chani_barrier_light_store: who parks calls chani_barrier_heavy */
 };
 
 /* NULL when out of memory. */

@@ -337,6 +337,30 @@ static enum chani_moved pop(struct chani_ring *base, void *elems, size_t n, size
     return done > 0 ? CHANI_MOVED : how;
 }
 
+static enum chani_moved push_one(struct chani_ring *base, const void *elem)
+{
+    struct ring_many *ring = ring_of(base);
+    enum chani_moved how;
+    struct place at;
+
+    how = claim_push(ring, &at);
+    if (how == CHANI_MOVED)
+        fill(ring, &at, elem);
+    return how;
+}
+
+static enum chani_moved pop_one(struct chani_ring *base, void *elem)
+{
+    struct ring_many *ring = ring_of(base);
+    enum chani_moved how;
+    struct place at;
+
+    how = claim_pop(ring, &at);
+    if (how == CHANI_MOVED)
+        empty(ring, &at, elem);
+    return how;
+}
+
 static bool has_room(const struct chani_ring *base)
 {
     const struct ring_many *ring = const_ring_of(base);
@@ -579,6 +603,8 @@ static void free_ring(struct chani_ring *base)
 static const struct chani_ring_ops ops = {
     .push = push,
     .pop = pop,
+    .push_one = push_one,
+    .pop_one = pop_one,
     .can_push = can_push,
     .can_pop = can_pop,
     .push_token = push_token,

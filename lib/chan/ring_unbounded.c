@@ -244,7 +244,8 @@ static inline size_t queued(struct ring_unbounded *ring, uint64_t head_word, siz
     return min_size(n, (size_t)(ring->head.seen - head));
 }
 
-static enum chani_moved push(struct chani_ring *base, const void *elems, size_t n, size_t *moved)
+static CHANI_BOTH enum chani_moved push(struct chani_ring *base, const void *elems, size_t n,
+                                        size_t *moved)
 {
     struct ring_unbounded *ring = ring_of(base);
     uint64_t word;
@@ -257,7 +258,8 @@ static enum chani_moved push(struct chani_ring *base, const void *elems, size_t 
     return *moved > 0 ? CHANI_MOVED : CHANI_NOMEM;
 }
 
-static enum chani_moved pop(struct chani_ring *base, void *elems, size_t n, size_t *moved)
+static CHANI_BOTH enum chani_moved pop(struct chani_ring *base, void *elems, size_t n,
+                                       size_t *moved)
 {
     struct ring_unbounded *ring = ring_of(base);
     uint64_t word;
@@ -270,9 +272,23 @@ static enum chani_moved pop(struct chani_ring *base, void *elems, size_t n, size
     return n > 0 ? CHANI_MOVED : CHANI_BLOCKED;
 }
 
+static enum chani_moved push_one(struct chani_ring *base, const void *elem)
+{
+    size_t moved;
+
+    return push(base, elem, 1, &moved);
+}
+
+static enum chani_moved pop_one(struct chani_ring *base, void *elem)
+{
+    size_t moved;
+
+    return pop(base, elem, 1, &moved);
+}
+
 /* push and pop with one thread at each end. */
-static enum chani_moved push_alone(struct chani_ring *base, const void *elems, size_t n,
-                                   size_t *moved)
+static CHANI_BOTH enum chani_moved push_alone(struct chani_ring *base, const void *elems, size_t n,
+                                              size_t *moved)
 {
     struct ring_unbounded *ring = ring_of(base);
     uint64_t word = atomic_load(&ring->tail.word);
@@ -288,7 +304,8 @@ static enum chani_moved push_alone(struct chani_ring *base, const void *elems, s
     return CHANI_MOVED;
 }
 
-static enum chani_moved pop_alone(struct chani_ring *base, void *elems, size_t n, size_t *moved)
+static CHANI_BOTH enum chani_moved pop_alone(struct chani_ring *base, void *elems, size_t n,
+                                             size_t *moved)
 {
     struct ring_unbounded *ring = ring_of(base);
     uint64_t word = atomic_load_explicit(&ring->head.word, memory_order_relaxed);
@@ -300,6 +317,20 @@ static enum chani_moved pop_alone(struct chani_ring *base, void *elems, size_t n
     atomic_store_explicit(&ring->head.word, word + n * STEP, memory_order_release);
     *moved = n;
     return CHANI_MOVED;
+}
+
+static enum chani_moved push_one_alone(struct chani_ring *base, const void *elem)
+{
+    size_t moved;
+
+    return push_alone(base, elem, 1, &moved);
+}
+
+static enum chani_moved pop_one_alone(struct chani_ring *base, void *elem)
+{
+    size_t moved;
+
+    return pop_alone(base, elem, 1, &moved);
 }
 
 static bool can_push(const struct chani_ring *base)
@@ -440,6 +471,8 @@ static void free_ring(struct chani_ring *base)
 static const struct chani_ring_ops ops = {
     .push = push,
     .pop = pop,
+    .push_one = push_one,
+    .pop_one = pop_one,
     .can_push = can_push,
     .can_pop = can_pop,
     .push_token = push_token,
@@ -458,6 +491,8 @@ static const struct chani_ring_ops ops = {
 static const struct chani_ring_ops ops_alone = {
     .push = push_alone,
     .pop = pop_alone,
+    .push_one = push_one_alone,
+    .pop_one = pop_one_alone,
     .can_push = can_push,
     .can_pop = can_pop,
     .push_token = push_token,

@@ -63,6 +63,13 @@ static enum chani_moved pop(struct chani_ring *base, void *elems, size_t n, size
     return CHANI_MOVED;
 }
 
+static enum chani_moved pop_one(struct chani_ring *base, void *elem)
+{
+    size_t moved;
+
+    return pop(base, elem, 1, &moved);
+}
+
 static bool can_pop(const struct chani_ring *base)
 {
     int64_t due = atomic_load(&const_timer_of(base)->due);
@@ -113,6 +120,7 @@ static void free_ring(struct chani_ring *base)
 
 static const struct chani_ring_ops ops = {
     .pop = pop,
+    .pop_one = pop_one,
     .can_pop = can_pop,
     .pop_token = pop_token,
     .next_event = next_event,

@@ -19,8 +19,7 @@ static void pass_on(struct chani_park *park, const struct chani_ring *ring,
 
 enum chani_moved chani_push_now(struct chan *chan, const void *elem)
 {
-    size_t moved;
-    enum chani_moved how = chan->ring->ops->push(chan->ring, elem, 1, &moved);
+    enum chani_moved how = chan->ring->ops->push_one(chan->ring, elem);
 
     if (how == CHANI_MOVED && chan->meet == NULL)
         chani_park_notify(&chan->not_empty, 1);
@@ -133,10 +132,24 @@ static enum chani_moved take(struct chan *chan, void *elems, size_t n, size_t *m
     return how == CHANI_BLOCKED ? CHANI_SHUT : how;
 }
 
+/* The same for one value. */
+static inline enum chani_moved take_one(struct chan *chan, void *elem)
+{
+    struct chani_ring *ring = chan->ring;
+    enum chani_moved how;
+
+    if (atomic_load(&chan->state) & CHANI_RX_SHUT)
+        return CHANI_SHUT;
+    how = ring->ops->pop_one(ring, elem);
+    if (how != CHANI_BLOCKED || !(atomic_load(&chan->state) & CHANI_TX_GONE))
+        return how;
+    how = ring->ops->pop_one(ring, elem);
+    return how == CHANI_BLOCKED ? CHANI_SHUT : how;
+}
+
 enum chani_moved chani_pop_now(struct chan *chan, void *elem)
 {
-    size_t moved;
-    enum chani_moved how = take(chan, elem, 1, &moved);
+    enum chani_moved how = take_one(chan, elem);
 
     if (how == CHANI_MOVED && chan->meet == NULL)
         chani_park_notify(&chan->not_full, 1);
@@ -205,24 +218,58 @@ static enum chan_status recv_some(struct chan *chan, void *elems, size_t n, int6
     return CHAN_OK;
 }
 
-static enum chan_status send_one(chan_tx *tx, const void *elem, int64_t deadline, const char *call)
+/* The rest of send_one after an attempt that gave `how`, or without one at capacity 0. */
+static SLOW enum chan_status send_one_slow(struct chan *chan, const void *elem, int64_t deadline,
+                                           enum chani_moved how)
 {
-    enum chan_status status;
     size_t moved;
 
+    if (chan->meet != NULL)
+        return send_meet(chan, elem, deadline, &moved);
+    return send_wait(chan, elem, 1, deadline, &moved, how);
+}
+
+static SLOW enum chan_status recv_one_slow(struct chan *chan, void *elem, int64_t deadline,
+                                           enum chani_moved how)
+{
+    size_t moved;
+
+    if (chan->meet != NULL)
+        return recv_meet(chan, elem, 1, deadline, &moved);
+    return recv_wait(chan, elem, 1, deadline, &moved, how);
+}
+
+static inline enum chan_status send_one(chan_tx *tx, const void *elem, int64_t deadline,
+                                        const char *call)
+{
+    struct chan *chan = tx->chan;
+    enum chani_moved how = CHANI_BLOCKED;
+    enum chan_status status = CHAN_OK;
+
     chani_guard_enter(&tx->guard, call);
-    status = send_some(tx->chan, elem, 1, deadline, &moved);
+    if (chan->meet == NULL)
+        how = chan->ring->ops->push_one(chan->ring, elem);
+    if (how == CHANI_MOVED)
+        chani_park_notify(&chan->not_empty, 1);
+    else
+        status = send_one_slow(chan, elem, deadline, how);
     chani_guard_leave(&tx->guard);
     return status;
 }
 
-static enum chan_status recv_one(chan_rx *rx, void *elem, int64_t deadline, const char *call)
+static inline enum chan_status recv_one(chan_rx *rx, void *elem, int64_t deadline, const char *call)
 {
-    enum chan_status status;
-    size_t moved;
+    struct chan *chan = rx->chan;
+    enum chani_moved how = CHANI_BLOCKED;
+    enum chan_status status = CHAN_OK;
 
     chani_guard_enter(&rx->guard, call);
-    status = recv_some(rx->chan, elem, 1, deadline, &moved);
+    if (chan->meet == NULL)
+        how = take_one(chan, elem);
+    if (how == CHANI_MOVED)
+        chani_park_notify(&chan->not_full, 1);
+    else
+        status = recv_one_slow(chan, elem, deadline, how);
     chani_guard_leave(&rx->guard);
     return status;
 }
