@@ -12,7 +12,9 @@
  *     p + lap    free for the push of the next lap
  *
  * Push claims the tail position with a compare-and-exchange, copies the value and sets the stamp;
- * pop does the same at the head. A position is claimed only when its stamp allows it, so the ring
+ * pop does the same at the head. A batch claims as many positions at once as have the right stamp,
+ * up to the end of the lap: a stamp that allows a claim changes only by a claim, and then the
+ * compare-and-exchange fails. A position is claimed only when its stamp allows it, so the ring
  * holds exactly `capacity` values and FULL or EMPTY are true at some instant. A peer that was
  * stopped between its claim and its stamp makes the ring CHANI_BUSY for the position behind it: the
  * caller parks like any other waiter, and the peer's stamp is the event that wakes it. Rejected:
@@ -140,11 +142,6 @@ static uint64_t next_lap(const struct ring_many *ring, uint64_t pos)
     return (pos - index_of(ring, pos) + ring->lap) & POSITIONS;
 }
 
-static bool is_last(const struct ring_many *ring, uint64_t pos)
-{
-    return index_of(ring, pos) + 1 == ring->base.capacity;
-}
-
 static uint64_t lap_before(const struct ring_many *ring, uint64_t pos)
 {
     return (pos - ring->lap) & POSITIONS;
@@ -169,17 +166,19 @@ static uint64_t tail_pos(uint64_t tail)
     return tail >> 1 & POSITIONS;
 }
 
-/* The tail word with the next position. Within a lap nothing is carried. */
-static uint64_t tail_next(const struct ring_many *ring, uint64_t tail)
+/* The word that is n positions on. It goes at most to the end of the lap: nothing is carried. */
+static uint64_t tail_after(const struct ring_many *ring, uint64_t tail, size_t n)
 {
     uint64_t pos = tail_pos(tail);
 
-    return is_last(ring, pos) ? (tail & ~(POSITIONS << 1)) | next_lap(ring, pos) << 1 : tail + 2;
+    if (index_of(ring, pos) + n == ring->base.capacity)
+        return (tail & ~(POSITIONS << 1)) | next_lap(ring, pos) << 1;
+    return tail + 2 * n;
 }
 
-static uint64_t head_next(const struct ring_many *ring, uint64_t pos)
+static uint64_t head_after(const struct ring_many *ring, uint64_t pos, size_t n)
 {
-    return is_last(ring, pos) ? next_lap(ring, pos) : pos + 1;
+    return index_of(ring, pos) + n == ring->base.capacity ? next_lap(ring, pos) : pos + n;
 }
 
 static uint64_t tail_reserved(uint64_t tail)
@@ -237,8 +236,50 @@ static bool is_worth_spinning(unsigned *spins)
     return ++*spins < BUSY_SPINS;
 }
 
-/* Claims the next slot to push into. */
-static inline enum chani_moved claim_push(struct ring_many *ring, struct place *at)
+/* The place behind, in the same lap. */
+static inline void advance(const struct ring_many *ring, struct place *at)
+{
+    at->pos++;
+    at->slot = (struct slot *)(void *)((unsigned char *)at->slot + ring->stride);
+}
+
+/* How many of n slots have the stamp of their position plus `filled`, to the end of the lap. */
+static inline size_t run_at(const struct ring_many *ring, struct place at, size_t n,
+                            uint64_t filled)
+{
+    size_t most = ring->base.capacity - index_of(ring, at.pos);
+    size_t run = 1; /* that of the first was seen */
+
+    if (most > n)
+        most = n;
+    for (; run < most; run++) {
+        advance(ring, &at);
+        if (atomic_load(&at.slot->stamp) != at.pos + filled)
+            break;
+    }
+    return run;
+}
+
+/* Lowers *run to what is not reserved; false when nothing is left. */
+static bool fit_permits(const struct ring_many *ring, uint64_t tail, size_t *run)
+{
+    uint64_t taken;
+
+    if (tail < RESERVED)
+        return true;
+    taken = taken_at(ring, tail);
+    if (taken == OUTDATED)
+        return true; /* to be found by the compare-and-exchange */
+    if (taken >= ring->base.capacity)
+        return false;
+    if (*run > ring->base.capacity - taken)
+        *run = (size_t)(ring->base.capacity - taken);
+    return true;
+}
+
+/* Claims the next 1..n slots to push into; *run says how many. */
+static inline enum chani_moved claim_push(struct ring_many *ring, struct place *at, size_t n,
+                                          size_t *run)
 {
     uint64_t tail = atomic_load(&ring->tail);
     uint64_t seen;
@@ -247,9 +288,10 @@ static inline enum chani_moved claim_push(struct ring_many *ring, struct place *
     while (!(tail & CLOSED)) {
         *at = place_at(ring, tail_pos(tail));
         if (atomic_load(&at->slot->stamp) == at->pos) {
-            if (tail >= RESERVED && is_full_at(ring, tail))
+            *run = run_at(ring, *at, n, 0);
+            if (!fit_permits(ring, tail, run))
                 return CHANI_BLOCKED;
-            if (atomic_compare_exchange_weak(&ring->tail, &tail, tail_next(ring, tail)))
+            if (atomic_compare_exchange_weak(&ring->tail, &tail, tail_after(ring, tail, *run)))
                 return CHANI_MOVED;
             continue;
         }
@@ -264,8 +306,9 @@ static inline enum chani_moved claim_push(struct ring_many *ring, struct place *
     return CHANI_SHUT;
 }
 
-/* Claims the next slot to take a value from. */
-static inline enum chani_moved claim_pop(struct ring_many *ring, struct place *at)
+/* Claims the next 1..n slots to take values from; *run says how many. */
+static inline enum chani_moved claim_pop(struct ring_many *ring, struct place *at, size_t n,
+                                         size_t *run)
 {
     uint64_t head = atomic_load(&ring->head);
     uint64_t seen;
@@ -274,7 +317,8 @@ static inline enum chani_moved claim_pop(struct ring_many *ring, struct place *a
     for (;;) {
         *at = place_at(ring, head);
         if (atomic_load(&at->slot->stamp) == head + 1) {
-            if (atomic_compare_exchange_weak(&ring->head, &head, head_next(ring, head)))
+            *run = run_at(ring, *at, n, 1);
+            if (atomic_compare_exchange_weak(&ring->head, &head, head_after(ring, head, *run)))
                 return CHANI_MOVED;
             continue;
         }
@@ -308,12 +352,16 @@ static enum chani_moved push(struct chani_ring *base, const void *elems, size_t 
     enum chani_moved how = CHANI_MOVED;
     struct place at;
     size_t done = 0;
+    size_t run;
 
-    while (done < n && (how = claim_push(ring, &at)) == CHANI_MOVED) {
-        fill(ring, &at, elem);
-        done++;
-        if (base->elem_size > 0)
-            elem += base->elem_size;
+    while (done < n && (how = claim_push(ring, &at, n - done, &run)) == CHANI_MOVED) {
+        done += run;
+        for (; run > 0; run--) {
+            fill(ring, &at, elem);
+            advance(ring, &at);
+            if (base->elem_size > 0)
+                elem += base->elem_size;
+        }
     }
     *moved = done;
     return done > 0 ? CHANI_MOVED : how;
@@ -326,12 +374,16 @@ static enum chani_moved pop(struct chani_ring *base, void *elems, size_t n, size
     enum chani_moved how = CHANI_MOVED;
     struct place at;
     size_t done = 0;
+    size_t run;
 
-    while (done < n && (how = claim_pop(ring, &at)) == CHANI_MOVED) {
-        empty(ring, &at, elem);
-        done++;
-        if (base->elem_size > 0)
-            elem += base->elem_size;
+    while (done < n && (how = claim_pop(ring, &at, n - done, &run)) == CHANI_MOVED) {
+        done += run;
+        for (; run > 0; run--) {
+            empty(ring, &at, elem);
+            advance(ring, &at);
+            if (base->elem_size > 0)
+                elem += base->elem_size;
+        }
     }
     *moved = done;
     return done > 0 ? CHANI_MOVED : how;
@@ -342,8 +394,9 @@ static enum chani_moved push_one(struct chani_ring *base, const void *elem)
     struct ring_many *ring = ring_of(base);
     enum chani_moved how;
     struct place at;
+    size_t run;
 
-    how = claim_push(ring, &at);
+    how = claim_push(ring, &at, 1, &run);
     if (how == CHANI_MOVED)
         fill(ring, &at, elem);
     return how;
@@ -354,8 +407,9 @@ static enum chani_moved pop_one(struct chani_ring *base, void *elem)
     struct ring_many *ring = ring_of(base);
     enum chani_moved how;
     struct place at;
+    size_t run;
 
-    how = claim_pop(ring, &at);
+    how = claim_pop(ring, &at, 1, &run);
     if (how == CHANI_MOVED)
         empty(ring, &at, elem);
     return how;
@@ -477,7 +531,8 @@ static enum chani_moved claim_commit(struct ring_many *ring, struct place *at)
         *at = place_at(ring, tail_pos(tail));
         stamp = atomic_load(&at->slot->stamp);
         if (stamp == at->pos) {
-            if (atomic_compare_exchange_weak(&ring->tail, &tail, tail_next(ring, tail) - RESERVED))
+            if (atomic_compare_exchange_weak(&ring->tail, &tail,
+                                             tail_after(ring, tail, 1) - RESERVED))
                 return CHANI_MOVED;
             continue;
         }
@@ -524,6 +579,7 @@ static enum chani_moved cover(struct ring_many *ring, void *evicted, bool *did_e
     struct place at;
     uint64_t taken;
     uint64_t tail;
+    size_t run;
 
     for (;;) {
         tail = atomic_load(&ring->tail);
@@ -534,7 +590,7 @@ static enum chani_moved cover(struct ring_many *ring, void *evicted, bool *did_e
             return CHANI_BLOCKED;
         if (taken == OUTDATED)
             continue;
-        switch (claim_pop(ring, &at)) {
+        switch (claim_pop(ring, &at, 1, &run)) {
         case CHANI_MOVED:
             empty(ring, &at, evicted);
             *did_evict = true;
@@ -583,8 +639,9 @@ static enum chani_moved discard(struct chani_ring *base, void (*drop)(void *elem
     struct ring_many *ring = ring_of(base);
     enum chani_moved how;
     struct place at;
+    size_t run;
 
-    while ((how = claim_pop(ring, &at)) == CHANI_MOVED) {
+    while ((how = claim_pop(ring, &at, 1, &run)) == CHANI_MOVED) {
         if (drop != NULL)
             drop(value_of(ring, at.slot), ctx);
         set_stamp(ring, at.slot, lap_after(ring, at.pos));
