@@ -91,6 +91,7 @@ static const char *fields_written(const struct cp_stage *s, struct cp_heap *heap
 static void explain_threads(const struct cp_plan *plan)
 {
     struct cmd_table t = {.columns = 4, .right = {[2] = true}};
+    size_t n = 0;
 
     put_head("Threads");
     put_row(&t, (const char *[]){"stage", "kind", "workers", "what it does"});
@@ -100,8 +101,54 @@ static void explain_threads(const struct cp_plan *plan)
         cmd_table_cell(&t, "%s", cmd_kind_name(s->type->kind));
         cmd_table_cell(&t, "%zu", s->n_workers);
         cmd_table_cell(&t, "%s", s->type->summary);
+        n += s->n_workers;
     }
     cmd_table_print(stdout, &t, 2);
+    printf("  %zu threads in all\n", n);
+}
+
+static const char *names_text(const struct cp_names *names, struct cp_heap *heap)
+{
+    const char *text = "";
+
+    for (size_t i = 0; i < names->n; i++)
+        append(heap, &text, names->v[i]);
+    return text;
+}
+
+static void put_names(struct cp_heap *heap, const struct cp_stage *s, const char *verb,
+                      const char *names)
+{
+    if (names[0])
+        put_entry(cp_heap_printf(heap, "%s %s", s->name, verb), names);
+}
+
+/* Of what its branches made it needs only what is read below; the rest goes by as it is. */
+static void explain_join(const struct cp_stage *s, struct cp_heap *heap)
+{
+    const char *read = fields_read(s, heap);
+
+    put_names(heap, s, "brings",
+              cp_heap_printf(heap, "%s%swhat each branch made of the record", read,
+                             read[0] ? ", and else " : ""));
+}
+
+/* Parsers read from the bytes what anybody reads below, other stages what their arguments name. */
+static void explain_uses(const struct cp_stage *s, struct cp_heap *heap)
+{
+    bool is_parse = s->type->kind == CP_PARSE, is_origin = s->type->kind == CP_SOURCE || is_parse;
+    const char *read = is_origin ? fields_read(s, heap) : names_text(&s->uses.read, heap);
+
+    if (is_parse)
+        put_names(heap, s, "takes apart", names_text(&s->uses.read, heap));
+    put_names(heap, s, "reads",
+              is_parse && !read[0] ? "none; each record is checked all the same" : read);
+    put_names(heap, s, "makes", names_text(&s->uses.made, heap));
+    put_names(heap, s, s->type->kind == CP_AGGREGATE ? "makes" : "leaves",
+              names_text(&s->uses.left, heap));
+    if (s->type->kind == CP_SINK && s->format)
+        put_names(heap, s, cp_heap_printf(heap, "writes %s", s->format->name),
+                  fields_written(s, heap));
 }
 
 static void explain_fields(const struct cp_plan *plan)
@@ -111,18 +158,84 @@ static void explain_fields(const struct cp_plan *plan)
     put_head("Fields");
     for (size_t i = 0; i < plan->n; i++) {
         const struct cp_stage *s = plan->stages[i];
-        const char *read = fields_read(s, &heap);
-        if (read[0])
-            put_entry(cp_heap_printf(&heap, "%s reads", s->name), read);
-        else if (s->type->kind == CP_PARSE)
-            put_entry(cp_heap_printf(&heap, "%s reads", s->name),
-                      "none; each record is checked all the same");
-        if (s->type->kind == CP_SINK && s->format)
-            put_entry(cp_heap_printf(&heap, "%s writes %s", s->name, s->format->name),
-                      fields_written(s, &heap));
+        if (s->type->flags & CP_STAGE_JOINS)
+            explain_join(s, &heap);
+        else
+            explain_uses(s, &heap);
     }
     cp_heap_release(&heap);
 }
+
+/* ---- Order ---- */
+
+/* The stages whose records are made when the input has ended: they leave behind all others. */
+static const char *late_inputs(const struct cp_stage *s, struct cp_heap *heap)
+{
+    const char *text = "";
+
+    for (size_t k = 0; k < s->n_ins; k++)
+        if (s->ins[k]->is_late)
+            append(heap, &text, cp_slice_of(s->ins[k]->from->name));
+    return text;
+}
+
+static void explain_join_order(const struct cp_stage *s, struct cp_heap *heap)
+{
+    const char *late = late_inputs(s, heap);
+
+    if (!s->parted_at)
+        put_entry(s->name, "each input keeps its own order");
+    else if (late[0])
+        put_entry(s->name,
+                  cp_heap_printf(heap,
+                                 "the order that records had in %s, for each record branch by "
+                                 "branch; then what comes at the end of the input from %s",
+                                 s->parted_at->name, late));
+    else
+        put_entry(s->name, cp_heap_printf(heap,
+                                          "the order that records had in %s, for each record "
+                                          "branch by branch",
+                                          s->parted_at->name));
+}
+
+/* One entry for all stages with several workers that are, or are not, added up at the end. */
+static bool explain_workers(const struct cp_plan *plan, bool is_merged, struct cp_heap *heap)
+{
+    const char *names = "";
+
+    for (size_t i = 0; i < plan->n; i++) {
+        const struct cp_stage *s = plan->stages[i];
+        if (s->n_workers > 1 && (s->type->merge != NULL) == is_merged)
+            append(heap, &names, cp_slice_of(s->name));
+    }
+    if (names[0])
+        put_entry("workers",
+                  cp_heap_printf(heap, "%s: %s", names,
+                                 is_merged
+                                     ? "added up when the input has ended"
+                                     : "in turns; what they send leaves in the order it came in"));
+    return names[0] != '\0';
+}
+
+static void explain_order(const struct cp_plan *plan)
+{
+    struct cp_heap heap = {0};
+
+    put_head("Order");
+    bool is_any = explain_workers(plan, false, &heap);
+    is_any |= explain_workers(plan, true, &heap);
+    for (size_t i = 0; i < plan->n; i++) {
+        if (!(plan->stages[i]->type->flags & CP_STAGE_JOINS))
+            continue;
+        explain_join_order(plan->stages[i], &heap);
+        is_any = true;
+    }
+    if (!is_any)
+        puts("  that of the input");
+    cp_heap_release(&heap);
+}
+
+/* ---- Prefilters ---- */
 
 static const char *condition(const struct cp_need *need, struct cp_heap *heap)
 {
@@ -224,6 +337,7 @@ static void explain(const struct cp_plan *plan)
     explain_fields(plan);
     explain_prefilters(plan);
     explain_channels(plan);
+    explain_order(plan);
     explain_batches(plan);
     explain_memory(plan);
 }

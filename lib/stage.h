@@ -262,7 +262,8 @@ struct cp_stage {
     bool reports_values;              /* somebody looks at account.values */
     const struct cp_shape *shape;     /* sinks of records: what is written; else NULL */
     const struct cp_format
-        *format; /* parse: what it reads; sinks of records: what they write; else NULL */
+        *format;         /* parse: what it reads; sinks of records: what they write; else NULL */
+    struct cp_uses uses; /* the fields that it reads and makes */
     const struct cp_wants *wants; /* sources and parse: the fields that anybody reads; else NULL */
     const struct cp_prefilter
         *prefilter; /* parse: conditions that spare records from it, if any; else NULL */

@@ -233,3 +233,64 @@ END
     gives '' 'pipeline: ok' check "$p"
     refuses 'error: the pipeline has 570 threads, more than 512' check "$p | filter line with workers=63"
 }
+
+# ---- explain ----
+
+# section NAME: the lines of that section of $output, blanks squeezed.
+section() {
+    awk -v head="$1" '/^[A-Z]/ { on = $0 == head; next } on && NF' <<<"$output" | sed -E 's/^ +//; s/ +/ /g'
+}
+
+@test "explain: threads and channels of branches with workers" {
+    cp_run explain -w 2 'parse json | tee { filter a ; count by b } | head with capacity=9'
+    assert_equal "$status" 0
+    grep -qx 'parse parse 2 Reads records of a format' <<<"$(section Threads)" || fail "$output"
+    grep -qx '11 threads in all' <<<"$(section Threads)" || fail "$output"
+    assert_equal "$(section Channels)" 'from to capacity
+stdin parse 2 x 4 batches
+parse tee 2 x 4 batches
+tee filter 2 x 4 batches
+tee count 2 x 4 batches
+filter merge 2 x 4 batches
+count merge 4 batches
+merge head 9 batches
+head stdout 4 batches'
+    refuses '-w cannot be x' explain -w x 'parse json | head'
+}
+
+@test "explain: what each stage reads and makes" {
+    cp_run explain 'parse combined | filter agent =~ /(?<bot>b+)/ and status > 1 | set x = bytes + 1, y = x | keep bot, x as z | count by z'
+    assert_equal "$(section Fields)" 'parse reads agent, status, bytes
+filter reads agent, status
+filter makes bot
+set reads bytes, x
+set makes x, y
+keep reads bot, x
+keep leaves bot, z
+count reads z
+count makes z, count
+stdout writes json z, count'
+    cp_run explain 'parse json | parse logfmt from log | keep u'
+    assert_equal "$(section Fields)" 'parse reads log, u
+parse2 takes apart log
+parse2 reads u
+keep reads u
+keep leaves u
+stdout writes json u'
+}
+
+@test "explain: fields where branches come together" {
+    cp_run explain 'parse json | tee { set big = n ; keep n } | filter big > 1'
+    assert_equal "$(section Fields | tr '\n' ' ')" 'parse reads n set reads n set makes big keep reads n keep leaves n merge brings big, and else what each branch made of the record filter reads big stdout writes json what each branch made of the record '
+    cp_run explain 'tee { head ; tail }'
+    grep -qx 'merge brings what each branch made of the record' <<<"$(section Fields)" || fail "$output"
+}
+
+@test "explain: the order" {
+    cp_run explain 'parse json | head'
+    assert_equal "$(section Order)" 'that of the input'
+    cp_run explain -w 2 'parse json | route { a => count ; else => set b = 1 }'
+    assert_equal "$(section Order | tr '\n' ' ')" 'workers parse, set: in turns; what they send leaves in the order it came in workers count: added up when the input has ended merge the order that records had in route, for each record branch by branch; then what comes at the end of the input from count '
+    cp_run explain 'merge { files a ; files b }'
+    assert_equal "$(section Order)" 'merge each input keeps its own order'
+}

@@ -65,6 +65,7 @@ static int bind_field(struct cp_binder *b, struct cp_expr *x)
     if (is_ours(x->path, "env") || is_ours(x->path, "var"))
         return bind_variable(b, x);
     x->ref = cp_scope_read(b->scope, x->path, &exists);
+    cp_scope_note_read(b->scope, x->path->text);
     if (!exists)
         cp_scope_warn(b->scope, x->path, x->pos, b->diags);
     want = x->ref.slot >= 0 ? cp_wants_find(b->scope->wants, x->ref.slot) : NULL;

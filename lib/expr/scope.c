@@ -125,11 +125,34 @@ int cp_scope_slot(struct cp_scope *s, size_t i)
     return f->slot;
 }
 
+/* The name must live as long as the heap. */
+static void note(struct cp_heap *heap, struct cp_names *names, struct cp_slice name)
+{
+    struct cp_slice *more;
+
+    for (size_t i = 0; i < names->n; i++)
+        if (cp_slice_equal(names->v[i], name))
+            return;
+    more = cp_heap_take(heap, (names->n + 1) * sizeof *more);
+    if (names->n > 0)
+        memcpy(more, names->v, names->n * sizeof *more);
+    more[names->n++] = name;
+    names->v = more;
+}
+
+void cp_scope_note_read(const struct cp_scope *s, struct cp_slice name)
+{
+    if (s->uses)
+        note(s->heap, &s->uses->read, name);
+}
+
 int cp_scope_write(struct cp_scope *s, struct cp_slice name)
 {
     int slot = cp_scope_new_slot(s), at = find_name(s, name);
     struct cp_slice own;
 
+    if (s->uses)
+        note(s->heap, &s->uses->made, keep_name(s, name));
     s->is_changed = true;
     if (at >= 0) {
         s->fields[at].slot = slot;
@@ -148,7 +171,11 @@ void cp_scope_declare(struct cp_scope *s, struct cp_slice name)
 
 void cp_scope_put(struct cp_scope *s, struct cp_slice name, int slot)
 {
-    append(s, keep_name(s, name), (struct cp_slice){0}, slot);
+    struct cp_slice own = keep_name(s, name);
+
+    if (s->uses)
+        note(s->heap, &s->uses->left, own);
+    append(s, own, (struct cp_slice){0}, slot);
 }
 
 void cp_scope_remove(struct cp_scope *s, struct cp_slice name)
@@ -176,8 +203,12 @@ void cp_scope_rename(struct cp_scope *s, struct cp_slice from, struct cp_slice t
     at = find_name(s, from); /* it may have moved */
     if (at < 0) {
         append(s, keep_name(s, to), keep_name(s, from), CP_NO_SLOT);
+        if (s->uses)
+            note(s->heap, &s->uses->made, keep_name(s, to));
         return;
     }
+    if (s->uses)
+        note(s->heap, &s->uses->made, keep_name(s, to));
     cp_scope_slot(s, (size_t)at); /* while it is known under which name the parser has it */
     s->fields[at].name = keep_name(s, to);
 }

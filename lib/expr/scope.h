@@ -55,6 +55,15 @@ struct cp_field {
     int slot; /* CP_NO_SLOT: not asked for yet (closed scopes of a parser: want makes it) */
 };
 
+/* The names that a stage uses, each once: for people who want to know. */
+struct cp_names {
+    struct cp_slice *v;
+    size_t n;
+};
+struct cp_uses {
+    struct cp_names read, made, left; /* left: all that the records have behind it */
+};
+
 struct cp_scope {
     struct cp_heap *heap;   /* of the plan */
     size_t *n_slots;        /* counts the columns of the plan */
@@ -69,6 +78,7 @@ struct cp_scope {
     int failed_slot; /* parse with on_error keep: `_error` of records whose bytes are no record; or
                         CP_NO_SLOT */
     int line_slot;   /* then: their `line`. Where failed_slot is set, `_error` reads it */
+    struct cp_uses *uses; /* what is read, written and put is noted there; or NULL */
     struct cp_slice
         time; /* the field that _time reads; n == 0: the first of time, ts, timestamp, @timestamp */
 };
@@ -79,6 +89,8 @@ int cp_scope_new_slot(struct cp_scope *s);
 /* How to read a path here. Never fails: a name that does not exist reads as null (the caller may
  * warn: *exists = false only where the scope is closed and has no such field). */
 struct cp_ref cp_scope_read(struct cp_scope *s, const struct cp_path *path, bool *exists);
+/* Notes in s->uses that somebody reads it. */
+void cp_scope_note_read(const struct cp_scope *s, struct cp_slice name);
 /* The warning for a field that does not exist, with the nearest one that does. */
 void cp_scope_warn(const struct cp_scope *s, const struct cp_path *path, struct cp_pos pos,
                    struct cp_diags *diags);

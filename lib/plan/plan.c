@@ -156,6 +156,7 @@ void plan_stage(struct walk *w, const struct cp_item *item, const struct cp_stag
     plan_connect(w);
     line_load(p, &w->line);
     struct cp_prefilter *prefilter = p->prefilter;
+    p->scope->uses = &p->stage->uses;
     if (type->options)
         cp_options_init(type->options, p->stage->self, p->heap);
     if (plan_args(p) == 0) {
@@ -163,6 +164,7 @@ void plan_stage(struct walk *w, const struct cp_item *item, const struct cp_stag
         type->plan(p, p->stage->self);
     }
     plan_on_error(p);
+    p->scope->uses = NULL;
     end_prefilter(p, prefilter);
     p->words = (struct cp_words){0};
     p->stage->n_outs = type->kind != CP_SINK;

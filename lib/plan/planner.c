@@ -22,6 +22,8 @@ struct cp_ref cp_plan_read(struct cp_planner *p, const struct cp_path *path, str
 {
     bool exists = true;
     struct cp_ref ref = cp_scope_read(p->scope, path, &exists);
+
+    cp_scope_note_read(p->scope, path->text);
     if (!exists)
         cp_scope_warn(p->scope, path, pos, p->diags);
     return ref;
