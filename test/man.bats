@@ -21,7 +21,7 @@ at_home() {
 # The examples of a page: files 1.cmd, 1.out, 2.cmd …; lines of a literal block from `$ chanpipe` to the next one.
 examples() {
     awk '/^\.Bd -literal/ { in_block = 1; next } /^\.Ed/ { in_block = at = 0; next } !in_block { next }
-        { gsub(/\\&/, ""); gsub(/\\\(dq/, "\""); gsub(/\\e/, "\\") }
+        { gsub(/\\&/, ""); gsub(/\\\(dq/, "\""); gsub(/\\e/, "\\"); gsub(/\\\(ga/, "`") }
         /^\$ / { at = ++n; sub(/^\$ /, ""); print >(n ".cmd"); printf "" >(n ".out"); next }
         at { print >(at ".out") }' "$1"
 }
@@ -50,7 +50,7 @@ $(cat differences)"
 }
 
 @test "the examples of chanpipe(1)" {
-    check_examples chanpipe.1 6
+    check_examples chanpipe.1 8
 }
 
 @test "the examples of chanpipe-expr(7)" {
@@ -58,14 +58,23 @@ $(cat differences)"
 }
 
 @test "the examples of chanpipe-pipeline(5)" {
-    check_examples chanpipe-pipeline.5 2
+    check_examples chanpipe-pipeline.5 7
 }
 
-@test "the file in chanpipe-pipeline(5) is accepted" {
-    awk '/^\.Bd/ { n++; next } /^\.Ed/ { closed = n == 2 || closed; next } n == 2 && !closed' "$ROOT/man/chanpipe-pipeline.5" >page.yaml
-    grep -q '^stages:' page.yaml
-    cp_run check page.yaml
-    assert_equal "$status $stderr" '0 '
+@test "the files in chanpipe-pipeline(5) are accepted" {
+    awk '/^\.Bd/ { n++; on = 1; next } /^\.(Ed|Sh EXAMPLES)/ { on = 0; if (/Sh/) exit; next } on { print >("page" n ".yaml") }' "$ROOT/man/chanpipe-pipeline.5"
+    grep -l '^stages:' page*.yaml >files
+    [ "$(wc -l <files)" -ge 3 ]
+    while read -r file; do
+        cp_run check "$file"
+        assert_equal "$file $status $stderr" "$file 0 "
+    done <files
+    grep -hE '^(tee|route|merge) \{' page*.yaml >lines
+    [ "$(wc -l <lines)" = 3 ]
+    while read -r line; do
+        cp_run check "$([ "${line%% *}" = merge ] || echo 'parse json | ')$line"
+        assert_equal "$line $status $stderr" "$line 0 "
+    done <lines
 }
 
 @test "chanpipe(1) lists the options of run, no more and no fewer" {
