@@ -17,21 +17,24 @@ struct batch_layout {
     size_t rec, sel, col, columns, column, origin, branches, places, parts, arena, total;
 };
 
+/* Batches and blocks made at a time, in one piece of memory, which begins with this. */
+struct chunk {
+    struct chunk *next;
+    struct cp_block *large; /* its first large block; the others lie behind */
+};
+
 struct cp_pool {
     /* Constant after cp_pool_new. */
     struct cp_pool_size size;
     struct batch_layout layout;
-    char *memory;
-    size_t memory_bytes;
 
     /* Guarded by mu. Free ones lie on stacks. */
     pthread_mutex_t mu;
     pthread_cond_t freed;
-    struct cp_batch **batches;
-    struct cp_block **blocks;
-    struct cp_block **large;
-    size_t n_batches, n_blocks, n_large;
-    size_t large_made;
+    struct cp_batch *batches;
+    struct cp_block *blocks, *large;
+    size_t in_flight; /* batches */
+    struct chunk *chunks;
 };
 
 static size_t round_up(size_t n, size_t to)
@@ -63,22 +66,22 @@ static size_t block_stride(const struct cp_pool_size *s)
     return round_up(s->block_size + CP_PAD, PAGE) | PAGE;
 }
 
-static size_t pool_lists_bytes(const struct cp_pool_size *s)
+static size_t chunk_head_bytes(const struct cp_pool_size *s)
 {
-    return round_up((s->batches + s->blocks + s->large_blocks) * sizeof(void *) +
+    return round_up(round_up(sizeof(struct chunk), 64) +
                         (s->blocks + s->large_blocks) * sizeof(struct cp_block),
                     PAGE);
 }
 
-static size_t pool_memory_bytes(const struct cp_pool_size *s)
+static size_t chunk_bytes(const struct cp_pool_size *s)
 {
-    return pool_lists_bytes(s) + s->batches * batch_layout_of(s).total +
+    return chunk_head_bytes(s) + s->batches * batch_layout_of(s).total +
            s->blocks * block_stride(s);
 }
 
 size_t cp_pool_bytes(const struct cp_pool_size *s)
 {
-    return pool_memory_bytes(s) + s->large_blocks * (s->max_record + CP_PAD);
+    return chunk_bytes(s) + s->large_blocks * (s->max_record + CP_PAD);
 }
 
 /* What a view replaces by that of another batch. */
@@ -108,27 +111,67 @@ static struct cp_batch *batch_init(struct cp_pool *p, char *at)
     return b;
 }
 
-static void pool_carve(struct cp_pool *p)
+/* ---- Free ones; p->mu is held ---- */
+
+static void push_batch_locked(struct cp_pool *p, struct cp_batch *b)
+{
+    b->next = p->batches;
+    p->batches = b;
+}
+
+static struct cp_block **stack_of(struct cp_pool *p, bool is_large)
+{
+    return is_large ? &p->large : &p->blocks;
+}
+
+static void push_block_locked(struct cp_pool *p, struct cp_block *b)
+{
+    struct cp_block **stack = stack_of(p, b->is_large);
+
+    b->next = *stack;
+    *stack = b;
+}
+
+/* ---- Memory ---- */
+
+static void chunk_carve(struct cp_pool *p, struct chunk *c)
 {
     const struct cp_pool_size *s = &p->size;
-    char *at = p->memory;
-    struct cp_block *block;
+    char *at = (char *)c;
+    struct cp_block *block = (struct cp_block *)(void *)(at + round_up(sizeof *c, 64));
 
-    p->batches = (struct cp_batch **)(void *)at;
-    p->blocks = (struct cp_block **)(p->batches + s->batches);
-    p->large = p->blocks + s->blocks;
-    block = (struct cp_block *)(void *)(p->large + s->large_blocks);
-    at += pool_lists_bytes(s);
+    at += chunk_head_bytes(s);
     for (size_t i = 0; i < s->batches; i++, at += p->layout.total)
-        p->batches[p->n_batches++] = batch_init(p, at);
+        push_batch_locked(p, batch_init(p, at));
     for (size_t i = 0; i < s->blocks; i++, at += block_stride(s)) {
         *block = (struct cp_block){.cap = s->block_size, .data = (uint8_t *)at, .home = p};
-        p->blocks[p->n_blocks++] = block++;
+        push_block_locked(p, block++);
     }
+    c->large = block;
     for (size_t i = 0; i < s->large_blocks; i++) {
         *block = (struct cp_block){.is_large = true, .home = p};
-        p->large[p->n_large++] = block++;
+        push_block_locked(p, block++);
     }
+}
+
+static void pool_extend_locked(struct cp_pool *p)
+{
+    struct chunk *c = mmap(NULL, chunk_bytes(&p->size), PROT_READ | PROT_WRITE,
+                           MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (c == MAP_FAILED)
+        cp_oom();
+    c->next = p->chunks;
+    p->chunks = c;
+    chunk_carve(p, c);
+}
+
+/* None is free. */
+static void pool_want_locked(struct cp_pool *p)
+{
+    if (p->size.grows)
+        pool_extend_locked(p);
+    else
+        pthread_cond_wait(&p->freed, &p->mu);
 }
 
 struct cp_pool *cp_pool_new(const struct cp_pool_size *size)
@@ -136,26 +179,29 @@ struct cp_pool *cp_pool_new(const struct cp_pool_size *size)
     struct cp_pool *p = cp_xcalloc(1, sizeof *p);
     p->size = *size;
     p->layout = batch_layout_of(size);
-    p->memory_bytes = pool_memory_bytes(size);
-    p->memory = mmap(NULL, p->memory_bytes, PROT_READ | PROT_WRITE,
-                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (p->memory == MAP_FAILED)
-        cp_oom();
     pthread_mutex_init(&p->mu, NULL);
     pthread_cond_init(&p->freed, NULL);
-    pool_carve(p);
+    pool_extend_locked(p);
     return p;
+}
+
+static void chunk_free(const struct cp_pool *p, struct chunk *c)
+{
+    for (size_t i = 0; i < p->size.large_blocks; i++)
+        free(c->large[i].data);
+    munmap(c, chunk_bytes(&p->size));
 }
 
 void cp_pool_free(struct cp_pool *p)
 {
     if (!p)
         return;
-    for (size_t i = 0; i < p->n_large; i++)
-        free(p->large[i]->data);
+    for (struct chunk *c = p->chunks, *next; c; c = next) {
+        next = c->next;
+        chunk_free(p, c);
+    }
     pthread_mutex_destroy(&p->mu);
     pthread_cond_destroy(&p->freed);
-    munmap(p->memory, p->memory_bytes);
     free(p);
 }
 
@@ -172,7 +218,7 @@ size_t cp_pool_records(const struct cp_pool *p)
 size_t cp_pool_in_flight(struct cp_pool *p)
 {
     pthread_mutex_lock(&p->mu);
-    size_t n = p->size.batches - p->n_batches;
+    size_t n = p->in_flight;
     pthread_mutex_unlock(&p->mu);
     return n;
 }
@@ -180,9 +226,11 @@ size_t cp_pool_in_flight(struct cp_pool *p)
 struct cp_batch *cp_pool_batch(struct cp_pool *p)
 {
     pthread_mutex_lock(&p->mu);
-    while (p->n_batches == 0)
-        pthread_cond_wait(&p->freed, &p->mu);
-    struct cp_batch *b = p->batches[--p->n_batches];
+    while (!p->batches)
+        pool_want_locked(p);
+    struct cp_batch *b = p->batches;
+    p->batches = b->next;
+    p->in_flight++;
     pthread_mutex_unlock(&p->mu);
     b->block = b->texts = NULL;
     b->input = NULL;
@@ -198,12 +246,15 @@ struct cp_batch *cp_pool_batch(struct cp_pool *p)
     return b;
 }
 
-static struct cp_block *pool_take_block(struct cp_pool *p, struct cp_block **stack, size_t *n)
+static struct cp_block *pool_take_block(struct cp_pool *p, bool is_large)
 {
+    struct cp_block **stack = stack_of(p, is_large);
+
     pthread_mutex_lock(&p->mu);
-    while (*n == 0)
-        pthread_cond_wait(&p->freed, &p->mu);
-    struct cp_block *b = stack[--*n];
+    while (!*stack)
+        pool_want_locked(p);
+    struct cp_block *b = *stack;
+    *stack = b->next;
     pthread_mutex_unlock(&p->mu);
     atomic_store_explicit(&b->refs, 1, memory_order_relaxed);
     return b;
@@ -211,12 +262,12 @@ static struct cp_block *pool_take_block(struct cp_pool *p, struct cp_block **sta
 
 struct cp_block *cp_pool_block(struct cp_pool *p)
 {
-    return pool_take_block(p, p->blocks, &p->n_blocks);
+    return pool_take_block(p, false);
 }
 
 struct cp_block *cp_pool_large_block(struct cp_pool *p, size_t need)
 {
-    struct cp_block *b = pool_take_block(p, p->large, &p->n_large);
+    struct cp_block *b = pool_take_block(p, true);
     cp_block_grow(b, need);
     return b;
 }
@@ -236,10 +287,7 @@ void cp_block_release(struct cp_block *b)
         return;
     struct cp_pool *p = b->home;
     pthread_mutex_lock(&p->mu);
-    if (b->is_large)
-        p->large[p->n_large++] = b;
-    else
-        p->blocks[p->n_blocks++] = b;
+    push_block_locked(p, b);
     pthread_cond_broadcast(&p->freed);
     pthread_mutex_unlock(&p->mu);
 }
@@ -255,7 +303,8 @@ void cp_batch_release(struct cp_batch *b)
     cp_block_release(b->texts);
     cp_input_release(b->input);
     pthread_mutex_lock(&p->mu);
-    p->batches[p->n_batches++] = b;
+    push_batch_locked(p, b);
+    p->in_flight--;
     pthread_cond_broadcast(&p->freed);
     pthread_mutex_unlock(&p->mu);
 }

@@ -21,7 +21,8 @@
  *
  * The pool is a stack, not a queue: what was released last is warm in the
  * cache, and a pipeline that keeps up touches only a few of its blocks. Memory that is never used
- * is never touched, so it is no part of the resident set.
+ * is never touched, so it is no part of the resident set. The pool of an origin with an unbounded
+ * channel below it grows, by as much as it began with, where others would wait.
  */
 #ifndef CP_DATA_BATCH_H
 #define CP_DATA_BATCH_H
@@ -48,6 +49,7 @@ struct cp_block {
     size_t cap;    /* bytes of data; CP_PAD more can be read */
     uint8_t *data;
     struct cp_pool *home;
+    struct cp_block *next; /* in the pool */
 };
 
 /* One record: bytes [off, off + len) of the block, without its line end. */
@@ -64,6 +66,7 @@ struct cp_origin {
 struct cp_batch {
     /* Constant since the pool was made. */
     struct cp_pool *home;
+    struct cp_batch *next; /* in the pool */
     struct cp_record *rec;
     uint16_t *sel;
     struct cp_value **col; /* one column per slot of the plan */
@@ -147,10 +150,11 @@ struct cp_pool_size {
     bool origins;        /* batches say of each record where it came from */
     bool branches;       /* and by which branch */
     size_t parts;        /* batches that one of them holds on to, at most */
+    bool grows;          /* makes more instead of waiting: these are the first ones */
 };
 
-/* The bytes that a pool of this size can come to use; exactly what cp_pool_new reserves plus its
- * large blocks. */
+/* The bytes that a pool of this size, which does not grow, can come to use; exactly what
+ * cp_pool_new reserves plus its large blocks. */
 size_t cp_pool_bytes(const struct cp_pool_size *size);
 
 struct cp_pool *cp_pool_new(const struct cp_pool_size *size);
@@ -160,7 +164,7 @@ void cp_pool_free(struct cp_pool *p);
 size_t cp_pool_block_size(const struct cp_pool *p);
 size_t cp_pool_records(const struct cp_pool *p);
 
-/* Thread safe. Blocks until a batch is free; it comes empty: no block, no input, n = 0, arena
+/* Thread safe. Blocks until a batch is free, unless the pool grows; it comes empty: no block, no input, n = 0, arena
  * reset, columns undefined. */
 struct cp_batch *cp_pool_batch(struct cp_pool *p);
 /* Gives the batch back, unless another one holds on to it, and what it refers to. Thread safe; NULL
@@ -178,7 +182,7 @@ void cp_batch_hold(struct cp_batch *b, struct cp_batch *part);
 /* Batches that are not in the pool now. */
 size_t cp_pool_in_flight(struct cp_pool *p);
 
-/* Blocks until a block is free; the caller holds the one reference. */
+/* Blocks until a block is free, unless the pool grows; the caller holds the one reference. */
 struct cp_block *cp_pool_block(struct cp_pool *p);
 /* The same for a record of at least `need` bytes (need <= max_record). */
 struct cp_block *cp_pool_large_block(struct cp_pool *p, size_t need);
