@@ -269,21 +269,45 @@ static void explain_prefilters(const struct cp_plan *plan)
     cp_heap_release(&heap);
 }
 
+static void put_capacity(struct cmd_table *t, const struct cp_edge *e)
+{
+    size_t n = cp_edge_channels(e);
+    const char *plural = e->capacity == 1 ? "" : "es";
+
+    if (e->capacity == CP_UNBOUNDED)
+        cmd_table_cell(t, "unbounded");
+    else if (n > 1)
+        cmd_table_cell(t, "%zu x %zu batch%s", n, e->capacity, plural);
+    else
+        cmd_table_cell(t, "%zu batch%s", e->capacity, plural);
+}
+
+static void put_when_full(struct cmd_table *t, const struct cp_edge *e)
+{
+    static const char *const words[] = {[CP_FULL_WAIT] = "wait",
+                                        [CP_FULL_DROP_NEW] = "drop_new",
+                                        [CP_FULL_DROP_OLD] = "drop_old",
+                                        [CP_FULL_SAMPLE] = "sample",
+                                        [CP_FULL_FAIL] = "fail"};
+
+    if (e->when_full == CP_FULL_SAMPLE)
+        cmd_table_cell(t, "sample %" PRIu64, e->sample);
+    else
+        cmd_table_cell(t, "%s", words[e->when_full]);
+}
+
 static void explain_channels(const struct cp_plan *plan)
 {
-    struct cmd_table t = {.columns = 3, .right = {[2] = true}};
+    struct cmd_table t = {.columns = 4, .right = {[2] = true}};
 
     put_head("Channels");
-    put_row(&t, (const char *[]){"from", "to", "capacity"});
+    put_row(&t, (const char *[]){"from", "to", "capacity", "when full"});
     for (size_t i = 0; i < plan->n_edges; i++) {
         const struct cp_edge *e = plan->edges[i];
-        size_t n = cp_edge_channels(e);
         cmd_table_cell(&t, "%s", e->from->name);
         cmd_table_cell(&t, "%s", e->to->name);
-        if (n > 1)
-            cmd_table_cell(&t, "%zu x %zu batch%s", n, e->capacity, e->capacity == 1 ? "" : "es");
-        else
-            cmd_table_cell(&t, "%zu batch%s", e->capacity, e->capacity == 1 ? "" : "es");
+        put_capacity(&t, e);
+        put_when_full(&t, e);
     }
     cmd_table_print(stdout, &t, 2);
 }
@@ -301,32 +325,40 @@ static void put_size_row(struct cmd_table *t, const char *what, const char *stag
 {
     char size[32];
     cmd_table_cell(t, "%s%s", what, stage);
-    cmd_table_cell(t, "%s", cmd_size_text(size, bytes));
+    cmd_table_cell(t, "%s", bytes == CP_UNBOUNDED ? "unbounded" : cmd_size_text(size, bytes));
+}
+
+static size_t pool_bytes(const struct cp_pool_size *size)
+{
+    if (size->batches == 0)
+        return 0;
+    return size->grows ? CP_UNBOUNDED : cp_pool_bytes(size);
 }
 
 static void explain_memory(const struct cp_plan *plan)
 {
     struct cmd_table t = {.columns = 2, .right = {[1] = true}};
-    size_t rest = cp_run_bound(plan), bound = rest;
+    size_t bound = cp_run_bound(plan), rest = bound;
 
     put_head("Memory, at most");
     for (size_t i = 0; i < plan->n; i++) {
         const struct cp_stage *s = plan->stages[i];
-        size_t pool = s->pool_size.batches > 0 ? cp_pool_bytes(&s->pool_size) : 0;
+        size_t pool = pool_bytes(&s->pool_size);
         if (pool > 0)
             put_size_row(&t, "batches and blocks from ", s->name, pool);
         if (s->memory > 0)
             put_size_row(&t, "tables and buffers of ", s->name, s->memory * s->n_workers);
-        rest -= pool + s->memory * s->n_workers;
+        rest -= bound == CP_UNBOUNDED ? 0 : pool + s->memory * s->n_workers;
     }
     for (size_t i = 0; i < plan->n_edges; i++) {
         const struct cp_edge *e = plan->edges[i];
         if (e->view_size.batches == 0)
             continue;
-        put_size_row(&t, "views from ", e->from->name, cp_pool_bytes(&e->view_size));
-        rest -= cp_pool_bytes(&e->view_size);
+        put_size_row(&t, "views from ", e->from->name, pool_bytes(&e->view_size));
+        rest -= bound == CP_UNBOUNDED ? 0 : pool_bytes(&e->view_size);
     }
-    put_size_row(&t, "threads, the plan and the program", "", rest);
+    if (bound != CP_UNBOUNDED)
+        put_size_row(&t, "threads, the plan and the program", "", rest);
     put_size_row(&t, "together", "", bound);
     cmd_table_print(stdout, &t, 2);
 }

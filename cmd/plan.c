@@ -114,27 +114,32 @@ static int check_used(const struct cmd_vars *v)
 
 /* ---- Settings of tests ---- */
 
-static int read_setting(const char *name, size_t most, size_t *value)
+static int read_setting(const char *name, size_t least, size_t most, size_t *value)
 {
     const char *text = getenv(name);
     uint64_t n;
 
     if (!text || !text[0])
         return 0;
-    if (!cp_size_parse(text, strlen(text), &n) || n == 0 || n > most)
-        return cmd_fail(CP_EXIT_USAGE, "%s must be a number from 1 to %zu, not %s", name, most,
-                        text);
+    if (!cp_size_parse(text, strlen(text), &n) || n < least || n > most)
+        return cmd_fail(CP_EXIT_USAGE, "%s must be a number from %zu to %zu, not %s", name, least,
+                        most, text);
     *value = (size_t)n;
     return 0;
 }
 
 static int test_settings(struct cp_plan_options *options)
 {
-    int rc = read_setting("CHANPIPE_TEST_BLOCK", 1 << 30, &options->block_size);
+    int rc = read_setting("CHANPIPE_TEST_BLOCK", 1, 1 << 30, &options->block_size);
+
+    options->capacity = SIZE_MAX;
     if (rc == 0)
-        rc = read_setting("CHANPIPE_TEST_BATCH", CP_BATCH_RECORDS, &options->batch_records);
+        rc = read_setting("CHANPIPE_TEST_BATCH", 1, CP_BATCH_RECORDS, &options->batch_records);
     if (rc == 0)
-        rc = read_setting("CHANPIPE_TEST_CAPACITY", 65536, &options->capacity);
+        rc = read_setting("CHANPIPE_TEST_CAPACITY", 0, 65536, &options->capacity);
+    if (rc == 0)
+        rc = read_setting("CHANPIPE_TEST_LOSE", 1, SIZE_MAX, &options->lose);
+    options->has_capacity = options->capacity != SIZE_MAX;
     return rc;
 }
 

@@ -4,9 +4,19 @@
 #include <string.h>
 
 #include "../lib/base/scan.h"
+#include "../lib/run/edge.h"
 #include "cmd.h"
 
 /* ---- Failed records (semantics 41) ---- */
+
+static void say_dropped(const struct cp_edge *e)
+{
+    struct cp_edge_account a = cp_edge_account(e);
+
+    if (a.dropped > 0)
+        cmd_say("%s: %" PRIu64 " of %" PRIu64 " record%s from %s dropped, since it was too slow",
+                e->to->name, a.dropped, a.sent, a.sent == 1 ? "" : "s", e->from->name);
+}
 
 static void say_failed(const struct cp_stage *s, uint64_t n, const char *what)
 {
@@ -33,6 +43,8 @@ void cmd_report_errors(const struct cp_plan *plan, const char *but)
         if (s->note[0])
             cmd_say("%s: %s", s->name, s->note);
     }
+    for (size_t i = 0; i < plan->n_edges; i++)
+        say_dropped(plan->edges[i]);
 }
 
 /* ---- The numbers of a stage ---- */
@@ -172,10 +184,26 @@ static void put_account(FILE *f, const struct cp_stage *s)
     fputs("}\n", f);
 }
 
+static void put_edge_account(FILE *f, const struct cp_edge *e)
+{
+    struct cp_edge_account a = cp_edge_account(e);
+    char name[512];
+
+    snprintf(name, sizeof name, "%s -> %s", e->from->name, e->to->name);
+    fputs("{\"edge\":", f);
+    put_json_text(f, name);
+    fprintf(f,
+            ",\"sent\":%" PRIu64 ",\"received\":%" PRIu64 ",\"dropped\":%" PRIu64
+            ",\"cut\":%" PRIu64 "}\n",
+            a.sent, a.received, a.dropped, a.cut);
+}
+
 bool cmd_report_account(FILE *f, const struct cp_plan *plan)
 {
     for (size_t i = 0; i < plan->n; i++)
         put_account(f, plan->stages[i]);
+    for (size_t i = 0; i < plan->n_edges; i++)
+        put_edge_account(f, plan->edges[i]);
     return fflush(f) == 0 && !ferror(f);
 }
 

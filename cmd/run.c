@@ -115,19 +115,34 @@ static int end_by_signal(int signo)
     return 128 + signo;
 }
 
+static void say_left(const struct run *r, size_t batches)
+{
+    char why[64];
+
+    if (r->result.signal != 0)
+        snprintf(why, sizeof why, "ended by SIG%s", sigabbrev_np(r->result.signal));
+    else
+        snprintf(why, sizeof why, "ended");
+    cmd_say("%s before everything was written: %zu batch%s of at most %zu records %s not delivered",
+            why, batches, batches == 1 ? "" : "es", r->plan.batch_records,
+            batches == 1 ? "was" : "were");
+}
+
 /* Threads still run: nothing may be touched that they use. */
 static int leave(const struct run *r)
 {
     size_t batches = 0;
 
+    if (r->result.signal == 0)
+        cmd_fail_err(r->result.err_stage, &r->result.err);
     for (size_t i = 0; i < r->plan.n; i++)
         if (r->plan.stages[i]->pool)
             batches += cp_pool_in_flight(r->plan.stages[i]->pool);
-    cmd_say("ended by SIG%s before everything was written: %zu batch%s of at most %zu records %s "
-            "not delivered",
-            sigabbrev_np(r->result.signal), batches, batches == 1 ? "" : "es",
-            r->plan.batch_records, batches == 1 ? "was" : "were");
-    return end_by_signal(r->result.signal);
+    say_left(r, batches);
+    if (r->result.signal != 0)
+        return end_by_signal(r->result.signal);
+    fflush(NULL);
+    _exit(r->result.err.exit);
 }
 
 static int write_account(struct run *r)

@@ -120,6 +120,15 @@ const struct cp_kinds *cp_stage_kinds(void);
 
 /* ---- While planning ---- */
 
+/* What a sender does with a batch when the channel is full. */
+enum cp_when_full {
+    CP_FULL_WAIT,
+    CP_FULL_DROP_NEW, /* loses its records */
+    CP_FULL_DROP_OLD, /* loses those of the oldest batch in the channel */
+    CP_FULL_SAMPLE,   /* keeps every Nth of its records and waits */
+    CP_FULL_FAIL,     /* ends the pipeline */
+};
+
 enum cp_on_error { CP_ON_ERROR_DEFAULT, CP_ON_ERROR_SKIP, CP_ON_ERROR_KEEP, CP_ON_ERROR_STOP };
 
 /* How the source cuts and labels bytes; a parse stage sets it for its format. */
@@ -135,6 +144,7 @@ struct cp_framing {
 
 enum { CP_MAX_WORKERS = 64 };
 #define CP_WORKERS_AUTO SIZE_MAX
+#define CP_UNBOUNDED SIZE_MAX /* a capacity */
 
 struct cp_plan_options {
     const char *format;          /* -o; NULL: the default */
@@ -147,7 +157,9 @@ struct cp_plan_options {
     bool counts_values;   /* -s: parsers count the values they make */
     size_t block_size;    /* 0: CP_BLOCK_SIZE; tests use smaller ones */
     size_t batch_records; /* 0: CP_BATCH_RECORDS */
-    size_t capacity;      /* 0: 4 */
+    size_t capacity;      /* of channels whose stage does not say it */
+    bool has_capacity;    /* false: that is 4 */
+    size_t lose; /* this batch over every edge is lost, to test the account; 0: none */
     size_t workers;       /* of each stage that can have them; 0: one; CP_WORKERS_AUTO */
 };
 
@@ -251,7 +263,10 @@ struct cp_stage {
     struct cp_pos pos;
     enum cp_on_error on_error;
     int error_slot;  /* of _error, with on_error keep; else CP_NO_SLOT */
-    size_t capacity; /* of the channel into it, in batches */
+    size_t capacity; /* of the channel into it, in batches; CP_UNBOUNDED */
+    bool has_capacity;
+    enum cp_when_full when_full; /* of the channel into it */
+    uint64_t sample;             /* N of CP_FULL_SAMPLE */
     size_t max_line; /* bytes a text may have */
     size_t records;  /* of a batch, at most */
     bool makes_text;

@@ -104,6 +104,7 @@ static bool is_origin(const struct cp_stage *s)
 struct way {
     size_t places;                /* that can hold one at a time */
     size_t arena;                 /* bytes that its arena must have */
+    bool is_unbounded;            /* one of the places has room for any number */
     bool is_seen[CP_PLAN_STAGES]; /* by number of the stage */
 };
 
@@ -120,7 +121,11 @@ static void follow(struct way *w, const struct cp_edge *e)
 {
     const struct cp_stage *s = e->to;
 
-    w->places += e->capacity * cp_edge_channels(e);
+    if (e->capacity == CP_UNBOUNDED)
+        w->is_unbounded = true;
+    else
+        w->places += e->capacity * cp_edge_channels(e);
+    w->places += cp_edge_drops(e); /* a mark that waits for room */
     if (w->is_seen[s->index])
         return;
     w->is_seen[s->index] = true;
@@ -143,6 +148,7 @@ static struct cp_pool_size pool_size(const struct cp_plan *plan, const struct wa
         .records = plan->batch_records,
         .slots = plan->n_slots,
         .arena = w->arena,
+        .grows = w->is_unbounded,
     };
 }
 
@@ -232,6 +238,41 @@ static size_t default_workers(const struct cp_plan *plan, const struct cp_stage 
     return n == CP_WORKERS_AUTO ? auto_workers(plan, s) : n;
 }
 
+/* Turns are kept only where no batch is lost: a drop policy has one worker on either side. */
+static void plan_one_worker(struct walk *w, const struct cp_edge *e, struct cp_stage *s)
+{
+    if (s->n_workers > 1)
+        cp_diag_error(w->diags, e->to->pos, "leave out workers: there, or put a stage between",
+                      "when_full of %s needs one worker on both sides of the channel, but %s has "
+                      "%zu",
+                      e->to->name, s->name, s->n_workers);
+    s->n_workers = 1;
+}
+
+static void plan_drops(struct walk *w)
+{
+    for (size_t i = 0; i < w->plan->n_edges; i++) {
+        const struct cp_edge *e = w->plan->edges[i];
+        if (e->to->when_full != CP_FULL_DROP_NEW && e->to->when_full != CP_FULL_DROP_OLD)
+            continue;
+        plan_one_worker(w, e, e->to);
+        if (!e->from->type->merge) /* what their workers have is sent by one */
+            plan_one_worker(w, e, e->from);
+    }
+}
+
+static void plan_capacities(struct cp_plan *plan)
+{
+    size_t capacity = plan->options.has_capacity ? plan->options.capacity : DEFAULT_CAPACITY;
+
+    for (size_t i = 0; i < plan->n; i++) {
+        struct cp_stage *s = plan->stages[i];
+        if (s->has_capacity)
+            continue;
+        s->capacity = capacity == 0 && s->when_full == CP_FULL_DROP_OLD ? 1 : capacity;
+    }
+}
+
 /* The structs of all workers. */
 static void plan_workers(struct cp_plan *plan)
 {
@@ -270,6 +311,9 @@ static void plan_edges(struct cp_plan *plan)
     for (size_t i = 0; i < plan->n_edges; i++) {
         struct cp_edge *e = plan->edges[i];
         e->capacity = e->to->capacity;
+        e->when_full = e->to->when_full;
+        e->sample = e->to->sample;
+        e->lose = plan->options.lose;
         e->senders = e->from->type->merge ? 1 : e->from->n_workers; /* what they have is merged */
         e->receivers = e->to->n_workers;
         e->is_counted = e->senders > 1 || e->receivers > 1;
@@ -339,13 +383,11 @@ static void plan_order(struct cp_plan *plan)
 void plan_layout(struct walk *w)
 {
     struct cp_plan *plan = w->plan;
-    size_t capacity = plan->options.capacity ? plan->options.capacity : DEFAULT_CAPACITY;
     struct cp_stage **maker = find_makers(w);
 
     sort_stages(plan);
-    for (size_t i = 0; i < plan->n; i++)
-        if (plan->stages[i]->capacity == 0)
-            plan->stages[i]->capacity = capacity;
+    plan_capacities(plan);
+    plan_drops(w);
     plan_workers(plan);
     check_threads(w);
     plan_edges(plan);

@@ -20,7 +20,10 @@ struct cp_edge {
     /* Constant after planning. */
     struct cp_stage *from, *to; /* the first workers */
     size_t port, input;         /* which output of `from`, which input of `to` */
-    size_t capacity;            /* batches in each channel */
+    size_t capacity;            /* batches in each channel; CP_UNBOUNDED */
+    enum cp_when_full when_full;
+    uint64_t sample;            /* CP_FULL_SAMPLE: of so many records one is kept */
+    size_t lose;                /* of cp_plan_options */
     size_t senders, receivers;  /* workers that send and receive */
     bool is_counted;            /* the receiver counts groups: empty ones are sent too */
     bool is_late;               /* all that goes over it is made when the input has ended */
@@ -38,6 +41,18 @@ struct cp_edge {
 
 /* How many channels it has: one for each pair of workers that exchange batches. */
 size_t cp_edge_channels(const struct cp_edge *e);
+
+/* Whether it loses batches when it is full. There is one sender then, and one receiver. */
+static inline bool cp_edge_drops(const struct cp_edge *e)
+{
+    return e->when_full == CP_FULL_DROP_NEW || e->when_full == CP_FULL_DROP_OLD;
+}
+
+/* Whether its sender has to wait when the receiver is slow. */
+static inline bool cp_edge_waits(const struct cp_edge *e)
+{
+    return e->when_full == CP_FULL_WAIT || e->when_full == CP_FULL_SAMPLE;
+}
 
 struct cp_plan {
     struct cp_heap heap; /* all of the plan */

@@ -42,6 +42,7 @@ struct walk {
     size_t *slots_before; /* slots that existed before stage i was planned */
     size_t inside;        /* of how many branches */
     struct wants_of *wants;
+    struct cp_pos warned; /* of an unbounded capacity, there */
 };
 
 static inline struct walk *walk_of(struct cp_planner *p)

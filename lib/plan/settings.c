@@ -16,15 +16,20 @@ struct cp_pos plan_setting_pos(const struct cp_planner *p, const char *key)
 }
 
 struct common {
-    uint64_t capacity;
+    struct cp_slice capacity, when_full;
+    struct cp_pos capacity_pos, when_full_pos;
     int on_error;
     struct cp_slice workers;
     bool order;
 };
 
 static const struct cp_option common_options[] = {
-    {"capacity", CP_OPT_COUNT, offsetof(struct common, capacity), NULL, NULL,
-     "batches in each channel into this stage"},
+    {"capacity", CP_OPT_TEXT, offsetof(struct common, capacity), NULL, NULL,
+     "batches in each channel into this stage: a number, 0 (each is handed over), a size (blocks of "
+     "so many bytes together), or unbounded"},
+    {"when_full", CP_OPT_TEXT, offsetof(struct common, when_full), NULL, "wait",
+     "what the stage above does when that channel is full: wait, drop_new, drop_old, sample N "
+     "(keep every Nth record of the batch, then wait), fail"},
     {"on_error", CP_OPT_CHOICE, offsetof(struct common, on_error), "default skip keep stop", NULL,
      "what becomes of a record that fails"},
     {"workers", CP_OPT_TEXT, offsetof(struct common, workers), NULL, NULL,
@@ -33,23 +38,6 @@ static const struct cp_option common_options[] = {
      "false: records may leave in another order than they came in"},
     {NULL},
 };
-
-static const char *const future_keys[] = {"when_full"};
-
-static bool is_future_key(struct cp_slice key)
-{
-    for (size_t i = 0; i < sizeof future_keys / sizeof *future_keys; i++)
-        if (cp_slice_is(key, future_keys[i]))
-            return true;
-    return false;
-}
-
-/* Values of the keys of a later version that say what is done anyway. */
-static bool is_default_value(struct cp_slice key, const struct cp_node *v)
-{
-    return v->kind == CP_NODE_SCALAR && cp_slice_is(key, "when_full") &&
-           cp_slice_is(v->text.s, "wait");
-}
 
 static void unknown_setting(struct cp_planner *p, const struct cp_text *key)
 {
@@ -81,6 +69,15 @@ int plan_expand(struct cp_planner *p, struct cp_text *text)
     return cp_doc_expand(text, expand_lookup, (void *)(uintptr_t)p->names, p->heap, p->diags);
 }
 
+/* Where it was written: beside the stage, or under defaults. */
+static void note_pos(struct common *common, const struct cp_option *o, struct cp_pos pos)
+{
+    if (o->offset == offsetof(struct common, capacity))
+        common->capacity_pos = pos;
+    if (o->offset == offsetof(struct common, when_full))
+        common->when_full_pos = pos;
+}
+
 static void plan_setting(struct cp_planner *p, const struct cp_setting *set, struct common *common)
 {
     const struct cp_stage_type *type = p->stage->type;
@@ -93,13 +90,9 @@ static void plan_setting(struct cp_planner *p, const struct cp_setting *set, str
         cp_option_set_node(o, p->stage->self, set->value, p->heap, p->diags);
     } else if ((o = cp_option_find(common_options, set->key.s))) {
         cp_option_set_node(o, common, set->value, p->heap, p->diags);
+        note_pos(common, o, set->value->text.pos);
     } else if (cp_slice_is(set->key.s, "from")) {
         return; /* see graph.c */
-    } else if (is_future_key(set->key.s)) {
-        if (!is_default_value(set->key.s, set->value))
-            cp_diag_error(p->diags, set->value->text.pos, NULL,
-                          "this value of %.*s is not available in this version", (int)set->key.s.n,
-                          set->key.s.p);
     } else if (!type->setting || type->setting(p, p->stage->self, set) == 0) {
         unknown_setting(p, &set->key);
     }
@@ -129,9 +122,98 @@ static void plan_workers_setting(struct cp_planner *p, const struct common *comm
         s->n_workers = n;
 }
 
+/* Once for each place: defaults hold for many stages. */
+static void warn_unbounded(struct cp_planner *p, struct cp_pos pos)
+{
+    struct walk *w = walk_of(p);
+
+    if (w->warned.source == pos.source && w->warned.off == pos.off && w->warned.len == pos.len)
+        return;
+    w->warned = pos;
+    cp_diag_warning(p->diags, pos, "a number of batches bounds it, and when_full says what then",
+                    "memory is not bounded: what a slow stage cannot take yet is kept");
+}
+
+/* `capacity: N | SIZE | unbounded` */
+static bool read_capacity(struct cp_planner *p, struct cp_slice s, size_t *batches)
+{
+    uint64_t n;
+
+    if (cp_slice_is(s, "unbounded")) {
+        *batches = CP_UNBOUNDED;
+        return true;
+    }
+    if (cp_digits_parse(s.p, s.n, &n)) {
+        *batches = (size_t)n;
+        return n <= MAX_CAPACITY;
+    }
+    if (!cp_size_parse(s.p, s.n, &n) || n == 0)
+        return false;
+    *batches = (size_t)(n / walk_of(p)->plan->block_size);
+    *batches = *batches < 1 ? 1 : *batches > MAX_CAPACITY ? MAX_CAPACITY : *batches;
+    return n / CP_BLOCK_SIZE <= MAX_CAPACITY;
+}
+
+static void plan_capacity(struct cp_planner *p, const struct common *common)
+{
+    struct cp_stage *s = p->stage;
+
+    s->has_capacity = common->capacity.n > 0;
+    if (!s->has_capacity)
+        return;
+    if (!read_capacity(p, common->capacity, &s->capacity))
+        cp_diag_error(p->diags, common->capacity_pos, "as in 8, 4MiB, or unbounded",
+                      "capacity is a number of batches from 0 to %d, a size up to as many blocks, "
+                      "or unbounded",
+                      MAX_CAPACITY);
+    else if (s->capacity == CP_UNBOUNDED && s->type->kind != CP_SOURCE)
+        warn_unbounded(p, common->capacity_pos);
+}
+
+/* The N of `sample N`; 0: it is none. */
+static uint64_t sample_of(struct cp_slice s)
+{
+    static const char word[] = "sample ";
+    size_t n = sizeof word - 1;
+    uint64_t value = 0;
+
+    if (s.n <= n || memcmp(s.p, word, n) != 0)
+        return 0;
+    while (n < s.n && s.p[n] == ' ')
+        n++;
+    if (s.n - n > 9 || !cp_digits_parse(s.p + n, s.n - n, &value))
+        return 0;
+    return value;
+}
+
+static void plan_when_full(struct cp_planner *p, const struct common *common)
+{
+    static const char *const words[] = {[CP_FULL_WAIT] = "wait",
+                                        [CP_FULL_DROP_NEW] = "drop_new",
+                                        [CP_FULL_DROP_OLD] = "drop_old",
+                                        [CP_FULL_FAIL] = "fail"};
+    struct cp_stage *s = p->stage;
+    struct cp_slice text = common->when_full;
+    bool is_known = text.n == 0;
+
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (words[i] && cp_slice_is(text, words[i])) {
+            s->when_full = (enum cp_when_full)i;
+            is_known = true;
+        }
+    if ((s->sample = sample_of(text)) > 0)
+        s->when_full = CP_FULL_SAMPLE;
+    else if (!is_known)
+        cp_diag_error(p->diags, common->when_full_pos, NULL,
+                      "when_full is wait, drop_new, drop_old, sample N or fail");
+    if (s->when_full == CP_FULL_DROP_OLD && s->has_capacity && s->capacity == 0)
+        cp_diag_error(p->diags, common->when_full_pos, "drop_new, or a capacity of 1",
+                      "with capacity 0 there is no old batch to drop");
+}
+
 void plan_settings(struct cp_planner *p)
 {
-    struct common common = {.capacity = UINT64_MAX};
+    struct common common = {0};
     const struct cp_item *item = p->item;
     const struct cp_node *defaults = walk_of(p)->doc->defaults;
 
@@ -139,11 +221,8 @@ void plan_settings(struct cp_planner *p)
         plan_setting(p, &(struct cp_setting){defaults->keys[i], defaults->items[i]}, &common);
     for (size_t i = 0; i < item->n_settings; i++)
         plan_setting(p, &item->settings[i], &common);
-    if (common.capacity == 0 || (common.capacity > MAX_CAPACITY && common.capacity != UINT64_MAX))
-        cp_diag_error(p->diags, p->stage->pos, NULL, "capacity is a number of batches from 1 to %d",
-                      MAX_CAPACITY);
-    else if (common.capacity != UINT64_MAX)
-        p->stage->capacity = common.capacity;
+    plan_capacity(p, &common);
+    plan_when_full(p, &common);
     p->stage->on_error = (enum cp_on_error)common.on_error;
     plan_workers_setting(p, &common);
 }

@@ -26,12 +26,12 @@ static int check_edge(const struct cp_edge *e, struct cp_err *err)
 {
     struct cp_edge_account a = cp_edge_account(e);
 
-    if (a.sent == a.received + a.cut)
+    if (a.sent == a.received + a.dropped + a.cut)
         return 0;
     return cp_err_set(err, CP_EXIT_ACCOUNT, 0,
-                      "between %s and %s %llu records were sent, %llu arrived", e->from->name,
-                      e->to->name, (unsigned long long)a.sent,
-                      (unsigned long long)(a.received + a.cut));
+                      "between %s and %s %llu records were sent, %llu are accounted for",
+                      e->from->name, e->to->name, (unsigned long long)a.sent,
+                      (unsigned long long)(a.received + a.dropped + a.cut));
 }
 
 /* All terms are numbers of records and the like. */
@@ -77,9 +77,20 @@ enum {
     PER_THREAD = 192 << 10,
 };
 
+static bool is_bounded(const struct cp_plan *plan)
+{
+    for (size_t i = 0; i < plan->n_edges; i++)
+        if (plan->edges[i]->capacity == CP_UNBOUNDED)
+            return false;
+    return true;
+}
+
 size_t cp_run_bound(const struct cp_plan *plan)
 {
     size_t bytes = PROGRAM + plan->heap.bytes;
+
+    if (!is_bounded(plan))
+        return SIZE_MAX;
 
     for (size_t i = 0; i < plan->n; i++) {
         const struct cp_stage *s = plan->stages[i];

@@ -1,6 +1,12 @@
 /* edge.c: the channels between two stages. */
 #include "edge.h"
 
+#include <assert.h>
+
+#include "../base/alloc.h"
+
+static_assert(CP_UNBOUNDED == CHAN_UNBOUNDED, "capacities are the channels' own");
+
 /* Whether sender i and receiver j ever have the same turn. */
 static bool do_meet(const struct cp_edge *e, size_t i, size_t j)
 {
@@ -18,13 +24,20 @@ static struct cp_edge_end *receiver(const struct cp_edge *e, size_t worker)
     return &e->ends[e->senders + worker];
 }
 
+/* There is one thread that writes a counter: it needs no atomic addition. */
+static void count(_Atomic uint64_t *counter, uint64_t n)
+{
+    atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + n,
+                          memory_order_relaxed);
+}
+
 /* A batch that nobody received. */
 static void drop_batch(void *elem, void *ctx)
 {
     struct cp_batch *b = *(struct cp_batch **)elem;
     struct cp_edge_end *end = ctx;
 
-    end->lost += b->n_sel;
+    count(&end->lost, b->n_sel);
     cp_batch_release(b);
 }
 
@@ -38,7 +51,7 @@ static int open_channel(struct cp_edge *e, size_t i, size_t j, struct cp_err *er
         .drop = drop_batch,
         .drop_ctx = receiver(e, j),
         .name = e->to->name,
-        .one_to_one = true,
+        .one_to_one = e->when_full != CP_FULL_DROP_OLD, /* the sender takes batches out, too */
     };
     enum chan_status st = chan_open(&o, &e->tx[k], &e->rx[k]);
 
@@ -83,7 +96,7 @@ void cp_edge_close(struct cp_edge *e)
         chan_rx_drop(e->rx[k]);
 }
 
-/* ---- Turns ---- */
+/* ---- Marks ---- */
 
 /* Somebody has to see it: it has records, or ends a group that is counted. */
 static bool is_awaited(const struct cp_edge *e, const struct cp_batch *b)
@@ -91,25 +104,213 @@ static bool is_awaited(const struct cp_edge *e, const struct cp_batch *b)
     return b->n_sel > 0 || (e->is_counted && !b->has_more);
 }
 
-bool cp_edge_send(struct cp_edge *e, size_t worker, struct cp_batch *b)
+/* The end of s at its output k, which has a mark; or NULL. */
+static struct cp_edge_end *marked(const struct cp_stage *s, size_t k)
+{
+    const struct cp_edge *e = s->outs[k];
+
+    return s->worker < e->senders && sender(e, s->worker)->mark ? sender(e, s->worker) : NULL;
+}
+
+static bool has_marks(const struct cp_stage *s)
+{
+    for (size_t k = 0; k < s->n_outs; k++)
+        if (marked(s, k))
+            return true;
+    return false;
+}
+
+/* Replaces the mark of a sender. Earlier ones are implied by what comes later. */
+static void set_mark(struct cp_edge_end *end, struct cp_batch *b)
+{
+    cp_batch_release(end->mark);
+    end->mark = b;
+}
+
+/* One receiver: there is one channel per sender. */
+static void add_marks(const struct cp_stage *s, struct chan_case *cases)
+{
+    for (size_t k = 0; k < s->n_outs; k++) {
+        struct cp_edge_end *end = marked(s, k);
+        cases[k] = (struct chan_case){0};
+        if (end)
+            cases[k] = (struct chan_case){.tx = s->outs[k]->tx[s->worker], .elem = &end->mark};
+    }
+}
+
+enum chan_status cp_edge_select(const struct cp_stage *s, struct chan_case *cases, size_t n,
+                                unsigned flags, size_t *chosen)
+{
+    for (;;) {
+        add_marks(s, cases + n);
+        enum chan_status status = chan_select(cases, n + s->n_outs, flags, chosen);
+        if (*chosen < n || status == CHAN_INVALID)
+            return status;
+        struct cp_edge_end *end = marked(s, *chosen - n);
+        if (status == CHAN_OK)
+            end->mark = NULL; /* the receiver's now */
+        else
+            set_mark(end, NULL);
+    }
+}
+
+/* Waits for one thing beside the marks. */
+static enum chan_status select_one(const struct cp_stage *s, struct chan_case one)
+{
+    struct chan_case cases[1 + CP_PLAN_STAGES];
+    size_t chosen;
+
+    cases[0] = one;
+    return cp_edge_select(s, cases, 1, 0, &chosen);
+}
+
+/* ---- When the channel is full ---- */
+
+/* The receiver has closed. */
+static enum chan_status cut(struct cp_edge_end *end, struct cp_batch *b)
+{
+    count(&end->lost, b->n_sel);
+    cp_batch_release(b);
+    return CHAN_CLOSED;
+}
+
+/* What a call of a channel with b said. */
+static enum chan_status sent(struct cp_edge_end *end, struct cp_batch *b, enum chan_status status)
+{
+    if (status == CHAN_NOMEM)
+        cp_oom();
+    if (status != CHAN_OK)
+        return cut(end, b);
+    set_mark(end, NULL);
+    return CHAN_OK;
+}
+
+/* The receiver may be waiting, far below, for a mark that this thread has for another edge. */
+static enum chan_status send_wait(struct cp_edge *e, size_t worker, chan_tx *tx, struct cp_batch *b)
+{
+    const struct cp_stage *s = e->from->workers[worker];
+    enum chan_status status = has_marks(s)
+                                  ? select_one(s, (struct chan_case){.tx = tx, .elem = &b})
+                                  : chan_send(tx, &b);
+
+    return sent(sender(e, worker), b, status);
+}
+
+/* Loses the records. The end of a group that a join waits for stays; not that of a source: nothing
+ * has parted above it. */
+static enum chan_status drop_records(const struct cp_edge *e, struct cp_edge_end *end,
+                                     struct cp_batch *b)
+{
+    count(&end->dropped, b->n_sel);
+    b->n_sel = 0;
+    if (is_awaited(e, b) && e->from->type->kind != CP_SOURCE)
+        set_mark(end, b);
+    else
+        cp_batch_release(b);
+    return CHAN_OK;
+}
+
+static enum chan_status send_drop_new(struct cp_edge *e, size_t worker, chan_tx *tx,
+                                      struct cp_batch *b)
 {
     struct cp_edge_end *end = sender(e, worker);
-    uint32_t n = b->n_sel;
+    enum chan_status status = chan_try_send(tx, &b);
+
+    return status == CHAN_FULL ? drop_records(e, end, b) : sent(end, b, status);
+}
+
+/* Later batches imply the one that is taken out. One without records takes nobody's place. */
+static enum chan_status send_drop_old(struct cp_edge *e, size_t worker, chan_tx *tx,
+                                      struct cp_batch *b)
+{
+    struct cp_edge_end *end = sender(e, worker);
+    struct cp_batch *old;
+    bool has_old = false;
+
+    if (b->n_sel == 0)
+        return send_drop_new(e, worker, tx, b);
+    enum chan_status status = chan_send_evict(tx, &b, &old, &has_old);
+    if (has_old) {
+        count(&end->dropped, old->n_sel);
+        cp_batch_release(old);
+    }
+    return sent(end, b, status);
+}
+
+/* Keeps every Nth record. */
+static void thin(const struct cp_edge *e, struct cp_edge_end *end, struct cp_batch *b)
+{
+    uint32_t kept = 0;
+
+    for (uint32_t k = 0; k < b->n_sel; k++)
+        if (end->thinned++ % e->sample == 0)
+            b->sel[kept++] = b->sel[k];
+    count(&end->dropped, b->n_sel - kept);
+    b->n_sel = kept;
+}
+
+static enum chan_status send_sample(struct cp_edge *e, size_t worker, chan_tx *tx,
+                                    struct cp_batch *b)
+{
+    struct cp_edge_end *end = sender(e, worker);
+    enum chan_status status = chan_try_send(tx, &b);
+
+    if (status != CHAN_FULL)
+        return sent(end, b, status);
+    thin(e, end, b);
+    if (is_awaited(e, b))
+        return send_wait(e, worker, tx, b);
+    cp_batch_release(b);
+    return CHAN_OK;
+}
+
+static enum chan_status send_fail(struct cp_edge *e, size_t worker, chan_tx *tx, struct cp_batch *b)
+{
+    struct cp_edge_end *end = sender(e, worker);
+    enum chan_status status = chan_try_send(tx, &b);
+
+    if (status != CHAN_FULL)
+        return sent(end, b, status);
+    count(&end->dropped, b->n_sel);
+    cp_batch_release(b);
+    return CHAN_FULL;
+}
+
+/* Each owns b, and says as cp_edge_send what became of it. */
+static enum chan_status (*const senders[])(struct cp_edge *, size_t, chan_tx *,
+                                           struct cp_batch *) = {
+    [CP_FULL_WAIT] = send_wait,     [CP_FULL_DROP_NEW] = send_drop_new,
+    [CP_FULL_DROP_OLD] = send_drop_old, [CP_FULL_SAMPLE] = send_sample,
+    [CP_FULL_FAIL] = send_fail,
+};
+
+/* ---- Turns ---- */
+
+/* To test the account: this batch is lost. */
+static bool is_lost(const struct cp_edge *e, struct cp_edge_end *end, const struct cp_batch *b)
+{
+    return b->n_sel > 0 && ++end->batches == e->lose;
+}
+
+enum chan_status cp_edge_send(struct cp_edge *e, size_t worker, struct cp_batch *b)
+{
+    struct cp_edge_end *end = sender(e, worker);
+    chan_tx *tx = e->tx[worker * e->receivers + end->turn % e->receivers];
     bool has_more = b->has_more;
 
     if (!is_awaited(e, b)) {
         cp_batch_release(b);
-        return true;
+        return CHAN_OK;
     }
-    end->records += n;
-    if (chan_send(e->tx[worker * e->receivers + end->turn % e->receivers], &b) != CHAN_OK) {
-        end->lost += n;
+    count(&end->records, b->n_sel);
+    if (is_lost(e, end, b)) {
         cp_batch_release(b);
-        return false;
+        return CHAN_OK;
     }
-    if (!has_more)
+    enum chan_status status = senders[e->when_full](e, worker, tx, b);
+    if (status == CHAN_OK && !has_more)
         end->turn += e->senders;
-    return true;
+    return status;
 }
 
 chan_rx *cp_edge_next(const struct cp_edge *e, size_t worker)
@@ -121,7 +322,7 @@ void cp_edge_count(struct cp_edge *e, size_t worker, const struct cp_batch *b)
 {
     struct cp_edge_end *end = receiver(e, worker);
 
-    end->records += b->n_sel;
+    count(&end->records, b->n_sel);
     end->turn += b->has_more ? 0 : e->receivers;
 }
 
@@ -134,9 +335,19 @@ enum chan_status cp_edge_try_receive(struct cp_edge *e, size_t worker, struct cp
     return status;
 }
 
+static enum chan_status wait_receive(const struct cp_edge *e, size_t worker, struct cp_batch **b)
+{
+    const struct cp_stage *s = e->to->workers[worker];
+    chan_rx *rx = cp_edge_next(e, worker);
+
+    if (has_marks(s))
+        return select_one(s, (struct chan_case){.rx = rx, .elem = (void *)b});
+    return chan_recv(rx, b);
+}
+
 enum chan_status cp_edge_receive(struct cp_edge *e, size_t worker, struct cp_batch **b)
 {
-    enum chan_status status = chan_recv(cp_edge_next(e, worker), b);
+    enum chan_status status = wait_receive(e, worker, b);
 
     if (status == CHAN_OK)
         cp_edge_count(e, worker, *b);
@@ -145,8 +356,10 @@ enum chan_status cp_edge_receive(struct cp_edge *e, size_t worker, struct cp_bat
 
 /* ---- Ending ---- */
 
+/* That nothing comes any more implies the mark, too. */
 void cp_edge_end_sender(struct cp_edge *e, size_t worker)
 {
+    set_mark(sender(e, worker), NULL);
     for (size_t j = 0; j < e->receivers; j++)
         chan_tx_drop(e->tx[worker * e->receivers + j]);
 }
@@ -172,6 +385,11 @@ void cp_edge_shut(struct cp_edge *e)
 
 /* ---- Counting ---- */
 
+static uint64_t value(const _Atomic uint64_t *counter)
+{
+    return atomic_load_explicit(counter, memory_order_relaxed);
+}
+
 struct cp_edge_account cp_edge_account(const struct cp_edge *e)
 {
     struct cp_edge_account a = {0};
@@ -179,12 +397,13 @@ struct cp_edge_account cp_edge_account(const struct cp_edge *e)
     if (!e->ends) /* a stage could not be opened */
         return a;
     for (size_t i = 0; i < e->senders; i++) {
-        a.sent += sender(e, i)->records;
-        a.cut += sender(e, i)->lost;
+        a.sent += value(&sender(e, i)->records);
+        a.dropped += value(&sender(e, i)->dropped);
+        a.cut += value(&sender(e, i)->lost);
     }
     for (size_t j = 0; j < e->receivers; j++) {
-        a.received += receiver(e, j)->records;
-        a.cut += receiver(e, j)->lost;
+        a.received += value(&receiver(e, j)->records);
+        a.cut += value(&receiver(e, j)->lost);
     }
     return a;
 }

@@ -8,6 +8,13 @@
  * receives the groups in order. Stages with the same number of workers are joined worker to worker.
  * How far a fast worker gets ahead of a slow one is bounded by the capacity of its channel.
  *
+ * A policy other than waiting (enum cp_when_full) is the sender's. What drops batches has one sender
+ * and one receiver: nobody takes turns there, and a group may be missing. Where branches come
+ * together below in their order that is no loss of order, since any later batch implies the groups
+ * before it; but until one comes the join waits. So the last batch of a group that was dropped
+ * stays with the sender as a mark, without its records, and is sent when there is room: before that
+ * thread waits for anything else (cp_edge_select), unless a later batch goes first.
+ *
  * Rejected: one channel that all workers share, and a buffer in which the receiver puts what came
  * in order again: it balances uneven batches a little better, but its size is that of the whole
  * pool, and all channels become those of many threads.
@@ -21,9 +28,15 @@
 /* One worker's end of an edge; that thread's. */
 struct cp_edge_end {
     _Alignas(64) size_t turn; /* the group that is next */
-    uint64_t records;         /* of a sender: sent; of a receiver: received */
-    uint64_t lost; /* of a sender: refused, for the receiver had closed; of a receiver: in the
-                      channel when it closed */
+    struct cp_batch *mark;    /* of a sender: waits for room; or NULL */
+    uint64_t batches;         /* of a sender: those with records */
+    uint64_t thinned;         /* of a sender: records that CP_FULL_SAMPLE has seen */
+
+    /* Atomic, relaxed: written by that thread, read by any. */
+    _Atomic uint64_t records; /* of a sender: sent; of a receiver: received */
+    _Atomic uint64_t dropped; /* of a sender: as when_full says */
+    _Atomic uint64_t lost;    /* of a sender: refused, for the receiver had closed; of a receiver: in
+                                 the channel when it closed */
 };
 
 /* Makes the channels. */
@@ -31,9 +44,14 @@ int cp_edge_open(struct cp_edge *e, struct cp_heap *heap, struct cp_err *err);
 /* Gives the receivers back: after all threads have ended. Those of senders are gone by then. */
 void cp_edge_close(struct cp_edge *e);
 
-/* Sends a batch of that worker, which is gone; waits for room. b->has_more says that its group goes
- * on. A batch that nobody has to see is released. False: the receiver has closed. */
-bool cp_edge_send(struct cp_edge *e, size_t worker, struct cp_batch *b);
+/* Sends a batch of that worker, which is gone whatever comes of it; a full channel is met as
+ * e->when_full says. b->has_more says that its group goes on. A batch that nobody has to see is
+ * released. CHAN_CLOSED: the receiver has closed; CHAN_FULL: with CP_FULL_FAIL. */
+enum chan_status cp_edge_send(struct cp_edge *e, size_t worker, struct cp_batch *b);
+/* As chan_select with the first n cases, and delivers meanwhile the marks that worker s has for its
+ * outputs. There is room for s->n_outs more cases. */
+enum chan_status cp_edge_select(const struct cp_stage *s, struct chan_case *cases, size_t n,
+                                unsigned flags, size_t *chosen);
 /* The next batch for that worker: CHAN_OK or CHAN_CLOSED; try also CHAN_EMPTY. */
 enum chan_status cp_edge_try_receive(struct cp_edge *e, size_t worker, struct cp_batch **b);
 enum chan_status cp_edge_receive(struct cp_edge *e, size_t worker, struct cp_batch **b);
@@ -50,9 +68,9 @@ void cp_edge_end_receiver(struct cp_edge *e, size_t worker);
 /* Nobody takes anything more. Any thread, until cp_edge_close. */
 void cp_edge_shut(struct cp_edge *e);
 
-/* What its ends counted; after all threads have ended. */
+/* What its ends counted. Any thread; the terms fit together when all threads have ended. */
 struct cp_edge_account {
-    uint64_t sent, received, cut;
+    uint64_t sent, received, dropped, cut;
 };
 struct cp_edge_account cp_edge_account(const struct cp_edge *e);
 

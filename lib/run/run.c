@@ -28,11 +28,13 @@ struct cp_run {
     struct cp_plan *plan;
     struct read_file *read_files; /* filled while stages are opened */
     const struct cp_run_options *options;
+    _Atomic size_t ended; /* threads */
+    _Atomic bool is_late; /* what is left to do has the time of grace only */
     struct cp_stage **workers; /* of all stages, in the order of the plan */
     pthread_t *threads;        /* one each; the last ones are started first */
     size_t n_workers, started;
     _Atomic bool is_aborted; /* not all threads could be started: nothing is to be finished */
-    int done_fd;             /* eventfd: counts threads that ended */
+    int done_fd;             /* eventfd: readable when `ended` or `is_late` changed */
 
     pthread_mutex_t mu;
     struct cp_run_result *result; /* guarded by mu while threads run */
@@ -152,11 +154,31 @@ struct cp_batch *cp_stage_batch(struct cp_stage *s)
     return b;
 }
 
+static void wake_caller(struct cp_run *run)
+{
+    uint64_t one = 1;
+    ssize_t n = write(run->done_fd, &one, sizeof one);
+    (void)n; /* cannot fail: the counter is far from its limit */
+}
+
+/* when_full: fail. The stage that is too slow may well stand still: the end does not wait for it.
+ */
+static void fail_full(struct cp_stage *s, const struct cp_edge *e)
+{
+    cp_stage_fail(s, CP_EXIT_IO, 0, "the channel from %s to %s is full, and when_full is fail",
+                  e->from->name, e->to->name);
+    atomic_store(&s->run->is_late, true);
+    wake_caller(s->run);
+}
+
 static bool send_over(struct cp_stage *s, size_t output, struct cp_batch *b)
 {
     s->account.out += b->n_sel;
     s->account.batches += b->n_sel > 0;
-    return cp_edge_send(s->outs[output], s->worker, b);
+    enum chan_status status = cp_edge_send(s->outs[output], s->worker, b);
+    if (status == CHAN_FULL)
+        fail_full(s, s->outs[output]);
+    return status == CHAN_OK;
 }
 
 /* Sends b on. False: nobody takes anything more. */
@@ -209,16 +231,25 @@ struct cp_batch *cp_stage_receive(struct cp_stage *s, size_t input)
     return b;
 }
 
+static bool is_any(const struct chan_case *cases, size_t n)
+{
+    for (size_t k = 0; k < n; k++)
+        if (cases[k].rx)
+            return true;
+    return false;
+}
+
 struct cp_batch *cp_stage_receive_any(struct cp_stage *s, bool by_priority, size_t *input)
 {
-    struct chan_case cases[CP_PLAN_STAGES] = {0};
+    struct chan_case cases[2 * CP_PLAN_STAGES]; /* and those of marks */
     struct cp_batch *b[CP_PLAN_STAGES];
     unsigned flags = by_priority ? CHAN_BIASED : 0;
-    enum chan_status status;
+    enum chan_status status = CHAN_CLOSED;
 
     for (size_t k = 0; k < s->n_ins; k++)
         cases[k] = (struct chan_case){.rx = cp_edge_next(s->ins[k], s->worker), .elem = &b[k]};
-    while ((status = chan_select(cases, s->n_ins, flags, input)) == CHAN_CLOSED)
+    while (is_any(cases, s->n_ins) &&
+           (status = cp_edge_select(s, cases, s->n_ins, flags, input)) == CHAN_CLOSED)
         cases[*input].rx = NULL;
     if (status != CHAN_OK)
         return NULL; /* no case is left */
@@ -412,15 +443,14 @@ static void stage_end(struct cp_stage *s)
 static void *stage_thread(void *arg)
 {
     struct cp_stage *s = arg;
-    uint64_t one = 1;
 
     if (s->type->run)
         s->type->run(s, s->self);
     else
         stage_loop(s);
     stage_end(s);
-    ssize_t n = write(s->run->done_fd, &one, sizeof one);
-    (void)n;
+    atomic_fetch_add(&s->run->ended, 1);
+    wake_caller(s->run);
     return NULL;
 }
 
@@ -529,8 +559,15 @@ static struct cp_stage *stdout_sink(struct cp_plan *plan)
 struct watch {
     struct pollfd fds[3]; /* done, signals, standard output */
     struct cp_stage *sink;
-    int64_t deadline; /* of grace; INT64_MAX: no signal came */
+    bool is_stopping; /* a signal came */
+    int64_t deadline; /* of grace; INT64_MAX: none */
 };
+
+static void begin_grace(const struct cp_run *run, struct watch *w)
+{
+    if (w->deadline == INT64_MAX)
+        w->deadline = chan_now_ns() + run->options->grace;
+}
 
 /* The first signal stops the sources; the second, or the end of grace, leaves everything as it is.
  */
@@ -540,14 +577,22 @@ static bool on_signal(struct cp_run *run, struct watch *w)
     if (read(w->fds[1].fd, &info, sizeof info) != sizeof info)
         return true;
     pthread_mutex_lock(&run->mu);
-    bool is_second = w->deadline != INT64_MAX;
     run->result->signal = (int)info.ssi_signo;
     pthread_mutex_unlock(&run->mu);
-    if (is_second)
+    if (w->is_stopping)
         return false;
-    w->deadline = chan_now_ns() + run->options->grace;
+    w->is_stopping = true;
+    begin_grace(run, w);
     run_stop_sources(run);
     return true;
+}
+
+/* A thread ended, or has no time to wait for all. */
+static void on_done(struct cp_run *run, struct watch *w)
+{
+    uint64_t n;
+    if (read(run->done_fd, &n, sizeof n) == sizeof n && atomic_load(&run->is_late))
+        begin_grace(run, w);
 }
 
 static void on_hangup(struct watch *w)
@@ -570,18 +615,14 @@ static int wait_ms(const struct watch *w)
 /* Until all threads have ended. False: they are left behind. */
 static bool run_wait(struct cp_run *run, struct watch *w)
 {
-    size_t ended = 0;
-    while (ended < run->started) {
+    while (atomic_load(&run->ended) < run->started) {
         int n = poll(w->fds, 3, wait_ms(w));
         if (n < 0)
             continue;
         if (n == 0)
             return false;
-        if (w->fds[0].revents) {
-            uint64_t k;
-            if (read(run->done_fd, &k, sizeof k) == sizeof k)
-                ended += k;
-        }
+        if (w->fds[0].revents)
+            on_done(run, w);
         if (w->fds[1].revents && !on_signal(run, w))
             return false;
         if (w->fds[2].revents & (POLLERR | POLLHUP))

@@ -17,7 +17,8 @@
 #include "../plan/plan.h"
 
 struct cp_run_options {
-    int64_t grace; /* ns from the first SIGINT or SIGTERM until everything is left as it is */
+    int64_t grace; /* ns from the first SIGINT or SIGTERM, or from when_full: fail, until everything
+                      is left as it is */
     void (*note)(const char *text); /* gets what cp_stage_note says, from any thread, one at a time;
                                        or NULL */
     bool handles_signals; /* SIGINT, SIGTERM, SIGPIPE are ours; tests of the library say no */
@@ -53,7 +54,8 @@ int cp_run_check_account(const struct cp_plan *plan, struct cp_err *err);
 void cp_account_gather(struct cp_stage *s);
 
 /* Bytes that the pipeline can come to use while running: pools, tables, buffers, threads, the
- * program itself; from the sizes of what is allocated. */
+ * program itself; from the sizes of what is allocated. SIZE_MAX: any number, for a
+ * channel is unbounded. */
 size_t cp_run_bound(const struct cp_plan *plan);
 
 #endif
