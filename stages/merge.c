@@ -12,12 +12,12 @@ enum by { FAIR, PRIORITY, ORDER };
 
 /* One input, and what has come from it and not left yet. */
 struct input {
-    bool *brings; /* whether slot number k of s->live is filled in it */
-    struct cp_batch *batch;
-    uint32_t at;  /* of its selection: the next record */
-    bool is_held; /* by the batch that is being filled */
-    bool has_ended;
-    uint32_t line_at; /* how far the lines of the batch have been counted */
+    bool *brings;           /* whether slot number k of s->live is filled in it */
+    struct cp_batch *batch; /* has a record that has not left, or NULL */
+    uint32_t at;            /* of its selection: the next record */
+    bool is_held;           /* by the batch that is being filled */
+    uint64_t until;         /* without a batch: nothing below this key comes any more */
+    uint32_t line_at;       /* how far the lines of the batch have been counted */
     uint64_t line;
 };
 
@@ -26,9 +26,11 @@ struct merge {
     const struct cp_wants *wants;
     struct input *inputs;
     struct cp_value *scratch;
-    struct cp_batch *out; /* being filled */
-    uint64_t seq;         /* of the batch sent last */
-    uint32_t ordinal;     /* records with that number which have been sent */
+    struct cp_batch *out;         /* being filled */
+    struct cp_batch *piece, *end; /* without records: to tell that some more of a number, or all of
+                                     it, has been heard; or NULL */
+    uint64_t seq;                 /* of the batch sent last */
+    uint32_t ordinal;             /* records with that number which have been sent */
 };
 
 static const struct cp_option options[] = {
@@ -138,26 +140,99 @@ static void run_as_they_come(struct cp_stage *s, struct merge *self)
 
 /* ---- In order ---- */
 
-/* The next batch of an input, unless one is at hand. */
+/* Records stand in an order that all inputs share: by the number of the batch that parted, then by
+ * their place in it. What an input has been heard of up to is told by its batches, empty ones too
+ * (cp_batch.until), so an input without a record at hand need not be waited for once it is past the
+ * record that comes next. Where several must be waited for, the one that is least far is: what
+ * parts the records gives each batch to all outputs before the next, so that one is sure to hear.
+ */
+
+enum { PLACE_BITS = 16 };
+
+static uint64_t key_of(uint64_t seq, uint32_t place)
+{
+    return (seq << PLACE_BITS) + place;
+}
+
+/* Of the record that is next. */
+static uint64_t next_key(const struct input *in)
+{
+    return key_of(in->batch->seq, cp_batch_place(in->batch, in->batch->sel[in->at]));
+}
+
+/* Nothing below that comes from it any more. */
+static uint64_t heard_up_to(const struct input *in)
+{
+    return in->batch ? next_key(in) : in->until;
+}
+
+static uint64_t all_heard_up_to(const struct cp_stage *s, const struct merge *self)
+{
+    uint64_t least = UINT64_MAX;
+
+    for (size_t k = 0; k < s->n_ins; k++) {
+        uint64_t up_to = heard_up_to(&self->inputs[k]);
+        if (!cp_stage_is_late(s, k) && up_to < least)
+            least = up_to;
+    }
+    return least;
+}
+
+static void replace(struct cp_batch **b, struct cp_batch *by)
+{
+    cp_batch_release(*b);
+    *b = by;
+}
+
+/* Puts a batch aside that has no record left: what has been heard is told with it. */
+static void put_aside(struct merge *self, struct input *in)
+{
+    struct cp_batch *b = in->batch;
+    uint64_t until = b->has_more ? key_of(b->seq, b->until) : key_of(b->seq + 1, 0);
+
+    if (until > in->until)
+        in->until = until;
+    replace(b->has_more ? &self->piece : &self->end, b);
+    in->batch = NULL;
+}
+
+/* The next batch of an input. */
 static void look(struct cp_stage *s, struct merge *self, size_t k)
 {
     struct input *in = &self->inputs[k];
 
-    if (in->batch || in->has_ended)
-        return;
     in->batch = cp_stage_receive(s, k);
     in->at = 0;
     in->is_held = false;
-    in->has_ended = !in->batch;
-    if (!in->batch)
+    if (!in->batch) {
+        in->until = UINT64_MAX;
         return;
+    }
     in->line_at = in->batch->start;
     in->line = in->batch->first_line;
     fill_wants(s, self, k, in->batch);
+    if (in->batch->n_sel == 0)
+        put_aside(self, in);
+}
+
+/* Sends b, with what has been heard. */
+static bool tell(struct cp_stage *s, struct merge *self, struct cp_batch *b)
+{
+    uint64_t up_to = all_heard_up_to(s, self);
+
+    self->seq = b->seq;
+    b->has_more = up_to < key_of(b->seq + 1, 0);
+    b->until = b->has_more ? (uint32_t)(up_to - key_of(b->seq, 0)) : 0;
+    if (!b->has_more) {
+        self->ordinal = 0;
+        replace(&self->piece, NULL);
+        replace(&self->end, NULL);
+    }
+    return cp_emit(s, b);
 }
 
 /* Sends what has been put together. */
-static bool flush(struct cp_stage *s, struct merge *self, bool has_more)
+static bool flush(struct cp_stage *s, struct merge *self)
 {
     struct cp_batch *b = self->out;
 
@@ -166,20 +241,44 @@ static bool flush(struct cp_stage *s, struct merge *self, bool has_more)
         self->inputs[k].is_held = false;
     if (!b)
         return true;
-    b->has_more = has_more;
     self->ordinal += b->n;
-    return cp_emit(s, b);
+    return tell(s, self, b);
+}
+
+/* Before it waits: sends on all that is known, for a stage below may wait for just that. */
+static bool tell_all(struct cp_stage *s, struct merge *self)
+{
+    bool is_wanted = flush(s, self), is_end;
+    struct cp_batch **mark = &self->end, *b;
+
+    is_end = *mark && all_heard_up_to(s, self) >= key_of((*mark)->seq + 1, 0);
+    if (!is_end)
+        mark = &self->piece;
+    if (!*mark)
+        return is_wanted;
+    b = *mark;
+    *mark = NULL;
+    b->n_sel = 0;
+    return tell(s, self, b) && is_wanted;
+}
+
+/* Records of b can be put to those of out: their bytes lie in the same block. */
+static bool can_join(const struct cp_stage *s, const struct cp_batch *out, const struct input *in)
+{
+    const struct cp_batch *b = in->batch;
+
+    return out->seq == b->seq && out->block == b->block && out->texts == b->texts &&
+           out->input == b->input && out->n < s->records &&
+           (in->is_held || out->n_parts < 2 * s->n_ins);
 }
 
 /* Room for a record of that input. */
 static bool make_room(struct cp_stage *s, struct merge *self, struct input *in)
 {
-    struct cp_batch *out = self->out;
     bool is_wanted = true;
 
-    if (out && (out->n == s->records || out->block != in->batch->block ||
-                out->texts != in->batch->texts || (!in->is_held && out->n_parts == 2 * s->n_ins)))
-        is_wanted = flush(s, self, true);
+    if (self->out && !can_join(s, self->out, in))
+        is_wanted = flush(s, self);
     if (!self->out) {
         self->out = cp_stage_batch(s);
         cp_batch_like(self->out, in->batch);
@@ -224,114 +323,60 @@ static bool put_record(struct cp_stage *s, struct merge *self, size_t k)
     for (size_t w = 0; w < self->wants->n; w++)
         out->col[self->wants->v[w].slot][to] = b->col[self->wants->v[w].slot][from];
     out->sel[out->n_sel++] = to;
+    if (in->at == b->n_sel)
+        put_aside(self, in);
     return is_wanted;
 }
 
-/* Passes over batches that have no record left; the last one of its number stays, to end it. */
-static void advance(struct cp_stage *s, struct merge *self, size_t k)
-{
-    struct input *in = &self->inputs[k];
-
-    while (in->batch && in->at == in->batch->n_sel && in->batch->has_more) {
-        cp_batch_release(in->batch);
-        in->batch = NULL;
-        look(s, self, k);
-    }
-}
-
-static bool has_record(const struct input *in, uint64_t seq)
-{
-    return in->batch && in->batch->seq == seq && in->at < in->batch->n_sel;
-}
-
-/* The input whose record comes next: the first of those with the smallest number. SIZE_MAX: none.
- */
-static size_t next_input(const struct cp_stage *s, const struct merge *self, uint64_t seq)
+/* The input whose record comes next. SIZE_MAX: none is at hand. */
+static size_t next_input(const struct cp_stage *s, const struct merge *self)
 {
     size_t best = SIZE_MAX;
-    uint16_t least = 0;
 
     for (size_t k = 0; k < s->n_ins; k++) {
         const struct input *in = &self->inputs[k];
-        if (!has_record(in, seq))
-            continue;
-        uint16_t i = cp_batch_place(in->batch, in->batch->sel[in->at]);
-        if (best == SIZE_MAX || i < least) {
+        if (in->batch && (best == SIZE_MAX || next_key(in) < next_key(&self->inputs[best])))
             best = k;
-            least = i;
-        }
     }
     return best;
 }
 
-/* All batches of the number have been used up: the last of them ends the number, when what was put
- * together does not. */
-static bool end_number(struct cp_stage *s, struct merge *self, uint64_t seq)
+/* The input that must be heard first, before the record of input `next` can leave. SIZE_MAX: none.
+ */
+static size_t behind(const struct cp_stage *s, const struct merge *self, size_t next)
 {
-    struct cp_batch *mark = NULL;
-    bool is_sent = self->out != NULL, is_wanted = flush(s, self, false);
-
-    self->seq = seq;
-    self->ordinal = 0;
-    for (size_t k = 0; k < s->n_ins; k++) {
-        struct input *in = &self->inputs[k];
-        if (!in->batch || in->batch->seq != seq)
-            continue;
-        cp_batch_release(mark);
-        mark = in->batch;
-        in->batch = NULL;
-    }
-    if (is_sent || !mark) {
-        cp_batch_release(mark);
-        return is_wanted;
-    }
-    mark->n_sel = 0;
-    mark->has_more = false;
-    return cp_emit(s, mark);
-}
-
-static bool join_number(struct cp_stage *s, struct merge *self, uint64_t seq)
-{
-    bool is_wanted = true;
-    size_t k;
-
-    for (size_t i = 0; i < s->n_ins; i++)
-        if (self->inputs[i].batch && self->inputs[i].batch->seq == seq)
-            advance(s, self, i);
-    while (is_wanted && (k = next_input(s, self, seq)) != SIZE_MAX) {
-        is_wanted = put_record(s, self, k);
-        advance(s, self, k);
-    }
-    return end_number(s, self, seq) && is_wanted;
-}
-
-/* The smallest number that has come. False: all inputs have ended. */
-static bool next_number(struct cp_stage *s, struct merge *self, uint64_t *seq)
-{
-    bool is_any = false;
+    uint64_t key = next == SIZE_MAX ? UINT64_MAX - 1 : next_key(&self->inputs[next]);
+    size_t least = SIZE_MAX;
 
     for (size_t k = 0; k < s->n_ins; k++) {
         const struct input *in = &self->inputs[k];
-        if (cp_stage_is_late(s, k))
-            continue;
-        look(s, self, k);
-        if (in->batch && (!is_any || in->batch->seq < *seq)) {
-            *seq = in->batch->seq;
-            is_any = true;
-        }
+        if (!in->batch && in->until <= key && !cp_stage_is_late(s, k) &&
+            (least == SIZE_MAX || in->until < self->inputs[least].until))
+            least = k;
     }
-    return is_any;
+    return least;
 }
 
 static void run_in_order(struct cp_stage *s, struct merge *self)
 {
     struct cp_batch *b;
     bool is_wanted = true;
-    uint64_t seq = 0;
+    size_t next, k;
 
-    while (is_wanted && next_number(s, self, &seq))
-        is_wanted = join_number(s, self, seq);
-    for (size_t k = 0; k < s->n_ins; k++)
+    while (is_wanted) {
+        next = next_input(s, self);
+        k = behind(s, self, next);
+        if (k != SIZE_MAX) {
+            is_wanted = tell_all(s, self);
+            look(s, self, k);
+        } else if (next != SIZE_MAX) {
+            is_wanted = put_record(s, self, next);
+        } else {
+            break;
+        }
+    }
+    is_wanted = tell_all(s, self) && is_wanted;
+    for (k = 0; k < s->n_ins; k++)
         while (is_wanted && cp_stage_is_late(s, k) && (b = cp_stage_receive(s, k)))
             is_wanted = pass(s, self, k, b);
 }
@@ -343,9 +388,10 @@ static void release_rest(struct cp_stage *s, struct merge *self)
         struct input *in = &self->inputs[k];
         if (in->batch)
             s->account.filtered += in->batch->n_sel - in->at;
-        cp_batch_release(in->batch);
-        in->batch = NULL;
+        replace(&in->batch, NULL);
     }
+    replace(&self->piece, NULL);
+    replace(&self->end, NULL);
 }
 
 static void merge_run(struct cp_stage *s, void *data)

@@ -105,7 +105,6 @@ static enum cp_outcome route_process(struct cp_stage *s, void *data, struct cp_b
     for (size_t k = 0; k + 1 < s->n_outs; k++) {
         struct cp_batch *view = cp_stage_view(s, k, b);
         view->n_sel = choose(self, b, k, view->sel);
-        view->has_more = b->has_more;
         cp_emit_to(s, k, view);
     }
     b->n_sel = choose(self, b, s->n_outs - 1, b->sel);

@@ -18,7 +18,6 @@ static enum cp_outcome tee_process(struct cp_stage *s, void *data, struct cp_bat
         struct cp_batch *view = cp_stage_view(s, k, b);
         memcpy(view->sel, b->sel, b->n_sel * sizeof *b->sel);
         view->n_sel = b->n_sel;
-        view->has_more = b->has_more;
         s->account.made += b->n_sel;
         cp_emit_to(s, k, view);
     }

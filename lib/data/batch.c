@@ -237,6 +237,7 @@ struct cp_batch *cp_pool_batch(struct cp_pool *p)
     b->shape = NULL;
     b->n = b->n_sel = 0;
     b->has_more = false;
+    b->until = 0;
     b->branch = 0;
     b->ordinal = 0;
     atomic_store_explicit(&b->refs, 1, memory_order_relaxed);
@@ -431,7 +432,9 @@ static struct cp_batch *batch_beside(const struct cp_batch *b)
         memcpy(to->places, b->places, b->n * sizeof *b->places);
     }
     memcpy(to->rec, b->rec, b->n * sizeof *b->rec);
-    if (to->origin)
+    if (!b->origin) /* joined records of one input */
+        to->origin = NULL;
+    else if (to->origin)
         memcpy(to->origin, b->origin, b->n * sizeof *b->origin);
     return to;
 }

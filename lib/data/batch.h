@@ -91,10 +91,11 @@ struct cp_batch {
     uint64_t seq;        /* number of the batch at its origin, from 0 */
     uint32_t start;      /* where this batch's bytes begin in the block */
     uint64_t first_line; /* line number, from 1, of the byte there */
-    uint64_t first_offset;    /* its offset in the input */
-    uint32_t ordinal;         /* records with the same seq in batches before this one */
-    uint32_t n;               /* records */
-    bool has_more;            /* a stage split what its origin sent: the rest follows in another */
+    uint64_t first_offset; /* its offset in the input */
+    uint32_t ordinal;      /* records with the same seq in batches before this one */
+    uint32_t n;            /* records */
+    bool has_more;         /* a stage split what its origin sent: the rest follows in another */
+    uint32_t until; /* then: all records of lower places are in this batch and those before it */
     struct cp_time_zone zone; /* for times without zone or year */
 
     /* Changed by the stages it passes. */

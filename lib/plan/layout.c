@@ -131,7 +131,7 @@ static void follow(struct way *w, const struct cp_edge *e)
     w->is_seen[s->index] = true;
     w->places += s->n_workers * (s->makes_text ? 3 : 1); /* see work_shrink */
     if (s->type->flags & CP_STAGE_JOINS)
-        w->places += 2 * s->n_ins;
+        w->places += 3 * s->n_ins + 2; /* see merge.c: parts, one for each input, two to tell */
     if (s->makes_text)
         w->arena = 2 * s->max_line;
     else if (s->makes_marks && w->arena == 0)
@@ -201,6 +201,7 @@ static void plan_pool(struct cp_plan *plan, struct cp_stage *s)
         size->parts = 2 * s->n_ins;
         size->origins = has_origins(s);
         size->branches = true;
+        size->origins = true;
     }
 }
 

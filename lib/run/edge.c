@@ -98,10 +98,10 @@ void cp_edge_close(struct cp_edge *e)
 
 /* ---- Marks ---- */
 
-/* Somebody has to see it: it has records, or ends a group that is counted. */
+/* Somebody has to see it: it has records, or is part of a group that is counted. */
 static bool is_awaited(const struct cp_edge *e, const struct cp_batch *b)
 {
-    return b->n_sel > 0 || (e->is_counted && !b->has_more);
+    return b->n_sel > 0 || e->is_counted;
 }
 
 /* The end of s at its output k, which has a mark; or NULL. */

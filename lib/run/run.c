@@ -204,7 +204,11 @@ bool cp_stage_is_taken(const struct cp_stage *s, size_t output)
 
 struct cp_batch *cp_stage_view(struct cp_stage *s, size_t output, struct cp_batch *b)
 {
-    return cp_batch_view(s->outs[output]->views, b, s->live, s->n_live);
+    struct cp_batch *view = cp_batch_view(s->outs[output]->views, b, s->live, s->n_live);
+
+    view->has_more = b->has_more;
+    view->until = b->until;
+    return view;
 }
 
 /* What is made of a batch belongs to its group, before it. */
@@ -214,6 +218,7 @@ bool cp_emit(struct cp_stage *s, struct cp_batch *b)
         b->seq = s->current->seq;
         b->ordinal = s->current->ordinal;
         b->has_more = true;
+        b->until = 0;
         s->current->ordinal += b->n;
     }
     return stage_forward(s, b) && !atomic_load_explicit(&s->must_stop, memory_order_relaxed);
@@ -281,6 +286,7 @@ struct work {
     struct cp_batch *batch, *rest;
     bool is_alone; /* one record in an arena that holds only its texts */
     bool has_more; /* the group goes on with the batch that is received next */
+    uint32_t until;
 };
 
 /* The arena is full: makes the batch smaller, or moves its one record to where it is alone. Even
@@ -316,6 +322,13 @@ static void work_grow(struct cp_stage *s)
     s->portion = s->portion < s->records / 2 ? s->portion * 2 : 0;
 }
 
+/* Whether the group goes on behind the batch, and from which record on. */
+static void work_mark(const struct work *w)
+{
+    w->batch->has_more = w->has_more || w->rest;
+    w->batch->until = w->rest ? cp_batch_place(w->rest, w->rest->sel[0]) : w->until;
+}
+
 /* Processes the batch until its arena suffices, and sends it on. */
 static enum cp_outcome work_batch(struct cp_stage *s, struct work *w)
 {
@@ -324,7 +337,7 @@ static enum cp_outcome work_batch(struct cp_stage *s, struct work *w)
     w->is_alone = false;
     while (w->batch->n_sel > 0 || (s->n_outs > 1 && step == CP_OUTCOME_OK)) {
         work_cut(s, w);
-        w->batch->has_more = w->has_more || w->rest;
+        work_mark(w);
         size_t mark = w->batch->arena.used;
         s->current = w->batch;
         step = s->type->process(s, s->self, w->batch);
@@ -337,7 +350,7 @@ static enum cp_outcome work_batch(struct cp_stage *s, struct work *w)
         work_shrink(s, w);
         step = CP_OUTCOME_OK;
     }
-    w->batch->has_more = w->has_more || w->rest;
+    work_mark(w);
     if (step != CP_OUTCOME_FAILED)
         return stage_forward(s, w->batch) ? step : CP_OUTCOME_DONE;
     s->account.held += w->batch->n_sel;
@@ -348,7 +361,7 @@ static enum cp_outcome work_batch(struct cp_stage *s, struct work *w)
 /* Processes b and sends it on; owns it. */
 static enum cp_outcome stage_work(struct cp_stage *s, struct cp_batch *b)
 {
-    struct work w = {.rest = b, .has_more = b->has_more};
+    struct work w = {.rest = b, .has_more = b->has_more, .until = b->until};
     enum cp_outcome step = CP_OUTCOME_OK;
 
     while (w.rest && step == CP_OUTCOME_OK) {
