@@ -52,16 +52,18 @@ static enum chani_moved pop_long(void)
 static uint64_t start_push(void)
 {
     struct place at;
+    size_t run;
 
-    CHECK(claim_push(ring_of(base), &at) == CHANI_MOVED);
+    CHECK(claim_push(ring_of(base), &at, 1, &run) == CHANI_MOVED);
     return at.pos;
 }
 
 static uint64_t start_pop(void)
 {
     struct place at;
+    size_t run;
 
-    CHECK(claim_pop(ring_of(base), &at) == CHANI_MOVED);
+    CHECK(claim_pop(ring_of(base), &at, 1, &run) == CHANI_MOVED);
     return at.pos;
 }
 
