@@ -801,7 +801,7 @@ static void *run_sink(void *arg)
 static void test_shutdown_in_flow(bool one)
 {
     for (long round = 0; round < 60; round++) {
-        struct pair pair = open_pair(one, 1 + (size_t)round % 5);
+        struct pair pair = open_pair(one, round % 2 == 0 ? 1 + (size_t)round % 5 : 16);
         struct flow source = {.tx = pair.tx, .limit = LONG_MAX};
         struct flow sink = {.rx = pair.rx};
         pthread_t threads[2];
@@ -932,7 +932,7 @@ static void test_random_rx_drop(bool one)
     unsigned seed = 1;
 
     for (int round = 0; round < 100; round++) {
-        struct pair pair = open_pair(one, 1 + (size_t)rand_r(&seed) % 8);
+        struct pair pair = open_pair(one, 1 + (size_t)rand_r(&seed) % 32);
         struct flow source = {.tx = pair.tx, .limit = LONG_MAX};
         long n = rand_r(&seed) % 200;
         long sum = 0;
@@ -948,6 +948,49 @@ static void test_random_rx_drop(bool one)
         pthread_join(thread, NULL);
         CHECK(source.status == CHAN_CLOSED);
         CHECK(source.moved == n + dropped && source.sum == sum + dropped_sum);
+    }
+}
+
+/* A value so large that most closes come in the middle of a copy. */
+struct large {
+    long value;
+    char more[65528];
+};
+
+static void *run_large_source(void *arg)
+{
+    static struct large large;
+    struct flow *flow = arg;
+
+    while (chan_send(flow->tx, &large) == CHAN_OK)
+        flow->moved++;
+    return NULL;
+}
+
+/* What was sent when the receiver goes is destroyed at once, what was not is the sender's. */
+static void test_rx_drop_in_copy(bool one)
+{
+    static struct large large;
+
+    for (long round = 0; round < 300; round++) {
+        struct chan_options options = {.size = sizeof(options),
+                                       .capacity = capacity_of(16),
+                                       .elem_size = sizeof(large),
+                                       .drop = count_drop,
+                                       .one_to_one = one};
+        struct flow source = {.moved = 0};
+        pthread_t thread;
+        chan_rx *rx;
+
+        atomic_store(&dropped, 0);
+        CHECK_STATUS(chan_open(&options, &source.tx, &rx), CHAN_OK);
+        pthread_create(&thread, NULL, run_large_source, &source);
+        for (long i = 0; i < round % 20; i++)
+            CHECK_STATUS(chan_recv(rx, &large), CHAN_OK);
+        chan_rx_drop(rx);
+        pthread_join(thread, NULL);
+        CHECK(source.moved == round % 20 + dropped);
+        chan_tx_drop(source.tx);
     }
 }
 
@@ -1406,6 +1449,7 @@ static const struct test tests[] = {
     {"ping-pong", test_ping_pong, ALL},
     {"a timeout races with a value", test_timeout_race, ALL},
     {"the receiver goes at a random moment", test_random_rx_drop, ALL},
+    {"the receiver goes in the middle of a copy", test_rx_drop_in_copy, BOTH},
     {"one to one: no clones", test_clone_one_to_one, ONE | UNBOUNDED},
     {"clone of a sender", test_clone_tx, MANY | UNBOUNDED},
     {"clone of a receiver", test_clone_rx, MANY | UNBOUNDED},
