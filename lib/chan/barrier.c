@@ -11,8 +11,8 @@
  * behind S, and the load after the call sees S. The compiler must keep S before L, which is what
  * the signal fence of chani_barrier_light_store is for.
  *
- * It takes 0.4 us when no other thread is running, and 16 us on a virtual machine when one is; a
- * read-modify-write takes about 8 ns. So it is for those who are about to sleep, and whom the
+ * It takes 0.4 us when no other thread is running, and 16 us on a virtual machine when one is.
+ * So it is for those who are about to sleep, and whom the
  * other side meets rarely (measured: DESIGN in ring_1to1.c).
  *
  * Some sandboxes refuse the call. That is asked for once, when the first channel is made. Where a

@@ -10,8 +10,7 @@
  * because that is the same barrier on the processors we care about, serves ThreadSanitizer (which
  * does not understand fences) with the code that is shipped. In a light park the notifier leaves
  * its barrier to the waiter, which calls chani_barrier_heavy between entering and attempting: the
- * argument is in barrier.c. That is worth it for the index ring, where the barrier was half of the
- * time of a send.
+ * argument is in barrier.c. Only the index ring does so (ring_1to1.c).
  *
  * The word holds {epoch: 32, waiters: 15, watched: 1, claimed: 16}. A waiter adds itself to
  * `waiters` and sleeps only while the epoch is what it was then. A notifier that finds waiters >

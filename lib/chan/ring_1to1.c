@@ -18,8 +18,8 @@
  * before each look that says empty or full: what a thread stored before is seen by all others then.
  * It costs nothing where it counts, since no value moves. Rings below LIGHT_MIN_CAPACITY go
  * without, for their threads sleep so often that the barrier of the sleeper costs more (16 us while
- * the other side runs) than all that is saved. Measured, one thread that fills and empties: 20 ns
- * per value with read-modify-writes, 9 without.
+ * the other side runs) than all that is saved. Measured in turn, ns per value:
+ * capacity 64 99 with read-modify-writes and 56 without, capacity 1024 85 and 57.
  *
  * Closing must not lose a value that is on its way: a push is either before the close, and discard
  * finds it, or it fails and the value stays the sender's. `end` is OPEN, then CLOSING, then for
@@ -36,7 +36,7 @@
  * for the tail that it read may be too old. If it is a number, values beyond it do not exist. So
  * every end that is tried is at least every tail that somebody acted upon with the end still OPEN,
  * and one is chosen, once. Rejected: the closed bit in the tail and a compare-and-exchange to
- * publish, which is simple and twice as slow; and a flag of its own without an end, which lets a
+ * publish, which is simple and slower; and a flag of its own without an end, which lets a
  * value slip in behind the discard.
  *
  * Permits are a count that only the producer changes: what it finds room for is less by that. At
