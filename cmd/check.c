@@ -29,6 +29,7 @@ static int check_one(const struct check_options *o, const char *arg, enum cmd_fo
     if (status == 0 && !o->quiet) {
         cp_print_safe(stdout, p.label, strlen(p.label));
         fputs(": ok\n", stdout);
+        cmd_put_stalls(stdout, &plan);
     }
     cp_plan_release(&plan);
     cmd_unload(&p);
@@ -61,8 +62,10 @@ const struct cmd cmd_check = {
     .name = "check",
     .usage = "[OPTION ...] PIPELINE ...",
     .summary = "Shows all mistakes of pipelines and runs nothing",
-    .doc = "Every mistake and every warning is shown with its place. A pipeline without mistakes "
-           "gives the line `PIPELINE: ok`. Exit status: 0, or 2 when there is a mistake.",
+    .doc =
+        "Every mistake and every warning is shown with its place. A pipeline without mistakes "
+        "gives the line `PIPELINE: ok`; where it branches, lines below say which branch can hold "
+        "up which. Exit status: 0, or 2 when there is a mistake.",
     .options = options,
     .main = check_main,
 };

@@ -209,6 +209,10 @@ void cmd_report_errors(const struct cp_plan *plan, const char *but);
 void cmd_report_stats(const struct cp_plan *plan, int64_t wall_ns);
 /* --account: one JSON object per stage. False: f could not be written. */
 bool cmd_report_account(FILE *f, const struct cp_plan *plan);
+/* The same to standard error while the pipeline runs: the numbers of a moment. */
+void cmd_report_account_now(const struct cp_plan *plan);
+/* For each branch whom it can hold up. False: there is no branch. (stall.c) */
+bool cmd_put_stalls(FILE *f, const struct cp_plan *plan);
 /* -v: what was chosen by default. */
 void cmd_report_choices(const struct cp_plan *plan);
 

@@ -312,6 +312,13 @@ static void explain_channels(const struct cp_plan *plan)
     cmd_table_print(stdout, &t, 2);
 }
 
+static void explain_stalls(const struct cp_plan *plan)
+{
+    put_head("Branches");
+    if (!cmd_put_stalls(stdout, plan))
+        puts("  none: a slow stage holds up all that is above it");
+}
+
 static void explain_batches(const struct cp_plan *plan)
 {
     char size[32];
@@ -370,6 +377,7 @@ static void explain(const struct cp_plan *plan)
     explain_prefilters(plan);
     explain_channels(plan);
     explain_order(plan);
+    explain_stalls(plan);
     explain_batches(plan);
     explain_memory(plan);
 }

@@ -170,16 +170,17 @@ static void put_json_text(FILE *f, const char *s)
     fputc('"', f);
 }
 
-static void put_account(FILE *f, const struct cp_stage *s)
+static void put_account(FILE *f, const struct cp_stage *s, const struct cp_account *a,
+                        const char *first_error)
 {
     fputs("{\"stage\":", f);
     put_json_text(f, s->name);
     fprintf(f, ",\"kind\":\"%s\"", s->type->name);
     for (size_t i = 0; i < CMD_COUNT(terms); i++)
-        fprintf(f, ",\"%s\":%" PRIu64, terms[i].name, term_of(&s->account, &terms[i]));
-    if (s->first_error[0]) {
+        fprintf(f, ",\"%s\":%" PRIu64, terms[i].name, term_of(a, &terms[i]));
+    if (first_error[0]) {
         fputs(",\"first_error\":", f);
-        put_json_text(f, s->first_error);
+        put_json_text(f, first_error);
     }
     fputs("}\n", f);
 }
@@ -201,10 +202,21 @@ static void put_edge_account(FILE *f, const struct cp_edge *e)
 bool cmd_report_account(FILE *f, const struct cp_plan *plan)
 {
     for (size_t i = 0; i < plan->n; i++)
-        put_account(f, plan->stages[i]);
+        put_account(f, plan->stages[i], &plan->stages[i]->account, plan->stages[i]->first_error);
     for (size_t i = 0; i < plan->n_edges; i++)
         put_edge_account(f, plan->edges[i]);
     return fflush(f) == 0 && !ferror(f);
+}
+
+void cmd_report_account_now(const struct cp_plan *plan)
+{
+    for (size_t i = 0; i < plan->n; i++) {
+        struct cp_account now = cp_account_now(plan->stages[i]);
+        put_account(stderr, plan->stages[i], &now, "");
+    }
+    for (size_t i = 0; i < plan->n_edges; i++)
+        put_edge_account(stderr, plan->edges[i]);
+    fflush(stderr);
 }
 
 /* ---- -v ---- */

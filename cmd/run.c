@@ -29,7 +29,8 @@ static const struct cmd_option options[] = {
     {'s', "stats", CMD_FLAG, offsetof(struct run_options, stats), NULL,
      "a table of what each stage did, at the end"},
     {0, "account", CMD_TEXT, offsetof(struct run_options, account), "FILE",
-     "write where every record went to FILE, one JSON object per stage; - is standard error"},
+     "write where every record went to FILE, one JSON object per stage and channel; - is standard "
+     "error"},
     {0, "strict", CMD_FLAG, offsetof(struct run_options, strict), NULL,
      "status 3 when any record failed"},
     {'x', "exit-empty", CMD_FLAG, offsetof(struct run_options, exit_empty), NULL,
@@ -228,8 +229,10 @@ static void show_note(const char *text)
 
 static int run_plan(struct run *r)
 {
-    struct cp_run_options o = {
-        .grace = r->o.grace, .handles_signals = true, .note = r->o.verbose ? show_note : NULL};
+    struct cp_run_options o = {.grace = r->o.grace,
+                               .handles_signals = true,
+                               .show = cmd_report_account_now,
+                               .note = r->o.verbose ? show_note : NULL};
     int rc = check_descriptors(&r->plan);
 
     if (rc == 0)
@@ -281,7 +284,9 @@ const struct cmd cmd_run = {
            "after --.\n"
            "Exit status: 0 ran to the end; 1 with -x, nothing reached a sink; 2 wrong usage or a "
            "wrong pipeline, nothing was run; 3 records failed, with --strict or on_error: stop; 4 "
-           "input, output or system error; 5 the account did not balance; 128+N ended by signal N.",
+           "input, output or system error, or when_full: fail; 5 the account did not balance; "
+           "128+N ended by signal N.\n"
+           "SIGUSR1 writes the account of the moment to standard error.",
     .options = options,
     .main = run_named,
 };

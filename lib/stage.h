@@ -159,7 +159,7 @@ struct cp_plan_options {
     size_t batch_records; /* 0: CP_BATCH_RECORDS */
     size_t capacity;      /* of channels whose stage does not say it */
     bool has_capacity;    /* false: that is 4 */
-    size_t lose; /* this batch over every edge is lost, to test the account; 0: none */
+    size_t lose;          /* this batch over every edge is lost, to test the account; 0: none */
     size_t workers;       /* of each stage that can have them; 0: one; CP_WORKERS_AUTO */
 };
 
@@ -250,6 +250,8 @@ struct cp_account {
     uint64_t bad_utf8;
 };
 
+enum { CP_ACCOUNT_TERMS = sizeof(struct cp_account) / sizeof(uint64_t) };
+
 struct cp_run;
 struct cp_edge;
 
@@ -267,8 +269,8 @@ struct cp_stage {
     bool has_capacity;
     enum cp_when_full when_full; /* of the channel into it */
     uint64_t sample;             /* N of CP_FULL_SAMPLE */
-    size_t max_line; /* bytes a text may have */
-    size_t records;  /* of a batch, at most */
+    size_t max_line;             /* bytes a text may have */
+    size_t records;              /* of a batch, at most */
     bool makes_text;
     bool makes_marks;                 /* parse: leaves marks for a writer (format.h) */
     bool keeps_records;               /* cp_plan_keeps_records */
@@ -307,10 +309,11 @@ struct cp_stage {
     struct cp_batch *current; /* being processed, or NULL */
     size_t portion; /* records to process at a time, after an arena was full; 0: all of a batch */
     struct cp_account account;
-    struct cp_err err;         /* why it failed */
-    char first_error[256];     /* the first record error: "file:line: reason" */
-    uint64_t first_error_at;   /* its record's place among all (cp_batch_position) */
-    struct cp_reason *reasons; /* see cp_stage_reason */
+    _Atomic uint64_t shown[CP_ACCOUNT_TERMS]; /* the account as other threads see it; relaxed */
+    struct cp_err err;                        /* why it failed */
+    char first_error[256];                    /* the first record error: "file:line: reason" */
+    uint64_t first_error_at;                  /* its record's place among all (cp_batch_position) */
+    struct cp_reason *reasons;                /* see cp_stage_reason */
     char note[256]; /* said in the summary: what the stage had to do without (semantics 33, 35);
                        empty: nothing */
 };

@@ -165,8 +165,8 @@ void cp_pool_free(struct cp_pool *p);
 size_t cp_pool_block_size(const struct cp_pool *p);
 size_t cp_pool_records(const struct cp_pool *p);
 
-/* Thread safe. Blocks until a batch is free, unless the pool grows; it comes empty: no block, no input, n = 0, arena
- * reset, columns undefined. */
+/* Thread safe. Blocks until a batch is free, unless the pool grows; it comes empty: no block, no
+ * input, n = 0, arena reset, columns undefined. */
 struct cp_batch *cp_pool_batch(struct cp_pool *p);
 /* Gives the batch back, unless another one holds on to it, and what it refers to. Thread safe; NULL
  * is allowed. */

@@ -243,7 +243,7 @@ static size_t default_workers(const struct cp_plan *plan, const struct cp_stage 
 static void plan_one_worker(struct walk *w, const struct cp_edge *e, struct cp_stage *s)
 {
     if (s->n_workers > 1)
-        cp_diag_error(w->diags, e->to->pos, "leave out workers: there, or put a stage between",
+        cp_diag_error(w->diags, e->to->pos, "give it one worker, or put a stage between",
                       "when_full of %s needs one worker on both sides of the channel, but %s has "
                       "%zu",
                       e->to->name, s->name, s->n_workers);

@@ -22,12 +22,12 @@ struct cp_edge {
     size_t port, input;         /* which output of `from`, which input of `to` */
     size_t capacity;            /* batches in each channel; CP_UNBOUNDED */
     enum cp_when_full when_full;
-    uint64_t sample;            /* CP_FULL_SAMPLE: of so many records one is kept */
-    size_t lose;                /* of cp_plan_options */
-    size_t senders, receivers;  /* workers that send and receive */
-    bool is_counted;            /* the receiver counts groups: empty ones are sent too */
-    bool is_late;               /* all that goes over it is made when the input has ended */
-    uint16_t *live;             /* slots that are filled in what goes over it */
+    uint64_t sample;           /* CP_FULL_SAMPLE: of so many records one is kept */
+    size_t lose;               /* of cp_plan_options */
+    size_t senders, receivers; /* workers that send and receive */
+    bool is_counted;           /* the receiver counts groups: empty ones are sent too */
+    bool is_late;              /* all that goes over it is made when the input has ended */
+    uint16_t *live;            /* slots that are filled in what goes over it */
     size_t n_live;
     struct cp_pool_size view_size; /* of the pool of views that go over it; no batches: not views */
 

@@ -25,7 +25,8 @@ struct common {
 
 static const struct cp_option common_options[] = {
     {"capacity", CP_OPT_TEXT, offsetof(struct common, capacity), NULL, NULL,
-     "batches in each channel into this stage: a number, 0 (each is handed over), a size (blocks of "
+     "batches in each channel into this stage: a number, 0 (each is handed over), a size (blocks "
+     "of "
      "so many bytes together), or unbounded"},
     {"when_full", CP_OPT_TEXT, offsetof(struct common, when_full), NULL, "wait",
      "what the stage above does when that channel is full: wait, drop_new, drop_old, sample N "

@@ -34,15 +34,36 @@ static int check_edge(const struct cp_edge *e, struct cp_err *err)
                       (unsigned long long)(a.received + a.dropped + a.cut));
 }
 
+static_assert(sizeof(struct cp_account) % sizeof(uint64_t) == 0, "terms are of one type");
+
 /* All terms are numbers of records and the like. */
 static void add_account(struct cp_account *to, const struct cp_account *from)
 {
     uint64_t *sum = (uint64_t *)(void *)to;
     const uint64_t *more = (const uint64_t *)(const void *)from;
 
-    static_assert(sizeof *to % sizeof *sum == 0, "terms are of one type");
-    for (size_t i = 0; i < sizeof *to / sizeof *sum; i++)
+    for (size_t i = 0; i < CP_ACCOUNT_TERMS; i++)
         sum[i] += more[i];
+}
+
+/* Counting goes on without atomics; what others see is a copy, made once a batch. */
+void cp_account_show(struct cp_stage *s)
+{
+    const uint64_t *terms = (const uint64_t *)(const void *)&s->account;
+
+    for (size_t i = 0; i < CP_ACCOUNT_TERMS; i++)
+        atomic_store_explicit(&s->shown[i], terms[i], memory_order_relaxed);
+}
+
+struct cp_account cp_account_now(const struct cp_stage *s)
+{
+    struct cp_account a = {0};
+    uint64_t *sum = (uint64_t *)(void *)&a;
+
+    for (size_t k = 0; k < s->n_workers; k++)
+        for (size_t i = 0; i < CP_ACCOUNT_TERMS; i++)
+            sum[i] += atomic_load_explicit(&s->workers[k]->shown[i], memory_order_relaxed);
+    return a;
 }
 
 void cp_account_gather(struct cp_stage *s)

@@ -189,9 +189,8 @@ static enum chan_status sent(struct cp_edge_end *end, struct cp_batch *b, enum c
 static enum chan_status send_wait(struct cp_edge *e, size_t worker, chan_tx *tx, struct cp_batch *b)
 {
     const struct cp_stage *s = e->from->workers[worker];
-    enum chan_status status = has_marks(s)
-                                  ? select_one(s, (struct chan_case){.tx = tx, .elem = &b})
-                                  : chan_send(tx, &b);
+    enum chan_status status =
+        has_marks(s) ? select_one(s, (struct chan_case){.tx = tx, .elem = &b}) : chan_send(tx, &b);
 
     return sent(sender(e, worker), b, status);
 }
@@ -279,7 +278,7 @@ static enum chan_status send_fail(struct cp_edge *e, size_t worker, chan_tx *tx,
 /* Each owns b, and says as cp_edge_send what became of it. */
 static enum chan_status (*const senders[])(struct cp_edge *, size_t, chan_tx *,
                                            struct cp_batch *) = {
-    [CP_FULL_WAIT] = send_wait,     [CP_FULL_DROP_NEW] = send_drop_new,
+    [CP_FULL_WAIT] = send_wait,         [CP_FULL_DROP_NEW] = send_drop_new,
     [CP_FULL_DROP_OLD] = send_drop_old, [CP_FULL_SAMPLE] = send_sample,
     [CP_FULL_FAIL] = send_fail,
 };

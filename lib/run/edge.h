@@ -8,12 +8,12 @@
  * receives the groups in order. Stages with the same number of workers are joined worker to worker.
  * How far a fast worker gets ahead of a slow one is bounded by the capacity of its channel.
  *
- * A policy other than waiting (enum cp_when_full) is the sender's. What drops batches has one sender
- * and one receiver: nobody takes turns there, and a group may be missing. Where branches come
- * together below in their order that is no loss of order, since any later batch implies the groups
- * before it; but until one comes the join waits. So the last batch of a group that was dropped
- * stays with the sender as a mark, without its records, and is sent when there is room: before that
- * thread waits for anything else (cp_edge_select), unless a later batch goes first.
+ * A policy other than waiting (enum cp_when_full) is the sender's. What drops batches has one
+ * sender and one receiver: nobody takes turns there, and a group may be missing. Where branches
+ * come together below in their order that is no loss of order, since any later batch implies the
+ * groups before it; but until one comes the join waits. So the last batch of a group that was
+ * dropped stays with the sender as a mark, without its records, and is sent when there is room:
+ * before that thread waits for anything else (cp_edge_select), unless a later batch goes first.
  *
  * Rejected: one channel that all workers share, and a buffer in which the receiver puts what came
  * in order again: it balances uneven batches a little better, but its size is that of the whole
@@ -35,8 +35,8 @@ struct cp_edge_end {
     /* Atomic, relaxed: written by that thread, read by any. */
     _Atomic uint64_t records; /* of a sender: sent; of a receiver: received */
     _Atomic uint64_t dropped; /* of a sender: as when_full says */
-    _Atomic uint64_t lost;    /* of a sender: refused, for the receiver had closed; of a receiver: in
-                                 the channel when it closed */
+    _Atomic uint64_t lost; /* of a sender: refused, for the receiver had closed; of a receiver: in
+                              the channel when it closed */
 };
 
 /* Makes the channels. */

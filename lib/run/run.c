@@ -28,8 +28,8 @@ struct cp_run {
     struct cp_plan *plan;
     struct read_file *read_files; /* filled while stages are opened */
     const struct cp_run_options *options;
-    _Atomic size_t ended; /* threads */
-    _Atomic bool is_late; /* what is left to do has the time of grace only */
+    _Atomic size_t ended;      /* threads */
+    _Atomic bool is_late;      /* what is left to do has the time of grace only */
     struct cp_stage **workers; /* of all stages, in the order of the plan */
     pthread_t *threads;        /* one each; the last ones are started first */
     size_t n_workers, started;
@@ -175,6 +175,7 @@ static bool send_over(struct cp_stage *s, size_t output, struct cp_batch *b)
 {
     s->account.out += b->n_sel;
     s->account.batches += b->n_sel > 0;
+    cp_account_show(s);
     enum chan_status status = cp_edge_send(s->outs[output], s->worker, b);
     if (status == CHAN_FULL)
         fail_full(s, s->outs[output]);
@@ -379,6 +380,7 @@ static enum cp_outcome stage_work(struct cp_stage *s, struct cp_batch *b)
 /* The next batch, or NULL at the end; tells the stage when there is none at hand. */
 static enum cp_outcome stage_receive(struct cp_stage *s, struct cp_batch **b)
 {
+    cp_account_show(s);
     enum chan_status st = cp_edge_try_receive(s->ins[0], s->worker, b);
     if (st == CHAN_EMPTY) {
         *b = NULL;
@@ -462,6 +464,7 @@ static void *stage_thread(void *arg)
     else
         stage_loop(s);
     stage_end(s);
+    cp_account_show(s);
     atomic_fetch_add(&s->run->ended, 1);
     wake_caller(s->run);
     return NULL;
@@ -589,6 +592,11 @@ static bool on_signal(struct cp_run *run, struct watch *w)
     struct signalfd_siginfo info;
     if (read(w->fds[1].fd, &info, sizeof info) != sizeof info)
         return true;
+    if (info.ssi_signo == SIGUSR1) {
+        if (run->options->show)
+            run->options->show(run->plan);
+        return true;
+    }
     pthread_mutex_lock(&run->mu);
     run->result->signal = (int)info.ssi_signo;
     pthread_mutex_unlock(&run->mu);
@@ -664,6 +672,7 @@ static int signals_open(const struct cp_run_options *options)
     sigemptyset(&set);
     add_unless_ignored(&set, SIGINT);
     add_unless_ignored(&set, SIGTERM);
+    add_unless_ignored(&set, SIGUSR1);
     pthread_sigmask(SIG_BLOCK, &set, NULL);
     return signalfd(-1, &set, SFD_CLOEXEC);
 }

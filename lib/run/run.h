@@ -21,6 +21,7 @@ struct cp_run_options {
                       is left as it is */
     void (*note)(const char *text); /* gets what cp_stage_note says, from any thread, one at a time;
                                        or NULL */
+    void (*show)(const struct cp_plan *plan); /* SIGUSR1 came, in the calling thread; or NULL */
     bool handles_signals; /* SIGINT, SIGTERM, SIGPIPE are ours; tests of the library say no */
 };
 
@@ -52,6 +53,11 @@ int cp_run_check_account(const struct cp_plan *plan, struct cp_err *err);
 /* Adds what the workers of a stage counted to the first one's account; after all have ended. The
  * first error is that of the record that came first. */
 void cp_account_gather(struct cp_stage *s);
+
+/* What all workers of a stage have counted up to their last batch. Any thread, while it runs. */
+struct cp_account cp_account_now(const struct cp_stage *s);
+/* Shows the account of one worker to other threads; that worker's thread. */
+void cp_account_show(struct cp_stage *s);
 
 /* Bytes that the pipeline can come to use while running: pools, tables, buffers, threads, the
  * program itself; from the sizes of what is allocated. SIZE_MAX: any number, for a
