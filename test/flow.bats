@@ -128,7 +128,7 @@ run_stuck() {
         [ "$dropped" -gt 10000 ] || fail "dropped $dropped"
         assert_equal "$(wc -l <late)" "$received"
         assert_stderr "^chanpipe: file: $dropped of 50000 records from tee dropped, since it was too slow"
-        sort -c -t: -k2n late
+        sort -c -s -t: -k2n late
         if [ $policy = drop_new ]; then
             assert_equal "$(head -1 late)" '{"n":1}'
         else
@@ -150,7 +150,7 @@ run_stuck() {
     assert_equal "$(wc -l <late)" "$received"
     cp_run -q -w 3 'parse json with when_full="sample 2" capacity=1 | set a = 1 with capacity=1 when_full="sample 2" | unset a' in.json
     assert_equal "$status" 0
-    sort -c -t: -k2n <<<"$output"
+    sort -c -s -t: -k2n <<<"$output"
 }
 
 @test "when_full: fail ends the pipeline with status 4, also when the sink stands still" {
@@ -180,7 +180,7 @@ run_stuck() {
             cp_run -q --account acc "parse json | tee { set b = 1 $set | set a = n with workers=3 | unset a ; filter n > 0 ; filter n % 2 == 0 $set | tee { set b = 2 $set ; set b = 3 } }" in.json
             assert_equal "$status" 0
             balanced
-            sort -c -t: -k2n <<<"${output//,/:}" || fail "$policy $c: order"
+            sort -c -s -t: -k2n <<<"${output//,/:}" || fail "$policy $c: order"
             cmp -s in.json <(grep -v b <<<"$output") || fail "$policy $c: the branch that waits lost something"
         done
     done
