@@ -52,6 +52,10 @@ static const char settings[] =
     "behind the word with, as in `parse json with on_error=keep`.\n"
     "\n"
     "  name       how messages call the stage; default: its kind, then kind2, kind3\n"
+    "  from       what the stage reads, when that is not what stands before it: the\n"
+    "             name of a stage above, [a, b], or a case of route: NAME.CASE\n"
+    "  workers    threads that share its work: a number, or auto; default 1, or -w\n"
+    "  order      true (default): what workers send leaves in the order it came in\n"
     "  capacity   batches in the channel into the stage; default 4. 0: each is\n"
     "             handed over; 4MiB: as many as blocks of so many bytes together;\n"
     "             unbounded: any number, and memory is not bounded\n"
@@ -65,11 +69,35 @@ static const char settings[] =
     "             _error), stop (the pipeline ends with status 3); default: parse\n"
     "             stages skip, an expression that fails gives null\n";
 
+static const char branches[] =
+    "Pipelines part with tee (every branch gets every record) and route (the first case that is "
+    "true gets it), and begin with several sources in merge.\n"
+    "\n"
+    "In a one-liner:\n"
+    "  tee { filter a > 1 | file a.log ; file all.log }\n"
+    "  route { bad: status >= 500 => file bad.log ; else => set ok = true }\n"
+    "  merge { files a.log | parse combined ; files b.log | parse json }\n"
+    "\n"
+    "In a file:\n"
+    "  - tee:\n"
+    "      - [filter a > 1, file a.log]\n"
+    "      - [file all.log]\n"
+    "  - route:\n"
+    "      - {when: status >= 500, name: bad, do: file bad.log}\n"
+    "      - else: set ok = true\n"
+    "\n"
+    "Branches that do not end in a sink come together below, in the order of the input; what a "
+    "branch's sort or aggregate makes at its end leaves behind all others. Where all branches of "
+    "tee end in sinks, and for records of no case, the records go on below.\n"
+    "A later stage reads any stage above with from: NAME, or one case with from: NAME.CASE.\n"
+    "`chanpipe graph PIPELINE` draws it.\n";
+
 static const struct {
     const char *name, *text;
 } texts[] = {
     {"expressions", expressions},
     {"settings", settings},
+    {"branches", branches},
 };
 
 /* ---- Options of stages and formats ---- */
@@ -309,7 +337,8 @@ static void help_start(void)
          "\n"
          "Help:\n"
          "  chanpipe help TOPIC    a command, a stage, a format, a function,\n"
-         "                         expressions, aggregates, settings\n"
+         "                         expressions, aggregates, settings,\n"
+         "                         branches\n"
          "  chanpipe list          all stages, formats, functions and pipelines");
 }
 

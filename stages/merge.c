@@ -411,8 +411,8 @@ const struct cp_stage_type cp_stage_merge = {
     .kind = CP_FLOW,
     .summary = "Brings the records of several inputs together",
     .usage = "{ PIPELINE ; PIPELINE ... }",
-    .doc = "Each branch begins with a source; or from: names stages above. Each input keeps its "
-           "own order. Between inputs it is fair: what has come first leaves first, by turns where "
+    .doc = "Each branch begins with a source. Each input keeps its own order. Between inputs it is "
+           "fair: what has come first leaves first, by turns where "
            "several have something. With by=priority the first input that has something goes "
            "first. With by=order records that parted above, in tee or route, leave in the order in "
            "which they were there.",

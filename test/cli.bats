@@ -5,10 +5,10 @@ load helper
     gives '' 'chanpipe 0.1.0' version
     cp_run help
     assert_equal "$status" 0
-    for word in run check explain convert list help version; do grep -qw "$word" <<<"$output" || fail "help does not name $word"; done
+    for word in run check explain graph convert list help version; do grep -qw "$word" <<<"$output" || fail "help does not name $word"; done
     cp_run --help
     assert_equal "$status" 0
-    for topic in parse filter json csv count expressions settings run upper; do
+    for topic in parse filter json csv count expressions settings branches run graph upper; do
         cp_run help $topic
         [ "$status" = 0 ] && [ -n "$output" ] || fail "help $topic"
     done
@@ -164,7 +164,7 @@ load helper
         timeout 10 "$CHANPIPE" $args >&- 2>err || status=$?
         assert_equal "$args $status" "$args 4"
     done
-    for args in 'explain' 'convert' 'check'; do
+    for args in 'explain' 'graph' 'convert' 'check'; do
         status=0
         timeout 10 "$CHANPIPE" $args 'parse json | head' >/dev/full 2>err || status=$?
         assert_equal "$args $status" "$args 4"

@@ -111,6 +111,25 @@ $(cat differences)"
     done
 }
 
+@test "the drawing in README" {
+    awk '/^    \$ chanpipe graph/ { on = 1; sub(/^    \$ /, ""); print >"cmd"; next } on && /^    / { print substr($0, 5); next } { on = 0 }' "$ROOT/README.md" >expected
+    [ -s expected ]
+    LC_ALL=C.UTF-8 bash -c "$(cat cmd)" | cmp - expected
+}
+
+@test "the pipelines in help branches are accepted" {
+    chanpipe help branches | sed -n 's/^  //p' >text
+    grep -E '^(tee|route|merge) \{' text >lines
+    [ "$(wc -l <lines)" = 3 ]
+    while read -r line; do
+        cp_run check "$([ "${line%% *}" = merge ] || echo 'parse json | ')$line"
+        assert_equal "$line $status $stderr" "$line 0 "
+    done <lines
+    { printf 'stages:\n- parse: json\n'; grep -E '^ *- ' text; } >page.yaml
+    cp_run check page.yaml
+    assert_equal "$status $stderr" '0 '
+}
+
 # ---- libchan ----
 
 # The text of chan.h without comments and preprocessor lines, one declaration in a line. Blanks are only where words meet.
