@@ -246,15 +246,15 @@ section() {
     assert_equal "$status" 0
     grep -qx 'parse parse 2 Reads records of a format' <<<"$(section Threads)" || fail "$output"
     grep -qx '11 threads in all' <<<"$(section Threads)" || fail "$output"
-    assert_equal "$(section Channels)" 'from to capacity
-stdin parse 2 x 4 batches
-parse tee 2 x 4 batches
-tee filter 2 x 4 batches
-tee count 2 x 4 batches
-filter merge 2 x 4 batches
-count merge 4 batches
-merge head 9 batches
-head stdout 4 batches'
+    assert_equal "$(section Channels)" 'from to capacity when full
+stdin parse 2 x 4 batches wait
+parse tee 2 x 4 batches wait
+tee filter 2 x 4 batches wait
+tee count 2 x 4 batches wait
+filter merge 2 x 4 batches wait
+count merge 4 batches wait
+merge head 9 batches wait
+head stdout 4 batches wait'
     refuses '-w cannot be x' explain -w x 'parse json | head'
 }
 
