@@ -222,7 +222,7 @@ static bool tell(struct cp_stage *s, struct merge *self, struct cp_batch *b)
 
     self->seq = b->seq;
     b->has_more = up_to < key_of(b->seq + 1, 0);
-    b->until = b->has_more ? (uint32_t)(up_to - key_of(b->seq, 0)) : 0;
+    b->until = b->has_more && up_to > key_of(b->seq, 0) ? (uint32_t)(up_to - key_of(b->seq, 0)) : 0;
     if (!b->has_more) {
         self->ordinal = 0;
         replace(&self->piece, NULL);
@@ -268,8 +268,7 @@ static bool can_join(const struct cp_stage *s, const struct cp_batch *out, const
     const struct cp_batch *b = in->batch;
 
     return out->seq == b->seq && out->block == b->block && out->texts == b->texts &&
-           out->input == b->input && out->n < s->records &&
-           (in->is_held || out->n_parts < 2 * s->n_ins);
+           out->n < s->records && (in->is_held || out->n_parts < 2 * s->n_ins);
 }
 
 /* Room for a record of that input. */
