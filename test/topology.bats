@@ -130,6 +130,32 @@ numbers='{"n":1,"s":"a"}\n{"n":2,"s":"b"}\n{"n":3,"s":"a"}\n{"n":4,"s":"b"}\n'
     done
 }
 
+# Computed texts fill the arena, so that batches are split: above the branches, in them, in branches in branches.
+@test "order: batches that are split" {
+    seq 1 300 | awk '{ printf "{\"n\":%d,\"t\":\"abcdefghijklmnop\"}\n", $1 }' >in.json
+    export CHANPIPE_TEST_CAPACITY=1
+    local from='files in.json with max_line=100 | parse json' long='set x = t .. t .. t'
+    gives '' '{"count":300}' "$from | $long | tee { filter n > 0 ; filter n < 0 } | count"
+    gives '' '{"count":300}' "$from | $long | tee { filter n < 0 ; tee { filter n < 0 ; $long | filter n > 0 } } | count"
+    for w in 1 2; do
+        cp_run -w $w "$from | $long | route { n % 2 == 0 => route { n % 3 == 0 => $long } ; else => filter n > 0 } | keep n"
+        assert_equal "$status" 0
+        cmp -s <(jq -c '{n}' in.json) <(printf '%s\n' "$output") || fail "$w workers"
+    done
+}
+
+@test "order: records that were sorted join in branches below" {
+    gives "$numbers" '{"n":1}\n{"n":1}\n{"n":3}\n{"n":3}\n{"n":2}\n{"n":2}\n{"n":4}\n{"n":4}' \
+        'parse json | sort s | tee { filter n > 0 ; filter n > 0 } | keep n'
+}
+
+@test "a sort in a branch does not stop the others: what joins above branches" {
+    seq 1 300 | sed 's/.*/{"n":&}/' >in.json
+    export CHANPIPE_TEST_BLOCK=61 CHANPIPE_TEST_BATCH=3 CHANPIPE_TEST_CAPACITY=1
+    gives '' '{"count":1200}' 'files in.json | parse json | tee { filter n > 0 ; sort -n } | tee { filter n > 0 ; filter n < 999 } | count'
+    gives '' '{"count":600}' 'files in.json | parse json | tee { filter n > 0 ; tail 300 | filter n > 0 with workers=3 } | count'
+}
+
 @test "workers: the same bytes for any number of them" {
     seq 1 30000 | awk '{ printf "{\"n\":%d,\"k\":\"k%d\",\"t\":\"%s\"}\n", $1, ($1 * 7919) % 101, $1 % 10 ? "x" : "" }' >in.json
     for p in 'parse json | set x = k .. t | filter n % 7 != 3 | keep x, n' \

@@ -182,10 +182,18 @@ static bool send_over(struct cp_stage *s, size_t output, struct cp_batch *b)
     return status == CHAN_OK;
 }
 
+/* What comes out is made when the input has ended: nobody below listens before. An empty batch sent
+ * on would fill the channel, stop the stage, and with it those that the others wait for. */
+static bool is_silent(const struct cp_stage *s)
+{
+    return s->type->merge ||
+           (s->type->flags & (CP_STAGE_MAKES | CP_STAGE_STREAMS)) == CP_STAGE_MAKES;
+}
+
 /* Sends b on. False: nobody takes anything more. */
 static bool stage_forward(struct cp_stage *s, struct cp_batch *b)
 {
-    if (s->n_outs == 0 || (s->type->merge && b->n_sel == 0)) {
+    if (s->n_outs == 0 || (is_silent(s) && b->n_sel == 0)) {
         cp_batch_release(b);
         return true;
     }
