@@ -183,8 +183,8 @@ times() {
 }
 
 @test "throttle: by, as one bucket per key; the account" {
-    local i out=
-    for i in {0..99}; do printf '{"time":%d,"k":"%d","u":"%s"}\n' $((i / 10)) $((i % 3)) x; done >in
+    local out k
+    seq 0 99 | awk '{ printf "{\"time\":%d,\"k\":\"%d\",\"u\":\"x\"}\n", $1 / 10, $1 % 3 }' >in
     cp_run --account acc 'parse json | throttle 2 per 4s by k, upper(u)' in
     out=$(for k in 0 1 2; do
         grep "\"k\":\"$k\"" in | chanpipe 'parse json | throttle 2 per 4s'
@@ -195,7 +195,7 @@ times() {
 }
 
 @test "throttle: beyond max_memory the oldest keys are given up, and that is said" {
-    for i in {1..30000}; do echo "{\"time\":1,\"k\":$((i % 15000))}"; done >in
+    { seq 15000; seq 15000; } | sed 's/.*/{"time":1,"k":&}/' >in
     assert_equal "$(chanpipe 'parse json | throttle 1 per 1h by k | count' in)" '{"count":15000}'
     cp_run 'parse json | throttle 1 per 1h by k with max_memory=600KiB | count' in
     assert_stderr 'throttle: .* of the oldest keys were given up'
