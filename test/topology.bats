@@ -168,6 +168,13 @@ numbers='{"n":1,"s":"a"}\n{"n":2,"s":"b"}\n{"n":3,"s":"a"}\n{"n":4,"s":"b"}\n'
     done
 }
 
+@test "order: workers between stages of one worker, in branches of branches" {
+    seq 1 600 | sed 's/.*/{"n":&}/' >in.json
+    export CHANPIPE_TEST_BATCH=21 CHANPIPE_TEST_CAPACITY=1
+    gives '' "$(seq 6 600 | sed 's/.*/{"n":&}/')" -w 2 \
+        'parse json | tee { filter n > 900 ; tee { filter n > 900 ; skip 5 | keep n } | set n = n } | keep n' in.json
+}
+
 @test "workers: where they can be" {
     refuses '1:21: error: head has one worker' 'head 1 with workers=2'
     refuses 'workers is a number from 1 to 64, or auto' 'filter a with workers=x'

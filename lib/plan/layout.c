@@ -317,7 +317,7 @@ static void plan_edges(struct cp_plan *plan)
         e->lose = plan->options.lose;
         e->senders = e->from->type->merge ? 1 : e->from->n_workers; /* what they have is merged */
         e->receivers = e->to->n_workers;
-        e->is_counted = e->senders > 1 || e->receivers > 1;
+        e->is_counted |= e->senders > 1 || e->receivers > 1;
     }
 }
 
@@ -391,8 +391,8 @@ void plan_layout(struct walk *w)
     plan_drops(w);
     plan_workers(plan);
     check_threads(w);
+    plan_order(plan); /* first: it goes up until it meets an edge that is counted */
     plan_edges(plan);
-    plan_order(plan);
     for (size_t i = 0; i < plan->n; i++) {
         struct cp_stage *s = plan->stages[i];
         if (is_origin(s) || s->type->flags & CP_STAGE_JOINS)
