@@ -112,8 +112,8 @@ load helper
     printf '{"a":1}\n{bad\n\n{"a":2}\n{"a":2}\n' >in
     cp_run --account acc 'parse json | filter a > 1 | count by a | head 5' in
     assert_equal "$output" '{"a":2,"count":2}'
-    jq -se 'all(.[]; .in + .made == .out + .filtered + .dropped + .errored + .taken + .held)' acc
-    jq -se 'map(.stage) == ["files","parse","filter","count","head","stdout"]' acc
+    jq -se 'all(.[] | select(.stage); .in + .made == .out + .filtered + .dropped + .errored + .taken + .held)' acc
+    jq -se 'map(select(.stage).stage) == ["files","parse","filter","count","head","stdout"]' acc
     jq -se '.[1] | .in == 5 and .errored == 1 and .filtered == 1 and .out == 3' acc
     cp_run --account - 'parse json' in
     grep -q '"stage":"parse"' <<<"$stderr"

@@ -35,7 +35,7 @@ run_stuck() {
     chanpipe --account acc "$@" "$p" in.json >stdout 2>stderr 7>&- &
     pid=$!
     exec 8<stdout
-    head -n "$lines" <&8 >out
+    sed -u "${lines}q" <&8 >out # no byte more than these lines
     exec 9<stuck 7>&-
     cat <&9 >late 8<&- &
     reader=$!
@@ -231,7 +231,7 @@ run_stuck() {
     cp_run explain "$p"
     grep -qE 'tee: file2 +stalls nobody' <<<"$output"
     grep -qE 'tee +file2 +4 batches +drop_new' <<<"$output"
-    cp_run explain head
+    cp_run explain -e head
     grep -q 'none: a slow stage holds up all that is above it' <<<"$output"
 }
 

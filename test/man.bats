@@ -250,6 +250,6 @@ $(cat err)"
 @test "the output in README is the program's" {
     at_home
     cp_run 'parse combined | filter status >= 500 | count by path | sort -count | head 3' access.log
-    shown=$(grep -A1 '^    \$ chanpipe' "$ROOT/README.md" | tail -1 | sed 's/^ *//')
+    shown=$(grep -A1 '^    \$ chanpipe' "$ROOT/README.md" | sed -n '2s/^ *//p')
     assert_equal "$(head -1 <<<"$output")" "$shown"
 }
