@@ -241,6 +241,14 @@ static int64_t wait_until(const struct chani_wait *wait, bool busy)
     return wait->event < deadline ? wait->event : deadline;
 }
 
+/* Leaves the park, perhaps with a claim, which an attempt must follow. */
+static void wait_return(struct chani_wait *wait)
+{
+    park_leave(wait->park);
+    wait->phase = CHANI_WOKEN;
+    wait->slept = true;
+}
+
 static void wait_sleep(struct chani_wait *wait, bool busy)
 {
     int64_t until = wait_until(wait, busy);
@@ -248,17 +256,20 @@ static void wait_sleep(struct chani_wait *wait, bool busy)
     if (!chani_futex_wait(epoch_address(wait->park), wait->ticket, until) &&
         until == wait->deadline)
         wait->expired = true;
-    park_leave(wait->park);
-    wait->phase = CHANI_WOKEN;
-    wait->slept = true;
+    wait_return(wait);
 }
 
 bool chani_wait_again(struct chani_wait *wait, bool busy)
 {
     if (!wait->begun)
         wait_begin(wait);
-    if (wait->expired && !busy)
-        return false;
+    if (wait->expired && !busy) {
+        if (wait->phase != CHANI_ENTERED)
+            return false;
+        /* The peer is done, but since the attempt a wake-up may have been spent on this thread. */
+        wait_return(wait);
+        return true;
+    }
 
     switch (wait->phase) {
     case CHANI_SPINNING:

@@ -1,6 +1,7 @@
 /*
  * chan_ring_test.c - the ring of many senders and receivers, from the inside: peers that are
- * stopped in the middle of a copy, and peers that come in between two loads. Writes TAP.
+ * stopped in the middle of a copy, and peers that come in between two loads; and the park behind
+ * it. Writes TAP.
  */
 #include <stdatomic.h>
 #include <stdio.h>
@@ -148,6 +149,28 @@ static void looks_again(size_t capacity)
     }
 }
 
+/*
+ * A try that finds a slot in use enters the park like any waiter. When its next attempt fails and
+ * an event comes then, the event counts as handed to it: it must attempt again, or a watcher behind
+ * it is never told.
+ */
+static void try_looks_again(size_t capacity)
+{
+    static struct chani_park park;
+    struct chani_wait wait;
+
+    (void)capacity;
+    chani_park_init(&park);
+    chani_wait_init(&wait, &park, CHANI_NOW);
+    while (wait.phase != CHANI_ENTERED)
+        CHECK(chani_wait_again(&wait, true));
+    chani_park_notify(&park, 1);
+    CHECK(chani_wait_again(&wait, false));
+    CHECK(!chani_wait_again(&wait, false));
+    chani_wait_end(&wait);
+    CHECK(chani_park_waiters(&park) == 0);
+}
+
 static const struct {
     const char *name;
     void (*run)(size_t capacity);
@@ -155,6 +178,7 @@ static const struct {
     {"a ring is full while its oldest push is slow", full_while_a_push_is_slow},
     {"a ring is empty while its last pop is slow", empty_while_a_pop_is_slow},
     {"who asks for others is not misled by one that goes ahead", looks_again},
+    {"a try that waited for a peer looks again when it leaves", try_looks_again},
 };
 
 int main(void)
