@@ -83,8 +83,9 @@ $(BUILD)/test/%: $(BUILD)/obj/test/unit/%.o $(STAGE_OBJ) $(LIB_OBJ)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS) $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $^ $(shell pkg-config --libs $(PKGS)) -lm
 
-# A test that counts allocations and lets them fail.
+# Tests that count allocations and let them fail.
 $(BUILD)/test/unbounded_test $(BUILD)/test/unbounded_debug_test: OUR_LDFLAGS += $(addprefix -Wl$(comma)--wrap=,malloc aligned_alloc strdup free)
+$(BUILD)/test/chan_alloc_test: OUR_LDFLAGS += $(addprefix -Wl$(comma)--wrap=,malloc calloc realloc aligned_alloc posix_memalign strdup free)
 
 # ---- libchan ----
 # The library stands alone. chanpipe does not link it but its own objects of the same sources.
