@@ -224,6 +224,9 @@ san: ## the tests with AddressSanitizer and UBSan, then with ThreadSanitizer
 check-here: all man tests
 	@BUILD=$(BUILD) TEST_TIMEOUT=900 LIMIT=120 test/run $(T)
 
+model: ## check the models of libchan exhaustively (needs spin; up to 15 minutes)
+	@BUILD=$(BUILD) test/model/run $(if $(T),'$(T)')
+
 stress-chan: $(BUILD)/test/chan_history_test ## 10 million random calls of libchan, and a checker of what they saw
 	@CHAN_HISTORY_OPS=$${CHAN_HISTORY_OPS:-10000000} $<
 
@@ -280,7 +283,7 @@ clean: ## remove everything that was made
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
 
-.PHONY: all lib examples demo install install-lib uninstall uninstall-lib check check-tiny tests san check-here stress-chan bench bench-chan fmt fmt-check config man man-lib clean help FORCE
+.PHONY: all lib examples demo install install-lib uninstall uninstall-lib check check-tiny tests san check-here model stress-chan bench bench-chan fmt fmt-check config man man-lib clean help FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 
