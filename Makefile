@@ -85,7 +85,7 @@ $(BUILD)/test/%: $(BUILD)/obj/test/unit/%.o $(STAGE_OBJ) $(LIB_OBJ)
 
 # Tests that count allocations and let them fail.
 $(BUILD)/test/unbounded_test $(BUILD)/test/unbounded_debug_test: OUR_LDFLAGS += $(addprefix -Wl$(comma)--wrap=,malloc aligned_alloc strdup free)
-$(BUILD)/test/chan_alloc_test: OUR_LDFLAGS += $(addprefix -Wl$(comma)--wrap=,malloc calloc realloc aligned_alloc posix_memalign strdup free)
+$(BUILD)/test/chan_alloc_test $(BUILD)/test/chan_alloc_debug_test: OUR_LDFLAGS += $(addprefix -Wl$(comma)--wrap=,malloc calloc realloc aligned_alloc posix_memalign strdup free)
 
 # ---- libchan ----
 # The library stands alone. chanpipe does not link it but its own objects of the same sources.
