@@ -85,7 +85,7 @@ $(BUILD)/test/%: $(BUILD)/obj/test/unit/%.o $(STAGE_OBJ) $(LIB_OBJ)
 
 # Tests that count allocations and let them fail.
 $(BUILD)/test/unbounded_test $(BUILD)/test/unbounded_debug_test: OUR_LDFLAGS += $(addprefix -Wl$(comma)--wrap=,malloc aligned_alloc strdup free)
-$(BUILD)/test/chan_alloc_test $(BUILD)/test/chan_alloc_debug_test: OUR_LDFLAGS += $(addprefix -Wl$(comma)--wrap=,malloc calloc realloc aligned_alloc posix_memalign strdup free)
+$(BUILD)/test/chan_alloc_test: OUR_LDFLAGS += $(addprefix -Wl$(comma)--wrap=,malloc calloc realloc aligned_alloc posix_memalign strdup free)
 
 # ---- libchan ----
 # The library stands alone. chanpipe does not link it but its own objects of the same sources.
@@ -152,7 +152,8 @@ $(BUILD)/debug/examples/%: lib/chan/examples/%.c $(BUILD)/libchan-debug.a $(BUIL
 	$(Q)$(call link_example,$< $(BUILD)/libchan-debug.a)
 
 # The unit tests of the library once more, with its debug build.
-CHAN_TESTS := $(shell grep -lE '#include "(../../lib/chan/|chan_)' $(TEST_SRC))
+# (The debug build keeps dropped handles for a while: it does not balance its allocations.)
+CHAN_TESTS := $(filter-out %/chan_alloc_test.c,$(shell grep -lE '#include "(../../lib/chan/|chan_)' $(TEST_SRC)))
 TEST_BIN += $(patsubst test/unit/%_test.c,$(BUILD)/test/%_debug_test,$(CHAN_TESTS))
 
 $(BUILD)/test/%_debug_test: $(BUILD)/debug/test/unit/%_test.o $(BUILD)/libchan-debug.a
