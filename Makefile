@@ -231,6 +231,9 @@ model: ## check the models of libchan exhaustively (needs spin; up to 15 minutes
 stress-chan: $(BUILD)/test/chan_history_test ## 10 million random calls of libchan, and a checker of what they saw
 	@CHAN_HISTORY_OPS=$${CHAN_HISTORY_OPS:-10000000} $<
 
+stress: $(BUILD)/chanpipe ## 2,000 random pipelines (SEEDS='FIRST LAST')
+	@CHANPIPE=$(abspath $(BUILD)/chanpipe) test/stress/run $(or $(SEEDS),1 2000)
+
 bench: all ## time chanpipe against the peers that are installed
 	@BUILD=$(BUILD) test/bench/run $(if $(T),'$(T)')
 
@@ -284,7 +287,7 @@ clean: ## remove everything that was made
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
 
-.PHONY: all lib examples demo install install-lib uninstall uninstall-lib check check-tiny tests san check-here model stress-chan bench bench-chan fmt fmt-check config man man-lib clean help FORCE
+.PHONY: all lib examples demo install install-lib uninstall uninstall-lib check check-tiny tests san check-here model stress stress-chan bench bench-chan fmt fmt-check config man man-lib clean help FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 

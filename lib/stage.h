@@ -276,8 +276,13 @@ struct cp_stage {
     bool keeps_records;               /* cp_plan_keeps_records */
     const struct cp_stage *parted_at; /* where records join again in order: where they parted; else
                                          NULL */
-    bool reports_values;              /* somebody looks at account.values */
-    const struct cp_shape *shape;     /* sinks of records: what is written; else NULL */
+    size_t depth;        /* partings above it whose records join again in order below it: the orders
+                            (batch.h) that its batches come and leave with */
+    size_t joins_at;     /* where records join again in order: the depth of where they parted */
+    bool numbers;        /* what parts here joins again in order: gives batches their numbers */
+    bool is_ending;      /* its input has ended: what it makes now comes last */
+    bool reports_values; /* somebody looks at account.values */
+    const struct cp_shape *shape; /* sinks of records: what is written; else NULL */
     const struct cp_format
         *format;         /* parse: what it reads; sinks of records: what they write; else NULL */
     struct cp_uses uses; /* the fields that it reads and makes */
@@ -306,7 +311,8 @@ struct cp_stage {
     _Atomic bool must_stop;       /* sources: somebody asked it to end */
     int stop_fd;                  /* sources: readable when must_stop */
     uint64_t next_seq;
-    struct cp_batch *current; /* being processed, or NULL */
+    struct cp_batch *current;            /* being processed, or NULL */
+    struct cp_order heard[CP_MAX_DEPTH]; /* the orders of the batch received last */
     size_t portion; /* records to process at a time, after an arena was full; 0: all of a batch */
     struct cp_account account;
     _Atomic uint64_t shown[CP_ACCOUNT_TERMS]; /* the account as other threads see it; relaxed */

@@ -6,9 +6,6 @@
 
 enum { LINE_END = 2 }; /* bytes, at most */
 
-/* The number of what leaves when the input has ended: behind all others. */
-#define LAST_SEQ (UINT64_C(1) << 39)
-
 void joiner_open(struct joiner *j, const struct cp_wants *wants)
 {
     j->wants = wants;
@@ -75,7 +72,7 @@ static void start_batch(struct cp_stage *s, struct joiner *j)
     b->first_offset = j->open.origin.offset;
     b->zone = j->open.zone;
     if (!j->from)
-        b->seq = LAST_SEQ;
+        b->seq = CP_LAST_SEQ;
     j->to = b;
 }
 
@@ -109,7 +106,8 @@ static bool put(struct cp_stage *s, struct joiner *j, size_t off, size_t len,
     b->rec[i] = (struct cp_record){j->open.off + (uint32_t)from, (uint32_t)len};
     b->origin[i] = *origin;
     b->branches[i] = 0;
-    b->places[i] = j->place;
+    for (size_t d = 0; d < s->depth; d++)
+        b->orders[d].places[i] = j->places[d];
     b->sel[b->n_sel++] = (uint16_t)i;
     fill_columns(s, j, i);
     if (s->error_slot != CP_NO_SLOT)
@@ -282,7 +280,8 @@ bool joiner_add(struct cp_stage *s, struct joiner *j, uint32_t i, enum join how)
     struct joined *o = &j->open;
     bool ok = true;
 
-    j->place = cp_batch_place(j->from, i);
+    for (size_t d = 0; d < s->depth; d++)
+        j->places[d] = cp_order_place(&j->from->orders[d], i);
     if (how != JOIN_BEGIN && o->lines > 0 && is_too_long(j, r)) {
         j->cut++;
         how = JOIN_BEGIN;
@@ -320,7 +319,7 @@ bool joiner_end(struct cp_stage *s, struct joiner *j)
     bool ok;
 
     j->from = NULL;
-    j->place = 0;
+    memset(j->places, 0, sizeof j->places);
     ok = joiner_complete(s, j);
     ok = send(s, j) && ok;
     s->account.held = 0;

@@ -50,9 +50,10 @@ struct joiner {
     struct cp_batch *from;
     uint32_t line_at;
     uint64_t line;
-    uint16_t place; /* of the line at hand, which makes the record before it whole: where branches
-                       meet that record stands here, whatever the batches were */
-    bool copies;    /* from here on all are copied */
+    uint16_t places[CP_MAX_DEPTH]; /* of the line at hand, which makes the record before it whole:
+                                      where branches meet that record stands here, whatever the
+                                      batches were */
+    bool copies;                   /* from here on all are copied */
 
     struct cp_batch *to;   /* being filled; sent at the end of each batch */
     struct cp_block *home; /* of the own pool: copied records, the one being joined behind them */

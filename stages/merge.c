@@ -12,12 +12,13 @@ enum by { FAIR, PRIORITY, ORDER };
 
 /* One input, and what has come from it and not left yet. */
 struct input {
-    bool *brings;           /* whether slot number k of s->live is filled in it */
-    struct cp_batch *batch; /* has a record that has not left, or NULL */
-    uint32_t at;            /* of its selection: the next record */
-    bool is_held;           /* by the batch that is being filled */
-    uint64_t until;         /* without a batch: nothing below this key comes any more */
-    uint32_t line_at;       /* how far the lines of the batch have been counted */
+    bool *brings;                 /* whether slot number k of s->live is filled in it */
+    struct cp_batch *batch;       /* has a record that has not left, or NULL */
+    uint32_t at;                  /* of its selection: the next record */
+    bool is_held;                 /* by the batch that is being filled */
+    uint64_t until[CP_MAX_DEPTH]; /* of each order: without a batch nothing below this key comes any
+                                     more */
+    uint32_t line_at;             /* how far the lines of the batch have been counted */
     uint64_t line;
 };
 
@@ -26,11 +27,11 @@ struct merge {
     const struct cp_wants *wants;
     struct input *inputs;
     struct cp_value *scratch;
-    struct cp_batch *out;         /* being filled */
-    struct cp_batch *piece, *end; /* without records: to tell that some more of a number, or all of
-                                     it, has been heard; or NULL */
-    uint64_t seq;                 /* of the batch sent last */
-    uint32_t ordinal;             /* records with that number which have been sent */
+    struct cp_batch *out; /* being filled */
+    uint64_t seq;         /* of the batch sent last */
+    size_t order;         /* where the records parted that come together: of cp_batch.orders */
+    uint64_t
+        told[CP_MAX_DEPTH]; /* the orders that lie around it: up to which key all has been sent */
 };
 
 static const struct cp_option options[] = {
@@ -61,6 +62,7 @@ static int merge_open(struct cp_stage *s, void *data, struct cp_err *err)
     (void)err;
     if (s->parted_at)
         self->by = ORDER;
+    self->order = s->joins_at;
     self->inputs = cp_heap_take(s->heap, s->n_ins * sizeof *self->inputs);
     for (size_t k = 0; k < s->n_ins; k++) {
         bool *brings = self->inputs[k].brings = cp_heap_take(s->heap, s->n_live + 1);
@@ -113,18 +115,32 @@ static uint8_t branch_of(const struct merge *self, size_t k, const struct cp_bat
     return (uint8_t)(self->wants->first[k] + cp_batch_branch(b, i));
 }
 
+/* The next batch of an input, with what is read below. */
+static struct cp_batch *receive(struct cp_stage *s, const struct merge *self, size_t k)
+{
+    struct cp_batch *b = cp_stage_receive(s, k);
+
+    if (b)
+        fill_wants(s, self, k, b);
+    return b;
+}
+
 /* ---- Whole batches ---- */
 
+/* Made when the input had ended, as far as any order around this one goes. */
 static bool pass(struct cp_stage *s, struct merge *self, size_t k, struct cp_batch *b)
 {
-    fill_wants(s, self, k, b);
     fill_missing(s, &self->inputs[k], b);
-    if (!has_branches(self, k))
+    if (!has_branches(self, k)) {
         b->branches = NULL;
-    b->branch = (uint8_t)(self->wants->first[k] + (b->branches ? b->branch : 0));
+        b->branch = 0;
+    }
+    b->branch += self->wants->first[k];
     b->has_more = false;
     b->seq = ++self->seq;
     b->ordinal = 0;
+    for (size_t d = 0; d < s->depth; d++)
+        b->orders[d] = (struct cp_order){.seq = CP_LAST_SEQ, .has_more = true};
     return cp_emit(s, b);
 }
 
@@ -134,66 +150,81 @@ static void run_as_they_come(struct cp_stage *s, struct merge *self)
     size_t k;
     bool is_wanted = true;
 
-    while (is_wanted && (b = cp_stage_receive_any(s, self->by == PRIORITY, &k)))
+    while (is_wanted && (b = cp_stage_receive_any(s, self->by == PRIORITY, &k))) {
+        fill_wants(s, self, k, b);
         is_wanted = pass(s, self, k, b);
+    }
 }
 
 /* ---- In order ---- */
 
-/* Records stand in an order that all inputs share: by the number of the batch that parted, then by
- * their place in it. What an input has been heard of up to is told by its batches, empty ones too
- * (cp_batch.until), so an input without a record at hand need not be waited for once it is past the
+/* Records stand in an order that all inputs share (batch.h): by the number of the batch that
+ * parted, then by their place in it. What an input has been heard of up to is told by its batches,
+ * empty ones too, so an input without a record at hand need not be waited for once it is past the
  * record that comes next. Where several must be waited for, the one that is least far is: what
  * parts the records gives each batch to all outputs before the next, so that one is sure to hear.
+ *
+ * What this stage knows about orders around it, it tells likewise. What is made at the end of the
+ * input stands behind all: it leaves last, input by input.
  */
 
 enum { PLACE_BITS = 16 };
+
+#define LAST_KEY (CP_LAST_SEQ << PLACE_BITS)
 
 static uint64_t key_of(uint64_t seq, uint32_t place)
 {
     return (seq << PLACE_BITS) + place;
 }
 
-/* Of the record that is next. */
-static uint64_t next_key(const struct input *in)
+/* In order d, of the record that is next. */
+static uint64_t next_key(const struct input *in, size_t d)
 {
-    return key_of(in->batch->seq, cp_batch_place(in->batch, in->batch->sel[in->at]));
+    const struct cp_order *o = &in->batch->orders[d];
+
+    return o->seq == CP_LAST_SEQ ? LAST_KEY
+                                 : key_of(o->seq, cp_order_place(o, in->batch->sel[in->at]));
 }
 
 /* Nothing below that comes from it any more. */
-static uint64_t heard_up_to(const struct input *in)
+static uint64_t heard_up_to(const struct input *in, size_t d)
 {
-    return in->batch ? next_key(in) : in->until;
+    return in->batch ? next_key(in, d) : in->until[d];
 }
 
-static uint64_t all_heard_up_to(const struct cp_stage *s, const struct merge *self)
+static uint64_t all_heard_up_to(const struct cp_stage *s, const struct merge *self, size_t d)
 {
-    uint64_t least = UINT64_MAX;
+    uint64_t least = LAST_KEY;
 
     for (size_t k = 0; k < s->n_ins; k++) {
-        uint64_t up_to = heard_up_to(&self->inputs[k]);
+        uint64_t up_to = heard_up_to(&self->inputs[k], d);
         if (!cp_stage_is_late(s, k) && up_to < least)
             least = up_to;
     }
     return least;
 }
 
-static void replace(struct cp_batch **b, struct cp_batch *by)
+static void release(struct cp_batch **b)
 {
     cp_batch_release(*b);
-    *b = by;
+    *b = NULL;
 }
 
-/* Puts a batch aside that has no record left: what has been heard is told with it. */
-static void put_aside(struct merge *self, struct input *in)
+/* What follows a batch in an order does not stand below that. */
+static uint64_t end_key(const struct cp_order *o)
 {
-    struct cp_batch *b = in->batch;
-    uint64_t until = b->has_more ? key_of(b->seq, b->until) : key_of(b->seq + 1, 0);
+    return o->has_more ? key_of(o->seq, o->until) : key_of(o->seq + 1, 0);
+}
 
-    if (until > in->until)
-        in->until = until;
-    replace(b->has_more ? &self->piece : &self->end, b);
-    in->batch = NULL;
+/* A batch that has no record left has been heard of. */
+static void put_aside(struct input *in)
+{
+    for (size_t d = 0; d < CP_MAX_DEPTH; d++) {
+        uint64_t until = end_key(&in->batch->orders[d]);
+        if (until > in->until[d])
+            in->until[d] = until;
+    }
+    release(&in->batch);
 }
 
 /* The next batch of an input. */
@@ -201,32 +232,31 @@ static void look(struct cp_stage *s, struct merge *self, size_t k)
 {
     struct input *in = &self->inputs[k];
 
-    in->batch = cp_stage_receive(s, k);
+    in->batch = receive(s, self, k);
     in->at = 0;
     in->is_held = false;
     if (!in->batch) {
-        in->until = UINT64_MAX;
+        for (size_t d = 0; d < CP_MAX_DEPTH; d++)
+            in->until[d] = UINT64_MAX;
         return;
     }
     in->line_at = in->batch->start;
     in->line = in->batch->first_line;
-    fill_wants(s, self, k, in->batch);
     if (in->batch->n_sel == 0)
-        put_aside(self, in);
+        put_aside(in);
 }
 
-/* Sends b, with what has been heard. */
+/* Sends b, whose records all stand below the keys. */
 static bool tell(struct cp_stage *s, struct merge *self, struct cp_batch *b)
 {
-    uint64_t up_to = all_heard_up_to(s, self);
-
-    self->seq = b->seq;
-    b->has_more = up_to < key_of(b->seq + 1, 0);
-    b->until = b->has_more && up_to > key_of(b->seq, 0) ? (uint32_t)(up_to - key_of(b->seq, 0)) : 0;
-    if (!b->has_more) {
-        self->ordinal = 0;
-        replace(&self->piece, NULL);
-        replace(&self->end, NULL);
+    b->seq = ++self->seq;
+    for (size_t d = 0; d < s->depth; d++) {
+        struct cp_order *o = &b->orders[d];
+        uint64_t up_to = all_heard_up_to(s, self, d), start = key_of(o->seq, 0);
+        o->has_more = up_to < key_of(o->seq + 1, 0);
+        o->until = o->has_more && up_to > start ? (uint32_t)(up_to - start) : 0;
+        if (end_key(o) > self->told[d])
+            self->told[d] = end_key(o);
     }
     return cp_emit(s, b);
 }
@@ -239,36 +269,38 @@ static bool flush(struct cp_stage *s, struct merge *self)
     self->out = NULL;
     for (size_t k = 0; k < s->n_ins; k++)
         self->inputs[k].is_held = false;
-    if (!b)
-        return true;
-    self->ordinal += b->n;
-    return tell(s, self, b);
+    return !b || tell(s, self, b);
+}
+
+static bool is_told(const struct cp_stage *s, const struct merge *self)
+{
+    for (size_t d = 0; d < s->depth; d++)
+        if (all_heard_up_to(s, self, d) > self->told[d])
+            return false;
+    return true;
 }
 
 /* Before it waits: sends on all that is known, for a stage below may wait for just that. */
 static bool tell_all(struct cp_stage *s, struct merge *self)
 {
-    bool is_wanted = flush(s, self), is_end;
-    struct cp_batch **mark = &self->end, *b;
+    bool is_wanted = flush(s, self);
 
-    is_end = *mark && all_heard_up_to(s, self) >= key_of((*mark)->seq + 1, 0);
-    if (!is_end)
-        mark = &self->piece;
-    if (!*mark)
+    if (is_told(s, self))
         return is_wanted;
-    b = *mark;
-    *mark = NULL;
-    b->n_sel = 0;
-    return tell(s, self, b) && is_wanted;
+    struct cp_batch *mark = cp_stage_batch(s);
+    for (size_t d = 0; d < s->depth; d++)
+        mark->orders[d].seq = all_heard_up_to(s, self, d) >> PLACE_BITS;
+    return tell(s, self, mark) && is_wanted;
 }
 
 /* Records of b can be put to those of out: their bytes lie in the same block. */
-static bool can_join(const struct cp_stage *s, const struct cp_batch *out, const struct input *in)
+static bool can_join(const struct cp_stage *s, const struct merge *self, const struct input *in)
 {
-    const struct cp_batch *b = in->batch;
+    const struct cp_batch *out = self->out, *b = in->batch;
 
-    return out->seq == b->seq && out->block == b->block && out->texts == b->texts &&
-           out->n < s->records && (in->is_held || out->n_parts < 2 * s->n_ins);
+    return out->orders[self->order].seq == b->orders[self->order].seq && out->block == b->block &&
+           out->texts == b->texts && out->n < s->records &&
+           (in->is_held || out->n_parts < 2 * s->n_ins);
 }
 
 /* Room for a record of that input. */
@@ -276,14 +308,14 @@ static bool make_room(struct cp_stage *s, struct merge *self, struct input *in)
 {
     bool is_wanted = true;
 
-    if (self->out && !can_join(s, self->out, in))
+    if (self->out && !can_join(s, self, in))
         is_wanted = flush(s, self);
     if (!self->out) {
         self->out = cp_stage_batch(s);
         cp_batch_like(self->out, in->batch);
         self->out->n = 0;
         self->out->branch = 0; /* each record has its own */
-        self->out->ordinal = self->ordinal;
+        self->out->ordinal = 0;
     }
     if (!in->is_held)
         cp_batch_hold(self->out, in->batch);
@@ -315,7 +347,8 @@ static bool put_record(struct cp_stage *s, struct merge *self, size_t k)
     if (out->origin)
         out->origin[to] = origin_of(in, from);
     out->branches[to] = branch_of(self, k, b, from);
-    out->places[to] = cp_batch_place(b, from);
+    for (size_t d = 0; d < s->depth; d++)
+        out->orders[d].places[to] = cp_order_place(&b->orders[d], from);
     for (size_t i = 0; i < s->n_live; i++)
         out->col[s->live[i]][to] =
             in->brings[i] ? b->col[s->live[i]][from] : (struct cp_value){.kind = CP_MISSING};
@@ -323,7 +356,7 @@ static bool put_record(struct cp_stage *s, struct merge *self, size_t k)
         out->col[self->wants->v[w].slot][to] = b->col[self->wants->v[w].slot][from];
     out->sel[out->n_sel++] = to;
     if (in->at == b->n_sel)
-        put_aside(self, in);
+        put_aside(in);
     return is_wanted;
 }
 
@@ -334,50 +367,59 @@ static size_t next_input(const struct cp_stage *s, const struct merge *self)
 
     for (size_t k = 0; k < s->n_ins; k++) {
         const struct input *in = &self->inputs[k];
-        if (in->batch && (best == SIZE_MAX || next_key(in) < next_key(&self->inputs[best])))
+        if (in->batch && (best == SIZE_MAX ||
+                          next_key(in, self->order) < next_key(&self->inputs[best], self->order)))
             best = k;
     }
     return best;
 }
 
-/* The input that must be heard first, before the record of input `next` can leave. SIZE_MAX: none.
- */
-static size_t behind(const struct cp_stage *s, const struct merge *self, size_t next)
+/* The input that must be heard first, before the record with that key can leave. SIZE_MAX: none. */
+static size_t behind(const struct cp_stage *s, const struct merge *self, uint64_t key)
 {
-    uint64_t key = next == SIZE_MAX ? UINT64_MAX - 1 : next_key(&self->inputs[next]);
-    size_t least = SIZE_MAX;
+    size_t least = SIZE_MAX, d = self->order;
 
     for (size_t k = 0; k < s->n_ins; k++) {
         const struct input *in = &self->inputs[k];
-        if (!in->batch && in->until <= key && !cp_stage_is_late(s, k) &&
-            (least == SIZE_MAX || in->until < self->inputs[least].until))
+        if (!in->batch && in->until[d] <= key && !cp_stage_is_late(s, k) &&
+            (least == SIZE_MAX || in->until[d] < self->inputs[least].until[d]))
             least = k;
     }
     return least;
 }
 
-static void run_in_order(struct cp_stage *s, struct merge *self)
+/* All that is made while the input lasts. */
+static bool join_in_order(struct cp_stage *s, struct merge *self)
 {
-    struct cp_batch *b;
     bool is_wanted = true;
-    size_t next, k;
 
     while (is_wanted) {
-        next = next_input(s, self);
-        k = behind(s, self, next);
+        size_t next = next_input(s, self);
+        uint64_t key = next == SIZE_MAX ? LAST_KEY : next_key(&self->inputs[next], self->order);
+        size_t k = behind(s, self, key);
         if (k != SIZE_MAX) {
             is_wanted = tell_all(s, self);
             look(s, self, k);
-        } else if (next != SIZE_MAX) {
+        } else if (key < LAST_KEY) {
             is_wanted = put_record(s, self, next);
         } else {
             break;
         }
     }
-    is_wanted = tell_all(s, self) && is_wanted;
-    for (k = 0; k < s->n_ins; k++)
-        while (is_wanted && cp_stage_is_late(s, k) && (b = cp_stage_receive(s, k)))
+    return flush(s, self) && is_wanted;
+}
+
+/* What is made at its end. */
+static void pass_last(struct cp_stage *s, struct merge *self)
+{
+    bool is_wanted = true;
+
+    for (size_t k = 0; is_wanted && k < s->n_ins; k++) {
+        struct cp_batch *b = self->inputs[k].batch;
+        self->inputs[k].batch = NULL;
+        for (; is_wanted && (b || (b = receive(s, self, k))); b = NULL)
             is_wanted = pass(s, self, k, b);
+    }
 }
 
 /* What is at hand and was not wanted any more. */
@@ -387,20 +429,18 @@ static void release_rest(struct cp_stage *s, struct merge *self)
         struct input *in = &self->inputs[k];
         if (in->batch)
             s->account.filtered += in->batch->n_sel - in->at;
-        replace(&in->batch, NULL);
+        release(&in->batch);
     }
-    replace(&self->piece, NULL);
-    replace(&self->end, NULL);
 }
 
 static void merge_run(struct cp_stage *s, void *data)
 {
     struct merge *self = data;
 
-    if (self->by == ORDER)
-        run_in_order(s, self);
-    else
+    if (self->by != ORDER)
         run_as_they_come(s, self);
+    else if (join_in_order(s, self))
+        pass_last(s, self);
     release_rest(s, self);
     cp_stage_cut_input(s);
 }

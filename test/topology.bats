@@ -156,6 +156,20 @@ numbers='{"n":1,"s":"a"}\n{"n":2,"s":"b"}\n{"n":3,"s":"a"}\n{"n":4,"s":"b"}\n'
     gives '' '{"count":600}' 'files in.json | parse json | tee { filter n > 0 ; tail 300 | filter n > 0 with workers=3 } | count'
 }
 
+# What joins above parts again: several batches of the join are one batch of what parted above that.
+@test "a join above a parting: nothing waits for ever, whatever the batches are" {
+    seq 1 300 | sed 's/.*/{"n":&}/' >in.json
+    export CHANPIPE_TEST_BLOCK=61 CHANPIPE_TEST_BATCH=3 CHANPIPE_TEST_CAPACITY=1
+    local above='tee { filter n > 0 ; tee { filter n > 0 ; head 5 } | tee { filter n > 0 ; filter n > -1 } }'
+    gives '' '{"count":910}' "files in.json | parse json | $above | route { n % 3 == 0 => filter n > -1 ; else => set n = n + 1 } | count"
+    gives '' '{"count":1820}' "files in.json | parse json | $above | tee { filter n > 0 ; tee { head 999 ; filter n < 0 } } | count"
+}
+
+@test "what is made at the end in branches of branches leaves last, branch by branch" {
+    gives "$numbers" '{"n":3}\n{"n":4}\n{"n":4}\n{"n":3}\n{"n":2}\n{"n":1}\n{"count":4}\n{"n":1}' \
+        'parse json | keep n | tee { sort -n ; tee { filter n > 2 ; count ; top 1 n | keep n } }'
+}
+
 @test "workers: the same bytes for any number of them" {
     seq 1 30000 | awk '{ printf "{\"n\":%d,\"k\":\"k%d\",\"t\":\"%s\"}\n", $1, ($1 * 7919) % 101, $1 % 10 ? "x" : "" }' >in.json
     for p in 'parse json | set x = k .. t | filter n % 7 != 3 | keep x, n' \

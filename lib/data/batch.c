@@ -14,7 +14,7 @@ enum { PAGE = 4096 };
 
 /* Where the parts of one batch lie behind its struct. */
 struct batch_layout {
-    size_t rec, sel, col, columns, column, origin, branches, places, parts, arena, total;
+    size_t rec, sel, col, columns, column, origin, branches, places, place, parts, arena, total;
 };
 
 /* Batches and blocks made at a time, in one piece of memory, which begins with this. */
@@ -53,7 +53,8 @@ static struct batch_layout batch_layout_of(const struct cp_pool_size *s)
     l.origin = l.columns + s->slots * l.column;
     l.branches = l.origin + (s->origins ? round_up(s->records * sizeof(struct cp_origin), 64) : 0);
     l.places = l.branches + (s->branches ? round_up(s->records, 64) : 0);
-    l.parts = l.places + (s->branches ? round_up(s->records * sizeof(uint16_t), 64) : 0);
+    l.place = round_up(s->records * sizeof(uint16_t), 64);
+    l.parts = l.places + s->depth * l.place;
     l.arena = l.parts + round_up(s->parts * sizeof(struct cp_batch *), 64);
     l.total = round_up(l.arena + (s->arena ? s->arena + CP_PAD : 0), PAGE);
     return l;
@@ -95,7 +96,9 @@ static void batch_own(struct cp_batch *b)
         b->col[i] = (struct cp_value *)(void *)(at + l->columns + i * l->column);
     b->origin = b->home->size.origins ? (struct cp_origin *)(void *)(at + l->origin) : NULL;
     b->branches = b->home->size.branches ? (uint8_t *)(at + l->branches) : NULL;
-    b->places = b->home->size.branches ? (uint16_t *)(void *)(at + l->places) : NULL;
+    for (size_t d = 0; d < CP_MAX_DEPTH; d++)
+        b->orders[d].places =
+            d < b->home->size.depth ? (uint16_t *)(void *)(at + l->places + d * l->place) : NULL;
 }
 
 static struct cp_batch *batch_init(struct cp_pool *p, char *at)
@@ -237,7 +240,6 @@ struct cp_batch *cp_pool_batch(struct cp_pool *p)
     b->shape = NULL;
     b->n = b->n_sel = 0;
     b->has_more = false;
-    b->until = 0;
     b->branch = 0;
     b->ordinal = 0;
     atomic_store_explicit(&b->refs, 1, memory_order_relaxed);
@@ -368,8 +370,19 @@ void cp_batch_hold(struct cp_batch *b, struct cp_batch *part)
     b->parts[b->n_parts++] = part;
 }
 
+/* All but the places. */
+static void orders_like(struct cp_batch *to, const struct cp_batch *b)
+{
+    for (size_t d = 0; d < CP_MAX_DEPTH; d++) {
+        to->orders[d].seq = b->orders[d].seq;
+        to->orders[d].has_more = b->orders[d].has_more;
+        to->orders[d].until = b->orders[d].until;
+    }
+}
+
 void cp_batch_like(struct cp_batch *to, const struct cp_batch *b)
 {
+    orders_like(to, b);
     to->seq = b->seq;
     to->start = b->start;
     to->first_line = b->first_line;
@@ -390,6 +403,12 @@ void cp_batch_like(struct cp_batch *to, const struct cp_batch *b)
         cp_input_ref(to->input);
 }
 
+static void show_places(struct cp_batch *to, const struct cp_batch *b)
+{
+    for (size_t d = 0; d < CP_MAX_DEPTH; d++)
+        to->orders[d].places = b->orders[d].places;
+}
+
 struct cp_batch *cp_batch_view(struct cp_pool *p, struct cp_batch *b, const uint16_t *slots,
                                size_t n_slots)
 {
@@ -400,7 +419,7 @@ struct cp_batch *cp_batch_view(struct cp_pool *p, struct cp_batch *b, const uint
     view->rec = b->rec;
     view->origin = b->origin;
     view->branches = b->branches;
-    view->places = b->places;
+    show_places(view, b);
     for (size_t k = 0; k < n_slots; k++)
         view->col[slots[k]] = b->col[slots[k]];
     return view;
@@ -410,6 +429,18 @@ struct cp_batch *cp_batch_view(struct cp_pool *p, struct cp_batch *b, const uint
 static bool shows_others(const struct cp_batch *b)
 {
     return (const char *)b->rec != (const char *)b + b->home->layout.rec;
+}
+
+/* A batch whose records are its own has places of its own; where b has none they are the numbers of
+ * the records. */
+static void copy_places(struct cp_batch *to, const struct cp_batch *b)
+{
+    for (size_t d = 0; d < CP_MAX_DEPTH; d++) {
+        if (b->orders[d].places)
+            memcpy(to->orders[d].places, b->orders[d].places, b->n * sizeof(uint16_t));
+        else
+            to->orders[d].places = NULL;
+    }
 }
 
 /* A batch with the same records, nothing selected. */
@@ -424,13 +455,14 @@ static struct cp_batch *batch_beside(const struct cp_batch *b)
         to->rec = b->rec;
         to->origin = b->origin;
         to->branches = b->branches;
-        to->places = b->places;
+        show_places(to, b);
         return to;
     }
-    if (to->branches) {
+    if (!b->branches)
+        to->branches = NULL;
+    else
         memcpy(to->branches, b->branches, b->n);
-        memcpy(to->places, b->places, b->n * sizeof *b->places);
-    }
+    copy_places(to, b);
     memcpy(to->rec, b->rec, b->n * sizeof *b->rec);
     if (!b->origin) /* joined records of one input */
         to->origin = NULL;

@@ -37,7 +37,11 @@ enum {
     CP_BLOCK_SIZE = 128 * 1024,
     CP_BATCH_RECORDS = 2048, /* at most 65536: selections are 16 bit */
     CP_MAX_SLOTS = 1024,     /* columns that a plan may have */
+    CP_MAX_DEPTH = 8,        /* partings within partings */
 };
+
+/* The number of batches that are made when the input has ended: behind all others. */
+#define CP_LAST_SEQ (UINT64_C(1) << 39)
 
 struct cp_pool;
 struct cp_shape;
@@ -63,6 +67,17 @@ struct cp_origin {
     uint64_t line, offset;
 };
 
+/* Where a batch stands among those that parted at one stage, and come together again below in this
+ * order. That stage numbers batches and their records; whatever is made of them on the way keeps
+ * these numbers. */
+struct cp_order {
+    uint64_t seq;     /* number of the batch, or CP_LAST_SEQ */
+    uint16_t *places; /* of each record: its number in the batch that parted; NULL: the same as here
+                       */
+    bool has_more;    /* the rest of that batch follows in another */
+    uint32_t until;   /* then: all records of lower places are in this batch and those before it */
+};
+
 struct cp_batch {
     /* Constant since the pool was made. */
     struct cp_pool *home;
@@ -75,8 +90,6 @@ struct cp_batch {
         *origin;       /* of each record; NULL: all are of `input`, lines follow from their bytes */
     uint8_t *branches; /* of each record: the one it came by, where it joined others, counted from
                           `branch`; NULL: all came by that */
-    uint16_t *places;  /* of each record: its number in the batch that its origin sent; NULL: this
-                          batch has the same numbers */
 
     /* Atomic. The owner, and the batches that hold on to it. */
     _Atomic uint32_t refs;
@@ -88,20 +101,21 @@ struct cp_batch {
     struct cp_block *texts; /* NULL, or where texts of made records lie that were kept */
     struct cp_input
         *input;          /* where the bytes came from; NULL for made records; see cp_batch_input */
-    uint64_t seq;        /* number of the batch at its origin, from 0 */
+    uint64_t seq;        /* number of the batch at its origin, from 0; or CP_LAST_SEQ */
     uint32_t start;      /* where this batch's bytes begin in the block */
     uint64_t first_line; /* line number, from 1, of the byte there */
-    uint64_t first_offset; /* its offset in the input */
-    uint32_t ordinal;      /* records with the same seq in batches before this one */
-    uint32_t n;            /* records */
-    bool has_more;         /* a stage split what its origin sent: the rest follows in another */
-    uint32_t until; /* then: all records of lower places are in this batch and those before it */
+    uint64_t first_offset;    /* its offset in the input */
+    uint32_t ordinal;         /* records with the same seq in batches before this one */
+    uint32_t n;               /* records */
+    bool has_more;            /* a stage split what it received: the rest follows in another */
     struct cp_time_zone zone; /* for times without zone or year */
 
     /* Changed by the stages it passes. */
     uint32_t n_sel; /* records still there: sel[0..n_sel) */
     uint8_t branch;
-    const struct cp_shape *shape; /* which fields a writer sees (format/shape.h) */
+    const struct cp_shape *shape;         /* which fields a writer sees (format/shape.h) */
+    struct cp_order orders[CP_MAX_DEPTH]; /* as it parted from others: outermost first; the first
+                                             cp_stage.depth of them are in use */
 };
 
 static inline struct cp_slice cp_batch_raw(const struct cp_batch *b, uint32_t i)
@@ -128,10 +142,10 @@ static inline uint8_t cp_batch_branch(const struct cp_batch *b, uint32_t i)
     return (uint8_t)(b->branch + (b->branches ? b->branches[i] : 0));
 }
 
-/* The number of record i in the batch that its origin sent: what branches agree on. */
-static inline uint16_t cp_batch_place(const struct cp_batch *b, uint32_t i)
+/* The number of record i of the batch in the one that parted: what branches agree on. */
+static inline uint16_t cp_order_place(const struct cp_order *o, uint32_t i)
 {
-    return b->places ? b->places[i] : (uint16_t)i;
+    return o->places ? o->places[i] : (uint16_t)i;
 }
 
 /* Selects all n records. */
@@ -150,6 +164,7 @@ struct cp_pool_size {
     size_t arena;        /* bytes per batch; 0 where no stage makes text */
     bool origins;        /* batches say of each record where it came from */
     bool branches;       /* and by which branch */
+    size_t depth;        /* orders in which they have places of their own */
     size_t parts;        /* batches that one of them holds on to, at most */
     bool grows;          /* makes more instead of waiting: these are the first ones */
 };

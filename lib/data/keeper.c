@@ -315,7 +315,6 @@ bool cp_keeper_read(struct cp_keeper *k, struct cp_batch *b, const char *record)
     }
     b->origin[i] = (struct cp_origin){r->input, r->line, r->offset};
     b->branches[i] = r->branch;
-    b->places[i] = (uint16_t)i;
     b->sel[b->n_sel++] = (uint16_t)i;
     b->n++;
     return true;

@@ -131,7 +131,7 @@ static void follow(struct way *w, const struct cp_edge *e)
     w->is_seen[s->index] = true;
     w->places += s->n_workers * (s->makes_text ? 3 : 1); /* see work_shrink */
     if (s->type->flags & CP_STAGE_JOINS)
-        w->places += 3 * s->n_ins + 2; /* see merge.c: parts, one for each input, two to tell */
+        w->places += 3 * s->n_ins; /* see merge.c: parts, and one for each input */
     if (s->makes_text)
         w->arena = 2 * s->max_line;
     else if (s->makes_marks && w->arena == 0)
@@ -197,6 +197,8 @@ static void plan_pool(struct cp_plan *plan, struct cp_stage *s)
         size->origins = true;
         size->branches = true;
     }
+    if (s->type->flags & (CP_STAGE_JOINS | CP_STAGE_STREAMS))
+        size->depth = s->depth;
     if (s->type->flags & CP_STAGE_JOINS) {
         size->parts = 2 * s->n_ins;
         size->origins = has_origins(s);
@@ -234,7 +236,7 @@ static size_t default_workers(const struct cp_plan *plan, const struct cp_stage 
 
     if (s->wants_workers)
         n = CP_WORKERS_AUTO;
-    if (!can_share(s) || s->on_error == CP_ON_ERROR_STOP || n == 0)
+    if (!can_share(s) || s->on_error == CP_ON_ERROR_STOP || s->numbers || n == 0)
         return 1;
     return n == CP_WORKERS_AUTO ? auto_workers(plan, s) : n;
 }
@@ -275,12 +277,19 @@ static void plan_capacities(struct cp_plan *plan)
 }
 
 /* The structs of all workers. */
-static void plan_workers(struct cp_plan *plan)
+static void plan_workers(struct walk *w)
 {
+    struct cp_plan *plan = w->plan;
+
     for (size_t i = 0; i < plan->n; i++) {
         struct cp_stage *s = plan->stages[i];
         if (s->n_workers == 0)
             s->n_workers = default_workers(plan, s);
+        if (s->numbers && s->n_workers > 1)
+            cp_diag_error(w->diags, s->pos, "give it one worker",
+                          "the records that part at %s come together in order: that takes one "
+                          "worker",
+                          s->name);
         s->workers = cp_heap_take(&plan->heap, s->n_workers * sizeof *s->workers);
         s->workers[0] = s;
     }
@@ -345,42 +354,6 @@ static void plan_forks(struct cp_plan *plan)
     }
 }
 
-/* All that comes out of a stage is made when its input has ended: by it, or by those between it and
- * where the records parted. */
-static bool is_late(const struct cp_stage *s, const struct cp_stage *parted_at)
-{
-    if (s == parted_at || s->type->kind == CP_SOURCE)
-        return false;
-    if (s->type->flags & CP_STAGE_MAKES && !(s->type->flags & CP_STAGE_STREAMS))
-        return true;
-    for (size_t k = 0; k < s->n_ins; k++)
-        if (!is_late(s->ins[k]->from, parted_at))
-            return false;
-    return true;
-}
-
-/* Where records join again in their order every batch must be heard of, on all the ways from where
- * they parted. */
-static void count_groups(struct cp_edge *e)
-{
-    e->is_counted = true;
-    for (size_t k = 0; k < e->from->n_ins; k++)
-        if (!e->from->ins[k]->is_counted)
-            count_groups(e->from->ins[k]);
-}
-
-static void plan_order(struct cp_plan *plan)
-{
-    for (size_t i = 0; i < plan->n; i++) {
-        struct cp_stage *s = plan->stages[i];
-        for (size_t k = 0; s->parted_at && k < s->n_ins; k++) {
-            s->ins[k]->is_late = is_late(s->ins[k]->from, s->parted_at);
-            if (!s->ins[k]->is_late)
-                count_groups(s->ins[k]);
-        }
-    }
-}
-
 void plan_layout(struct walk *w)
 {
     struct cp_plan *plan = w->plan;
@@ -388,10 +361,10 @@ void plan_layout(struct walk *w)
 
     sort_stages(plan);
     plan_capacities(plan);
+    plan_order(w);
     plan_drops(w);
-    plan_workers(plan);
+    plan_workers(w);
     check_threads(w);
-    plan_order(plan); /* first: it goes up until it meets an edge that is counted */
     plan_edges(plan);
     for (size_t i = 0; i < plan->n; i++) {
         struct cp_stage *s = plan->stages[i];

@@ -83,6 +83,9 @@ int plan_expand(struct cp_planner *p, struct cp_text *text);
 
 /* layout.c: when all stages are planned: workers, columns that are filled where, pools. */
 void plan_layout(struct walk *w);
+/* order.c: how records that parted come together again in their order: of all joins and partings.
+ */
+void plan_order(struct walk *w);
 
 /* Whether a stage may have workers. */
 static inline bool can_share(const struct cp_stage *s)

@@ -151,6 +151,8 @@ struct cp_batch *cp_stage_batch(struct cp_stage *s)
 {
     struct cp_batch *b = cp_pool_batch(s->pool);
     b->seq = s->next_seq++;
+    for (size_t d = 0; d < s->depth && b->orders[d].places; d++)
+        memset(b->orders[d].places, 0, s->records * sizeof *b->orders[d].places);
     return b;
 }
 
@@ -216,8 +218,18 @@ struct cp_batch *cp_stage_view(struct cp_stage *s, size_t output, struct cp_batc
     struct cp_batch *view = cp_batch_view(s->outs[output]->views, b, s->live, s->n_live);
 
     view->has_more = b->has_more;
-    view->until = b->until;
     return view;
+}
+
+/* Where what a stage makes stands among the records that parted above: with the batch received
+ * last; at the end of the input behind all. */
+static void set_orders(const struct cp_stage *s, struct cp_batch *b)
+{
+    for (size_t d = 0; d < s->depth; d++) {
+        b->orders[d].seq = s->is_ending ? CP_LAST_SEQ : s->heard[d].seq;
+        b->orders[d].has_more = true;
+        b->orders[d].until = 0;
+    }
 }
 
 /* What is made of a batch belongs to its group, before it. */
@@ -227,9 +239,10 @@ bool cp_emit(struct cp_stage *s, struct cp_batch *b)
         b->seq = s->current->seq;
         b->ordinal = s->current->ordinal;
         b->has_more = true;
-        b->until = 0;
         s->current->ordinal += b->n;
     }
+    if (!s->type->run)
+        set_orders(s, b);
     return stage_forward(s, b) && !atomic_load_explicit(&s->must_stop, memory_order_relaxed);
 }
 
@@ -295,7 +308,6 @@ struct work {
     struct cp_batch *batch, *rest;
     bool is_alone; /* one record in an arena that holds only its texts */
     bool has_more; /* the group goes on with the batch that is received next */
-    uint32_t until;
 };
 
 /* The arena is full: makes the batch smaller, or moves its one record to where it is alone. Even
@@ -332,10 +344,22 @@ static void work_grow(struct cp_stage *s)
 }
 
 /* Whether the group goes on behind the batch, and from which record on. */
-static void work_mark(const struct work *w)
+static void work_mark(const struct cp_stage *s, const struct work *w)
 {
     w->batch->has_more = w->has_more || w->rest;
-    w->batch->until = w->rest ? cp_batch_place(w->rest, w->rest->sel[0]) : w->until;
+    for (size_t d = 0; d < s->depth; d++) {
+        struct cp_order *o = &w->batch->orders[d];
+        o->has_more = s->heard[d].has_more || w->rest;
+        o->until =
+            w->rest ? cp_order_place(&w->rest->orders[d], w->rest->sel[0]) : s->heard[d].until;
+    }
+}
+
+/* Gives the batch its number among those that part here. */
+static void number(struct cp_stage *s, struct cp_batch *b)
+{
+    if (s->numbers)
+        b->orders[s->depth] = (struct cp_order){.seq = s->next_seq++};
 }
 
 /* Processes the batch until its arena suffices, and sends it on. */
@@ -346,7 +370,8 @@ static enum cp_outcome work_batch(struct cp_stage *s, struct work *w)
     w->is_alone = false;
     while (w->batch->n_sel > 0 || (s->n_outs > 1 && step == CP_OUTCOME_OK)) {
         work_cut(s, w);
-        work_mark(w);
+        work_mark(s, w);
+        number(s, w->batch);
         size_t mark = w->batch->arena.used;
         s->current = w->batch;
         step = s->type->process(s, s->self, w->batch);
@@ -359,7 +384,7 @@ static enum cp_outcome work_batch(struct cp_stage *s, struct work *w)
         work_shrink(s, w);
         step = CP_OUTCOME_OK;
     }
-    work_mark(w);
+    work_mark(s, w);
     if (step != CP_OUTCOME_FAILED)
         return stage_forward(s, w->batch) ? step : CP_OUTCOME_DONE;
     s->account.held += w->batch->n_sel;
@@ -370,9 +395,10 @@ static enum cp_outcome work_batch(struct cp_stage *s, struct work *w)
 /* Processes b and sends it on; owns it. */
 static enum cp_outcome stage_work(struct cp_stage *s, struct cp_batch *b)
 {
-    struct work w = {.rest = b, .has_more = b->has_more, .until = b->until};
+    struct work w = {.rest = b, .has_more = b->has_more};
     enum cp_outcome step = CP_OUTCOME_OK;
 
+    memcpy(s->heard, b->orders, sizeof s->heard);
     while (w.rest && step == CP_OUTCOME_OK) {
         w.batch = w.rest;
         w.rest = NULL;
@@ -439,6 +465,7 @@ static void stage_finish(struct cp_stage *s)
 
     if (atomic_fetch_sub(&first->workers_alive, 1) > 1)
         return;
+    first->is_ending = true;
     if (s->type->finish && !has_failed(s) && !atomic_load(&s->run->is_aborted)) {
         for (size_t k = 1; k < s->n_workers; k++)
             s->type->merge(first, first->self, s->workers[k]->self);
