@@ -208,6 +208,8 @@ void cp_plan_keeps_records(struct cp_planner *p);
 /* CP_STAGE_JOINS: records leave in the order in which they were before they parted. -1: they do not
  * come from one stage. */
 int cp_plan_join_in_order(struct cp_planner *p);
+/* The same records come over several inputs of the stage, for these part somewhere above. */
+bool cp_plan_share_records(const struct cp_stage *s);
 /* Records of several inputs come to the stage by turns: those of one do not follow each other. */
 bool cp_plan_is_mixed(const struct cp_planner *p);
 /* What a writer sees in the records of this scope; asks parsers for all fields that a writer

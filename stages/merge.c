@@ -6,9 +6,9 @@
  * bytes and texts stay where they are, held on to. Otherwise whole batches go on as they come.
  */
 #include "../lib/base/scan.h"
-#include "../lib/stage.h"
+#include "timeline.h"
 
-enum by { FAIR, PRIORITY, ORDER };
+enum by { FAIR, PRIORITY, ORDER, TIME };
 
 /* One input, and what has come from it and not left yet. */
 struct input {
@@ -27,40 +27,67 @@ struct merge {
     const struct cp_wants *wants;
     struct input *inputs;
     struct cp_value *scratch;
-    struct cp_batch *out; /* being filled */
-    uint64_t seq;         /* of the batch sent last */
-    size_t order;         /* where the records parted that come together: of cp_batch.orders */
+    struct timeline timeline; /* by time */
+    struct cp_batch *out;     /* being filled */
+    uint64_t seq;             /* of the batch sent last */
+    size_t order;             /* where the records parted that come together: of cp_batch.orders */
     uint64_t
         told[CP_MAX_DEPTH]; /* the orders that lie around it: up to which key all has been sent */
 };
 
 static const struct cp_option options[] = {
-    {"by", CP_OPT_CHOICE, offsetof(struct merge, by), "fair priority order", "fair",
+    {"by", CP_OPT_CHOICE, offsetof(struct merge, by), "fair priority order time", "fair",
      "fair: by turns; priority: the first input that has something; order: as they were before "
-     "they "
-     "parted"},
+     "they parted; time: the oldest first"},
+    {"max_disorder", CP_OPT_DURATION, offsetof(struct merge, timeline.max_disorder), NULL, "0s",
+     "by=time: how far behind the latest before it a record of an input may be"},
+    {"max_memory", CP_OPT_SIZE, offsetof(struct merge, timeline.max_memory), NULL, "256MiB",
+     "by=time: bytes for records that wait for older ones; beyond it the oldest leaves"},
     {NULL},
 };
+
+static const struct cp_wants no_wants = {0};
+
+/* Those of one stage are put in their order first: which of them came first says nothing then. */
+static int plan_times(struct cp_planner *p, struct merge *self)
+{
+    if (cp_plan_share_records(p->stage) && cp_plan_join_in_order(p) < 0)
+        return -1;
+    return timeline_plan(&self->timeline, p);
+}
 
 static int merge_plan(struct cp_planner *p, void *data)
 {
     struct merge *self = data;
 
-    if (!p->scope->wants || !p->scope->wants->inputs)
+    if (p->stage->n_ins < 2 && self->by != TIME)
         return cp_diag_error(p->diags, p->stage->pos, "merge { files a ; files b }",
                              "merge needs several inputs");
-    self->wants = p->scope->wants;
+    self->wants = p->stage->n_ins < 2 ? &no_wants : p->scope->wants;
     if (self->wants->n_branches > 255)
         return cp_diag_error(p->diags, p->stage->pos, NULL, "more than 255 branches come together");
+    if (self->by == TIME)
+        return plan_times(p, self);
     return self->by == ORDER ? cp_plan_join_in_order(p) : 0;
+}
+
+/* What is kept: columns that come in, and those filled here. */
+static int open_times(struct cp_stage *s, struct merge *self, struct cp_err *err)
+{
+    size_t n = s->n_live;
+    uint16_t *slots = cp_heap_take(s->heap, (n + self->wants->n + 1) * sizeof *slots);
+
+    memcpy(slots, s->live, n * sizeof *slots);
+    for (size_t w = 0; w < self->wants->n; w++)
+        slots[n++] = self->wants->v[w].slot;
+    return timeline_open(&self->timeline, s, s->parted_at ? 1 : s->n_ins, slots, n, err);
 }
 
 static int merge_open(struct cp_stage *s, void *data, struct cp_err *err)
 {
     struct merge *self = data;
 
-    (void)err;
-    if (s->parted_at)
+    if (s->parted_at && self->by != TIME)
         self->by = ORDER;
     self->order = s->joins_at;
     self->inputs = cp_heap_take(s->heap, s->n_ins * sizeof *self->inputs);
@@ -71,7 +98,14 @@ static int merge_open(struct cp_stage *s, void *data, struct cp_err *err)
     }
     self->scratch = cp_heap_take(s->heap, s->records * sizeof *self->scratch);
     cp_stage_prepare(s, NULL);
-    return 0;
+    return self->by == TIME ? open_times(s, self, err) : 0;
+}
+
+static void merge_close(void *data)
+{
+    struct merge *self = data;
+
+    timeline_close(&self->timeline);
 }
 
 /* ---- What comes in ---- */
@@ -115,6 +149,19 @@ static uint8_t branch_of(const struct merge *self, size_t k, const struct cp_bat
     return (uint8_t)(self->wants->first[k] + cp_batch_branch(b, i));
 }
 
+/* Makes what comes over an input one of all inputs. */
+static void adopt(const struct cp_stage *s, const struct merge *self, size_t k, struct cp_batch *b)
+{
+    if (s->n_ins < 2)
+        return;
+    fill_missing(s, &self->inputs[k], b);
+    if (!has_branches(self, k)) {
+        b->branches = NULL;
+        b->branch = 0;
+    }
+    b->branch += self->wants->first[k];
+}
+
 /* The next batch of an input, with what is read below. */
 static struct cp_batch *receive(struct cp_stage *s, const struct merge *self, size_t k)
 {
@@ -127,21 +174,26 @@ static struct cp_batch *receive(struct cp_stage *s, const struct merge *self, si
 
 /* ---- Whole batches ---- */
 
+/* Sends b, or keeps its records until older ones have come. */
+static bool send(struct cp_stage *s, struct merge *self, struct cp_batch *b)
+{
+    if (self->by != TIME)
+        return cp_emit(s, b);
+    bool is_wanted = timeline_add(&self->timeline, s, 0, b);
+    cp_batch_release(b);
+    return is_wanted;
+}
+
 /* Made when the input had ended, as far as any order around this one goes. */
 static bool pass(struct cp_stage *s, struct merge *self, size_t k, struct cp_batch *b)
 {
-    fill_missing(s, &self->inputs[k], b);
-    if (!has_branches(self, k)) {
-        b->branches = NULL;
-        b->branch = 0;
-    }
-    b->branch += self->wants->first[k];
+    adopt(s, self, k, b);
     b->has_more = false;
     b->seq = ++self->seq;
     b->ordinal = 0;
     for (size_t d = 0; d < s->depth; d++)
         b->orders[d] = (struct cp_order){.seq = CP_LAST_SEQ, .has_more = true};
-    return cp_emit(s, b);
+    return send(s, self, b);
 }
 
 static void run_as_they_come(struct cp_stage *s, struct merge *self)
@@ -153,6 +205,28 @@ static void run_as_they_come(struct cp_stage *s, struct merge *self)
     while (is_wanted && (b = cp_stage_receive_any(s, self->by == PRIORITY, &k))) {
         fill_wants(s, self, k, b);
         is_wanted = pass(s, self, k, b);
+    }
+}
+
+/* ---- By time ---- */
+
+/* Inputs of their own: the one that is least far holds all others back. */
+static void run_by_time(struct cp_stage *s, struct merge *self)
+{
+    struct timeline *t = &self->timeline;
+    bool is_wanted = true;
+    size_t k;
+
+    while (is_wanted && (k = timeline_least(t)) != SIZE_MAX) {
+        struct cp_batch *b = receive(s, self, k);
+        if (b) {
+            adopt(s, self, k, b);
+            is_wanted = timeline_add(t, s, k, b);
+            cp_batch_release(b);
+        } else {
+            timeline_end(t, k);
+        }
+        is_wanted = is_wanted && timeline_pass(t, s);
     }
 }
 
@@ -258,7 +332,7 @@ static bool tell(struct cp_stage *s, struct merge *self, struct cp_batch *b)
         if (end_key(o) > self->told[d])
             self->told[d] = end_key(o);
     }
-    return cp_emit(s, b);
+    return send(s, self, b);
 }
 
 /* Sends what has been put together. */
@@ -285,6 +359,8 @@ static bool tell_all(struct cp_stage *s, struct merge *self)
 {
     bool is_wanted = flush(s, self);
 
+    if (self->by == TIME)
+        return timeline_pass(&self->timeline, s) && is_wanted;
     if (is_told(s, self))
         return is_wanted;
     struct cp_batch *mark = cp_stage_batch(s);
@@ -422,6 +498,17 @@ static void pass_last(struct cp_stage *s, struct merge *self)
     }
 }
 
+static void run_in_order(struct cp_stage *s, struct merge *self)
+{
+    if (!join_in_order(s, self))
+        return;
+    pass_last(s, self);
+    if (self->by == TIME) {
+        timeline_end(&self->timeline, 0);
+        timeline_pass(&self->timeline, s);
+    }
+}
+
 /* What is at hand and was not wanted any more. */
 static void release_rest(struct cp_stage *s, struct merge *self)
 {
@@ -437,30 +524,52 @@ static void merge_run(struct cp_stage *s, void *data)
 {
     struct merge *self = data;
 
-    if (self->by != ORDER)
+    if (s->parted_at)
+        run_in_order(s, self);
+    else if (self->by == TIME)
+        run_by_time(s, self);
+    else
         run_as_they_come(s, self);
-    else if (join_in_order(s, self))
-        pass_last(s, self);
     release_rest(s, self);
+    if (self->by == TIME)
+        timeline_finish(&self->timeline, s);
     cp_stage_cut_input(s);
 }
 
 const struct cp_stage_type cp_stage_merge = {
     .name = "merge",
     .kind = CP_FLOW,
-    .summary = "Brings the records of several inputs together",
-    .usage = "{ PIPELINE ; PIPELINE ... }",
-    .doc = "Each branch begins with a source. Each input keeps its own order. Between inputs it is "
-           "fair: what has come first leaves first, by turns where "
-           "several have something. With by=priority the first input that has something goes "
-           "first. With by=order records that parted above, in tee or route, leave in the order in "
-           "which they were there.",
+    .summary = "Brings the records of several inputs together, or one in the order of time",
+    .usage = "[{ PIPELINE ; PIPELINE ... }]",
+    .doc =
+        "Each branch begins with a source. Without branches its inputs are what comes from above, "
+        "or the stages that from: names. Each input keeps its own order. Between inputs it is "
+        "fair: "
+        "what has come first leaves first, by turns where several have something. With by=priority "
+        "the first input that has something goes first. With by=order records that parted above, "
+        "in "
+        "tee or route, leave in the order in which they were there.\n"
+        "With by=time the oldest record leaves first, by _time. An input, also a single one, may "
+        "be "
+        "out of order by max_disorder: no record is further behind the latest before it. One that "
+        "is "
+        "later is counted, and leaves as if it had come in time. The input that is least far holds "
+        "the others back, so one that pauses stops them all.",
     .args = CP_ARGS_WORDS,
-    .branches = CP_BRANCHES_PLAIN,
+    .branches = CP_BRANCHES_INPUTS,
     .flags = CP_STAGE_JOINS,
     .size = sizeof(struct merge),
     .options = options,
+    .examples =
+        (const struct cp_example[]){
+            {"parse json | merge with by=time max_disorder=2s",
+             "{\"time\":7,\"n\":1}\n{\"time\":9,\"n\":2}\n{\"time\":8,\"n\":3}\n",
+             "{\"time\":7,\"n\":1}\n{\"time\":8,\"n\":3}\n{\"time\":9,\"n\":2}\n",
+             "puts in order what is out of it by two seconds at most"},
+            {NULL},
+        },
     .plan = merge_plan,
     .open = merge_open,
     .run = merge_run,
+    .close = merge_close,
 };

@@ -46,10 +46,12 @@ enum cp_args_form {
 
 /* How a kind spells its branches. A kind that has branches has nothing else as arguments. */
 enum cp_branches_form {
-    CP_BRANCHES_NONE,  /* it has none */
-    CP_BRANCHES_PLAIN, /* { P ; P }; in a file a list of P */
-    CP_BRANCHES_CASES, /* { COND => P ; NAME: COND => P ; else => P }; in a file a list of
-                        * {when: COND, name: NAME, do: P} and {else: P} */
+    CP_BRANCHES_NONE,   /* it has none */
+    CP_BRANCHES_PLAIN,  /* { P ; P }; in a file a list of P */
+    CP_BRANCHES_INPUTS, /* the same, or none: then its inputs come from above, or from: names them
+                         */
+    CP_BRANCHES_CASES,  /* { COND => P ; NAME: COND => P ; else => P }; in a file a list of
+                         * {when: COND, name: NAME, do: P} and {else: P} */
 };
 
 /* One branch of a stage: stages of its own, in their order. */

@@ -284,6 +284,8 @@ static int read_branches(struct cp_cursor *c, struct cp_item *item, enum cp_bran
     struct cp_doc_reader *r = c->r;
     size_t open = c->at, errors = r->diags->errors;
 
+    if (form == CP_BRANCHES_INPUTS && (cp_cursor_is_end(c) || cp_cursor_sees_with(c)))
+        return 0;
     if (!cp_cursor_sees(c, '{'))
         return no_brace(c, item, form);
     if (cp_branches_enter(r, form, cp_text_pos(c->t, open, 1)) < 0) {

@@ -517,6 +517,8 @@ static int read_branches(struct cp_doc_reader *r, const struct cp_node *value, s
         cp_yaml_set_trap(r, value);
         return cp_read_args(r, &value->text, item);
     }
+    if (form == CP_BRANCHES_INPUTS && cp_node_is_null(value))
+        return 0;
     if (value->kind != CP_NODE_LIST || value->n == 0)
         return no_branch_list(r, value, item, form);
     if (cp_branches_enter(r, form, value->text.pos) < 0)

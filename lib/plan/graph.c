@@ -146,14 +146,15 @@ static void warn_of_row(struct walk *w, const struct cp_item *item, bool needs_s
 }
 
 /* What goes on below: the branches that do not end in a sink; the records of no case; or, where no
- * branch comes back, the records themselves. */
+ * branch comes back, the records themselves. Where the next stage names what it reads they do not
+ * come together. */
 void plan_branches(struct walk *w, const struct cp_item *item)
 {
     struct cp_heap *heap = &w->plan->heap;
     struct cp_stage *s = w->planner.stage;
     struct line start = line_copy(&w->line),
                 *open = cp_heap_take(heap, (item->n_branches + 1) * sizeof *open);
-    bool has_else = false;
+    bool has_else = false, is_left = w->is_left;
     size_t n = 0;
 
     warn_of_row(w, item, false);
@@ -172,13 +173,13 @@ void plan_branches(struct walk *w, const struct cp_item *item)
         open[n] = part(&start, s->n_outs++);
         open[n++].framing = start.framing;
     }
-    if (n > 1) {
+    if (n > 1 && !is_left) {
         plan_join(w, open, n);
         w->planner.stage->parted_at = s;
         return;
     }
     w->line = n == 1 ? open[0] : start;
-    w->line.is_ended = n == 0;
+    w->line.is_ended = n != 1;
 }
 
 void plan_inputs(struct walk *w, const struct cp_item *item)
@@ -256,6 +257,11 @@ static void add_input(struct walk *w, const struct cp_text *name)
     }
 }
 
+bool plan_has_from(const struct cp_item *item)
+{
+    return find_setting(item, "from");
+}
+
 void plan_from(struct walk *w, const struct cp_item *item)
 {
     const struct cp_node *from = find_setting(item, "from");
@@ -304,10 +310,29 @@ bool cp_plan_is_mixed(const struct cp_planner *p)
     const struct cp_stage *s = p->stage;
 
     while (s && s->n_ins > 0) {
-        if (s->n_ins > 1 && !s->parted_at)
+        if (s->type->flags & CP_STAGE_JOINS && (!s->parted_at || s->keeps_records))
             return true;
         s = s->n_ins > 1 ? s->parted_at : s->ins[0]->from;
     }
+    return false;
+}
+
+static bool share_above(const struct cp_stage *a, const struct cp_stage *b)
+{
+    if (is_above(a, b))
+        return true;
+    for (size_t k = 0; k < a->n_ins; k++)
+        if (share_above(a->ins[k]->from, b))
+            return true;
+    return false;
+}
+
+bool cp_plan_share_records(const struct cp_stage *s)
+{
+    for (size_t i = 0; i < s->n_ins; i++)
+        for (size_t k = 0; k < i; k++)
+            if (share_above(s->ins[i]->from, s->ins[k]->from))
+                return true;
     return false;
 }
 
@@ -322,8 +347,9 @@ int cp_plan_join_in_order(struct cp_planner *p)
             return 0;
         }
     }
-    return cp_diag_error(p->diags, p->stage->pos, "leave out by=order, or merge by=time",
-                         "the inputs do not come from one stage: they have no common order");
+    return cp_diag_error(p->diags, p->stage->pos,
+                         "inputs that all part at one stage; or by=time with sources of their own",
+                         "the inputs do not all come from one stage: they have no common order");
 }
 
 /* ---- Outputs ---- */

@@ -95,7 +95,7 @@ static void sort_stages(struct cp_plan *plan)
 
 static bool is_origin(const struct cp_stage *s)
 {
-    return s->type->kind == CP_SOURCE || s->type->flags & CP_STAGE_MAKES;
+    return s->type->kind == CP_SOURCE || s->type->flags & CP_STAGE_MAKES || s->keeps_records;
 }
 
 /* ---- Pools ---- */
@@ -199,6 +199,8 @@ static void plan_pool(struct cp_plan *plan, struct cp_stage *s)
     }
     if (s->type->flags & (CP_STAGE_JOINS | CP_STAGE_STREAMS))
         size->depth = s->depth;
+    if (s->type->flags & CP_STAGE_JOINS && s->keeps_records)
+        size->batches++; /* one that is joined, beside the one that is given back */
     if (s->type->flags & CP_STAGE_JOINS) {
         size->parts = 2 * s->n_ins;
         size->origins = has_origins(s);

@@ -42,7 +42,7 @@ struct way_up {
 
 static void check_stage(const struct way_up *up, const struct cp_stage *s)
 {
-    if (s->type->flags & CP_STAGE_JOINS && !s->parted_at)
+    if (s->type->flags & CP_STAGE_JOINS && (!s->parted_at || s->keeps_records))
         cp_diag_error(up->walk->diags, up->join->pos, "merge by=order there, too",
                       "the records cannot come together in order: %s mixes them", s->name);
 }

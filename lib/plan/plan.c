@@ -249,8 +249,10 @@ static void plan_item(struct walk *w, const struct cp_item *item)
 
 void plan_items(struct walk *w, const struct cp_item *items, size_t n)
 {
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
+        w->is_left = i + 1 < n && plan_has_from(&items[i + 1]);
         plan_item(w, &items[i]);
+    }
 }
 
 static void plan_all(struct walk *w)

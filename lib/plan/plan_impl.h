@@ -41,6 +41,7 @@ struct walk {
     struct cp_planner planner;
     size_t *slots_before; /* slots that existed before stage i was planned */
     size_t inside;        /* of how many branches */
+    bool is_left;         /* the next stage says itself what it reads: from */
     struct wants_of *wants;
     struct cp_pos warned; /* of an unbounded capacity, there */
 };
@@ -64,6 +65,7 @@ void line_begin(struct walk *w);
 struct line line_copy(const struct line *line);
 /* Joins the lines that come into the stage which is being planned: the scope is theirs then. */
 void plan_connect(struct walk *w);
+bool plan_has_from(const struct cp_item *item);
 /* The line, or the inputs, that `from:` names. */
 void plan_from(struct walk *w, const struct cp_item *item);
 /* The branches of merge: inputs of the stage that comes next. */

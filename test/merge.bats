@@ -1,0 +1,105 @@
+# Records of several inputs come together by time.
+load helper
+bats_require_minimum_version 1.5.0
+
+# records SEED N DISORDER [NAME]: N lines with times that go up, but for up to DISORDER seconds.
+records() {
+    awk -v seed="$1" -v n="$2" -v disorder="$3" -v name="${4:-n}" 'BEGIN {
+        srand(seed)
+        for (i = 1; i <= n; i++) {
+            t += int(rand() * 3)
+            printf "{\"time\":%d,\"%s\":%d}\n", 1700000000 + t - int(rand() * (disorder + 1)), name, i
+        }
+    }'
+}
+
+# by_time FILE...: as merge does it where nothing is late: ties by file, then as they came.
+by_time() {
+    cat "$@" | sort -s -t: -k2,2n
+}
+
+@test "merge by=time: several inputs, each in order but for max_disorder" {
+    records 1 3000 5 a >a.json
+    records 2 2000 5 b >b.json
+    records 3 10 5 c >c.json
+    by_time a.json b.json c.json >expected
+    local pipeline='merge { files a.json | parse json ; files b.json | parse json ; files c.json | parse json } with by=time max_disorder=5s'
+    for capacity in 0 1 4; do
+        for batch in 3 2048; do
+            CHANPIPE_TEST_CAPACITY=$capacity CHANPIPE_TEST_BATCH=$batch CHANPIPE_TEST_BLOCK=$((batch * 40)) cp_run -w 2 "$pipeline"
+            assert_equal "$status $stderr" '0 '
+            cmp expected <(printf '%s\n' "$output") || fail "capacity $capacity, $batch records a batch"
+        done
+    done
+}
+
+@test "merge by=time: one input is put in order" {
+    records 4 500 9 >a.json
+    by_time a.json >expected
+    cp_run 'parse json | merge with by=time max_disorder=9s' a.json
+    cmp expected <(printf '%s\n' "$output")
+}
+
+@test "merge by=time: what is late is counted and leaves as if it had come in time, whatever the batches are" {
+    local in='{"time":10,"n":1}\n{"time":2,"n":2}\n{"time":9,"n":3}\n{"time":11,"n":4}\n{"n":5}\n{"time":10,"n":6}\n'
+    local out='{"time":2,"n":2}\n{"time":9,"n":3}\n{"time":10,"n":1}\n{"time":10,"n":6}\n{"time":11,"n":4}\n{"n":5}'
+    for batch in 1 2 2048; do
+        export CHANPIPE_TEST_BATCH=$batch
+        skips "$in" "$out" '^chanpipe: merge: 1 record more than max_disorder late; 1 record without a time, left behind the one before$' \
+            'parse json | merge with by=time max_disorder=1s'
+    done
+}
+
+# A branch that lets nothing pass says all the same how far it is.
+@test "merge by=time and by=order of branches of which one is empty: they end, in order" {
+    records 5 2000 3 >a.json
+    by_time a.json >by_time
+    for by in time order; do
+        printf '%s\n' 'stages:' '  - files: a.json' '  - parse: json' '  - tee: [[{filter: "false", name: none}], [{filter: "true", name: all}]]' \
+            "  - {merge: , from: [none, all], by: $by}" >p.yaml
+        [ $by = time ] && echo '  - {merge: , by: time, max_disorder: 3s}' >>p.yaml
+        for capacity in 0 1; do
+            CHANPIPE_TEST_CAPACITY=$capacity CHANPIPE_TEST_BATCH=7 CHANPIPE_TEST_BLOCK=200 cp_run p.yaml
+            assert_equal "$status" 0
+            [ $by = time ] && want=by_time || want=a.json
+            cmp $want <(printf '%s\n' "$output") || fail "by $by, capacity $capacity"
+        done
+    done
+}
+
+@test "merge by=time: branches of one stage, and a drop policy before it, lose no mark" {
+    records 6 3000 0 >a.json
+    printf '%s\n' 'stages:' '  - files: a.json' '  - parse: json' \
+        '  - tee: [[{filter: "n % 2 == 0", name: even, when_full: drop_new, capacity: 1}], [{filter: "n % 2 == 1", name: odd}]]' \
+        '  - {merge: , from: [even, odd], by: time}' >p.yaml
+    CHANPIPE_TEST_BATCH=7 CHANPIPE_TEST_BLOCK=200 cp_run --account account p.yaml
+    assert_equal "$status" 0
+    sort -s -c -t: -k2,2n <<<"$output"
+    assert_equal "$(jq -c 'select(.n % 2 == 1) | .n' <<<"$output" | sort -n | uniq | wc -l)" 1500
+    jq -se 'map(select(.edge) | .sent - .received - .dropped - .cut) | add == 0' account
+}
+
+@test "merge by=time: max_memory bounds what waits" {
+    records 7 20000 0 a >a.json
+    records 8 20000 0 b >b.json
+    refuses 'max_memory is at least 6273KiB' 'merge { files a.json | parse json ; files b.json | parse json } with by=time max_memory=512KiB'
+    local pipeline='merge { files a.json with max_line=100 | parse json ; files b.json with max_line=100 | parse json } with by=time max_disorder=99999s max_memory=512KiB'
+    cp_run "$pipeline"
+    assert_equal "$status" 0
+    [ "$(wc -l <<<"$output")" = 40000 ] || fail "$(wc -l <<<"$output") lines"
+    [[ $stderr == *'records sent on too early, for max_memory'* ]] || fail "$stderr"
+}
+
+@test "merge by=time ends with what it reads, and with who reads it" {
+    records 9 5000 0 >a.json
+    gives '' '{"n":1}\n{"n":2}\n{"n":3}' 'merge { files a.json | parse json ; files a.json | parse json | filter n > 2000 } with by=time | head 3 | keep n'
+    gives '' '' 'merge { files /dev/null | parse json ; files /dev/null | parse json } with by=time'
+}
+
+@test "merge by=time: plan errors" {
+    refuses 'needs the time of the records' 'merge { files a ; files b } with by=time'
+    printf '%s\n' 'stages:' '  - files: a.json' '  - parse: json' '  - tee: [[{filter: a, name: x}], [{filter: b, name: y}]]' \
+        '  - merge: [[{files: b, name: other}]]' '  - {merge: , from: [x, y, other], by: time}' >p.yaml
+    refuses 'inputs' check p.yaml
+    refuses 'merge needs several inputs' 'parse json | merge'
+}
