@@ -231,7 +231,8 @@ model: ## check the models of libchan exhaustively (needs spin; up to 15 minutes
 stress-chan: $(BUILD)/test/chan_history_test ## 10 million random calls of libchan, and a checker of what they saw
 	@CHAN_HISTORY_OPS=$${CHAN_HISTORY_OPS:-10000000} $<
 
-stress: $(BUILD)/chanpipe ## 2,000 random pipelines (SEEDS='FIRST LAST')
+stress: $(BUILD)/chanpipe ## numbered lines in every way, 2,000 random pipelines (SEEDS='FIRST LAST')
+	@CHANPIPE=$(abspath $(BUILD)/chanpipe) test/stress/matrix
 	@CHANPIPE=$(abspath $(BUILD)/chanpipe) test/stress/run $(or $(SEEDS),1 2000)
 
 bench: all ## time chanpipe against the peers that are installed

@@ -195,3 +195,14 @@ numbers='{"n":1,"s":"a"}\n{"n":2,"s":"b"}\n{"n":3,"s":"a"}\n{"n":4,"s":"b"}\n'
     refuses 'on_error: stop a stage has one worker' 'parse json with workers=2 on_error=stop'
     refuses '-w cannot be 0' -w 0 'head'
 }
+
+@test "random pipelines: a few of those of make stress" {
+    needs jq
+    run "$ROOT/test/stress/run" 1 8
+    assert_equal "$status" 0
+}
+
+@test "numbered lines through every number of stages, workers and capacity" {
+    LINES_OF=2000 run "$ROOT/test/stress/matrix"
+    assert_equal "$status" 0
+}
