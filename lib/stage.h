@@ -31,7 +31,11 @@
  * planned one, in which fork replaces what must not be shared; then at_end, open, process and close
  * are called for each. Which worker gets which batch follows from the order of the batches, and
  * what they send leaves in that order. Aggregates have merge: when all workers have ended, the last
- * one adds what the others have to the first, and finishes that.
+ * one adds what the others have to the first, and finishes that. Stages that pass what is new
+ * (CP_STAGE_SIFTS) are planned twice when they have workers: each worker of the first, whose
+ * is_front is set, passes what is new to that worker, and the second, in one thread, sees to it
+ * that what several of them passed leaves once. What a record looks like is the second one's
+ * business.
  *
  * The private struct (descriptor.size bytes) is allocated zeroed by the planner; options are
  * already in it when plan is called. What a stage sends downstream may point into its memory until
@@ -62,6 +66,7 @@ enum cp_stage_flags {
     CP_STAGE_MAKES = 2,     /* sends batches of its own with cp_stage_batch (aggregates, sort) */
     CP_STAGE_STREAMS = 8,   /* beside it: as the input comes, and not only at its end */
     CP_STAGE_JOINS = 16,    /* has several inputs: `run` takes from them (cp_stage_receive) */
+    CP_STAGE_SIFTS = 32,    /* leaves out what has come before: may have workers, see above */
     CP_STAGE_COUNTS = 4,    /* what passes depends on how many came before (head, skip, sample): no
                                prefilter behind */
 };
@@ -278,6 +283,7 @@ struct cp_stage {
     bool keeps_records;               /* cp_plan_keeps_records */
     const struct cp_stage *parted_at; /* where records join again in order: where they parted; else
                                          NULL */
+    bool is_front;       /* CP_STAGE_SIFTS: the first of two */
     size_t depth;        /* partings above it whose records join again in order below it: the orders
                             (batch.h) that its batches come and leave with */
     size_t joins_at;     /* where records join again in order: the depth of where they parted */

@@ -73,6 +73,21 @@ int seen_plan_end(struct cp_planner *p, struct seen *s)
 
 /* ---- Opening ---- */
 
+void seen_fork(struct cp_stage *stage, struct seen *s)
+{
+    struct operand *operands = s->operands;
+    const void *encoder = s->encoder;
+
+    if (operands) {
+        s->operands = cp_heap_take(stage->heap, CP_MAX_KEY * sizeof *operands);
+        memcpy(s->operands, operands, s->n * sizeof *operands);
+    }
+    if (encoder) {
+        s->encoder = cp_heap_take(stage->heap, s->format->encoder_size + 1);
+        memcpy(s->encoder, encoder, s->format->encoder_size + 1);
+    }
+}
+
 static void table_open(struct seen *s, struct seen_table *t)
 {
     cp_store_init(&t->store, s->max_memory / 2);
@@ -227,7 +242,7 @@ enum cp_outcome seen_process(struct cp_stage *stage, struct seen *s, struct cp_b
 
 int seen_finish(struct cp_stage *stage, struct seen *s)
 {
-    if (s->given_up > 0)
+    if (s->given_up > 0 && !stage->is_front) /* what that passes again is looked up again */
         snprintf(stage->note, sizeof stage->note,
                  "%" PRIu64 " of the oldest keys were given up, for max_memory was used up: such "
                  "records passed again",

@@ -49,6 +49,8 @@ int seen_plan_field(struct cp_planner *p, struct seen *s, const struct cp_path *
 int seen_plan_record(struct cp_planner *p, struct seen *s);
 /* After either. */
 int seen_plan_end(struct cp_planner *p, struct seen *s);
+/* What must not be shared by workers. */
+void seen_fork(struct cp_stage *stage, struct seen *s);
 int seen_open(struct cp_stage *stage, struct seen *s, struct cp_err *err);
 /* Leaves the records whose key has not come before in the selection. */
 enum cp_outcome seen_process(struct cp_stage *stage, struct seen *s, struct cp_batch *b);

@@ -61,8 +61,14 @@ static int uniq_plan(struct cp_planner *p, void *data)
         if (plan_field(p, self) < 0)
             return -1;
     } while (!cp_lexer_at_end(p->lexer));
-    close_scope(p, self);
+    if (!p->stage->is_front)
+        close_scope(p, self);
     return seen_plan_end(p, &self->seen);
+}
+
+static void uniq_fork(struct cp_stage *s, void *data)
+{
+    seen_fork(s, &((struct uniq *)data)->seen);
 }
 
 static int uniq_open(struct cp_stage *s, void *data, struct cp_err *err)
@@ -101,12 +107,17 @@ const struct cp_stage_type cp_stage_uniq = {
            "same. Without fields it is dedupe. Unlike uniq(1), records need not be neighbours.\n"
            "Combinations take at most max_memory; beyond it the oldest are given up, they leave "
            "again when they come again, and "
-           "the summary says so.",
+           "the summary says so. With workers it is two stages: the threads of NAME.part each "
+           "leave out "
+           "what they have seen themselves, and NAME, in one thread, what several of them have; "
+           "each has "
+           "a max_memory of its own.",
     .args = CP_ARGS_EXPR,
-    .flags = CP_STAGE_COUNTS,
+    .flags = CP_STAGE_COUNTS | CP_STAGE_SIFTS,
     .size = sizeof(struct uniq),
     .options = options,
     .plan = uniq_plan,
+    .fork = uniq_fork,
     .open = uniq_open,
     .process = uniq_process,
     .finish = uniq_finish,

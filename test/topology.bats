@@ -174,7 +174,9 @@ numbers='{"n":1,"s":"a"}\n{"n":2,"s":"b"}\n{"n":3,"s":"a"}\n{"n":4,"s":"b"}\n'
     seq 1 30000 | awk '{ printf "{\"n\":%d,\"k\":\"k%d\",\"t\":\"%s\"}\n", $1, ($1 * 7919) % 101, $1 % 10 ? "x" : "" }' >in.json
     for p in 'parse json | set x = k .. t | filter n % 7 != 3 | keep x, n' \
         'parse json | count by k | head 20' 'parse json | stats sum(n), first(n), last(n), p50(n), uniq(k), topk(k, 3), list(n) by t' \
-        'parse json | top 5 k' 'parse json | filter n < 10 | count by k | sort -count' 'grep 99 | head 5'; do
+        'parse json | top 5 k' 'parse json | filter n < 10 | count by k | sort -count' 'grep 99 | head 5' \
+        'parse json | uniq k as key, n.x, t | skip 3' 'parse json | uniq t, missing' 'parse json | unset n | uniq' uniq \
+        'parse json | keep k, t | tee { uniq t ; uniq k, t } | uniq | uniq k'; do
         one=$(chanpipe "$p" in.json | md5sum)
         for w in 2 3 8 auto; do
             assert_equal "$(chanpipe -w $w "$p" in.json | md5sum)" "$one"
@@ -187,6 +189,38 @@ numbers='{"n":1,"s":"a"}\n{"n":2,"s":"b"}\n{"n":3,"s":"a"}\n{"n":4,"s":"b"}\n'
     export CHANPIPE_TEST_BATCH=21 CHANPIPE_TEST_CAPACITY=1
     gives '' "$(seq 6 600 | sed 's/.*/{"n":&}/')" -w 2 \
         'parse json | tee { filter n > 900 ; tee { filter n > 900 ; skip 5 | keep n } | set n = n } | keep n' in.json
+}
+
+# What leaves must not wait for the end, nor for a batch of every worker.
+@test "uniq: what is new leaves at once, with workers too" {
+    for w in 1 2 5; do
+        mkfifo in$w out$w
+        exec 7<>in$w
+        timeout 60 "$CHANPIPE" -w $w 'parse json | uniq a' in$w >out$w &
+        pid=$!
+        exec 8<out$w
+        for i in 1 2 3 4 5 6; do
+            printf '{"a":%d}\n' 1 $i >in$w
+            read -t 20 -r line <&8
+            assert_equal "$line" "{\"a\":$i}"
+        done
+        kill $pid
+        wait $pid || true
+        exec 7>&- 8<&-
+    done
+}
+
+@test "uniq: its two stages have names, and one position" {
+    printf '%s\n' 'stages:' '  - parse: json' '  - uniq: a' '    workers: 2' '  - uniq: a' '    workers: 3' \
+        '    name: two' '  - file: two.json' '  - count:' '    from: uniq' >p.yaml
+    gives '{"a":1}\n{"a":1}\n' '{"count":1}' run p.yaml
+    assert_equal "$(<two.json)" '{"a":1}'
+    cp_run explain 'uniq with workers=3 | uniq'
+    assert_equal "$(awk '/uniq/ { print $1, $3 } /^Fields/ { exit }' <<<"$output" | tr '\n' ' ')" 'uniq.part 3 uniq 1 uniq2 1 '
+    cp_run check 'parse json | keep a | uniq b with workers=2'
+    assert_equal "$(grep -c warning <<<"$output$stderr")" 1
+    refuses 'max_memory is at least' check 'uniq a with workers=2 max_memory=1KiB'
+    assert_equal "$(grep -c error: <<<"$stderr")" 1
 }
 
 @test "workers: where they can be" {

@@ -68,7 +68,8 @@ static const char *stage_name(struct cp_plan *plan, const struct cp_item *item)
     if (item->name.s.n > 0)
         return cp_heap_copy(&plan->heap, item->name.s.p, item->name.s.n);
     for (size_t i = 0; i < plan->n; i++)
-        same += cp_slice_is(item->kind.s, plan->stages[i]->type->name);
+        same +=
+            cp_slice_is(item->kind.s, plan->stages[i]->type->name) && !plan->stages[i]->is_front;
     if (same == 1)
         return cp_heap_copy(&plan->heap, item->kind.s.p, item->kind.s.n);
     return cp_heap_printf(&plan->heap, "%.*s%zu", (int)item->kind.s.n, item->kind.s.p, same);
@@ -147,10 +148,39 @@ static void line_store(struct walk *w)
     w->line.max_line = p->max_line;
 }
 
-void plan_stage(struct walk *w, const struct cp_item *item, const struct cp_stage_type *type)
+/* Whether a stage that leaves out what came before gets several workers, as far as that is decided
+ * here: then it is the first of two. */
+static bool is_front(const struct cp_stage *s, const struct cp_plan_options *o)
+{
+    size_t n = s->wants_workers ? CP_WORKERS_AUTO : s->n_workers ? s->n_workers : o->workers;
+
+    return s->type->flags & CP_STAGE_SIFTS && n > 1 && s->on_error != CP_ON_ERROR_STOP;
+}
+
+/* The settings of the stage, or of the second of two: the channel between them only hands over. */
+static void plan_own_settings(struct cp_planner *p, const struct cp_stage *front)
+{
+    struct cp_stage *s = p->stage;
+    size_t errors = p->diags->errors;
+
+    plan_settings(p);
+    if (front) {
+        s->n_workers = 1;
+        s->wants_workers = false;
+        s->when_full = CP_FULL_WAIT;
+    } else if (p->diags->errors == errors && is_front(s, p->options)) {
+        s->is_front = true;
+        s->name = cp_heap_printf(p->heap, "%s.part", s->name);
+    }
+}
+
+/* front: the stage is the second of two, of which that is the first; or NULL. */
+static void plan_one(struct walk *w, const struct cp_item *item, const struct cp_stage_type *type,
+                     const struct cp_stage *front)
 {
     struct cp_planner *p = &w->planner;
 
+    w->is_second = front != NULL;
     p->stage = plan_stage_new(w, item, type);
     p->item = item;
     plan_connect(w);
@@ -160,7 +190,7 @@ void plan_stage(struct walk *w, const struct cp_item *item, const struct cp_stag
     if (type->options)
         cp_options_init(type->options, p->stage->self, p->heap);
     if (plan_args(p) == 0) {
-        plan_settings(p);
+        plan_own_settings(p, front);
         type->plan(p, p->stage->self);
     }
     plan_on_error(p);
@@ -169,7 +199,16 @@ void plan_stage(struct walk *w, const struct cp_item *item, const struct cp_stag
     p->words = (struct cp_words){0};
     p->stage->n_outs = type->kind != CP_SINK;
     line_store(w);
-    line_name(w, p->stage->name);
+}
+
+void plan_stage(struct walk *w, const struct cp_item *item, const struct cp_stage_type *type)
+{
+    size_t errors = w->diags->errors;
+
+    plan_one(w, item, type, NULL);
+    if (w->planner.stage->is_front && w->diags->errors == errors)
+        plan_one(w, item, type, w->planner.stage);
+    line_name(w, w->planner.stage->name);
 }
 
 const struct cp_item *plan_implicit_item(struct cp_plan *plan, const char *kind)

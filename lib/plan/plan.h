@@ -13,7 +13,7 @@
 
 #include "../stage.h"
 
-enum { CP_PLAN_STAGES = CP_DOC_MAX_STAGES * 2 }; /* with those that nobody wrote */
+enum { CP_PLAN_STAGES = CP_DOC_MAX_STAGES * 3 }; /* with those that nobody wrote */
 
 /* What lies between two stages. */
 struct cp_edge {

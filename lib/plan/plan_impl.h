@@ -42,6 +42,7 @@ struct walk {
     size_t *slots_before; /* slots that existed before stage i was planned */
     size_t inside;        /* of how many branches */
     bool is_left;         /* the next stage says itself what it reads: from */
+    bool is_second;       /* the stage at hand is planned behind its own front: nothing new to say */
     struct wants_of *wants;
     struct cp_pos warned; /* of an unbounded capacity, there */
 };
@@ -92,7 +93,7 @@ void plan_order(struct walk *w);
 /* Whether a stage may have workers. */
 static inline bool can_share(const struct cp_stage *s)
 {
-    return s->type->flags & CP_STAGE_STATELESS || s->type->merge;
+    return s->type->flags & (CP_STAGE_STATELESS | CP_STAGE_SIFTS) || s->type->merge;
 }
 
 #endif

@@ -24,7 +24,7 @@ struct cp_ref cp_plan_read(struct cp_planner *p, const struct cp_path *path, str
     struct cp_ref ref = cp_scope_read(p->scope, path, &exists);
 
     cp_scope_note_read(p->scope, path->text);
-    if (!exists)
+    if (!exists && !walk_of(p)->is_second)
         cp_scope_warn(p->scope, path, pos, p->diags);
     return ref;
 }

@@ -467,7 +467,7 @@ static void stage_finish(struct cp_stage *s)
         return;
     first->is_ending = true;
     if (s->type->finish && !has_failed(s) && !atomic_load(&s->run->is_aborted)) {
-        for (size_t k = 1; k < s->n_workers; k++)
+        for (size_t k = 1; s->type->merge && k < s->n_workers; k++)
             s->type->merge(first, first->self, s->workers[k]->self);
         s->type->finish(first, first->self);
     }
