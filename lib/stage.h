@@ -23,6 +23,10 @@
  * idle: nothing more at hand right now: whatever was held back only to make larger portions must
  * leave (sinks).
  *
+ * due: the time that the stage has set with s->due_at is over and nothing more is at hand: what was
+ * held back for what may come must leave, with cp_emit; where branches meet it stands at
+ * cp_stage_due_place. While batches come the time may be over without it. For CP_STAGE_STREAMS.
+ *
  * finish: at the end of input or after CP_OUTCOME_DONE: aggregates emit their rows.
  *
  * close: after all threads have ended; also when open failed half-way.
@@ -111,7 +115,8 @@ struct cp_stage_type {
     int (*open)(struct cp_stage *s, void *self, struct cp_err *err);
     void (*run)(struct cp_stage *s, void *self);
     enum cp_outcome (*process)(struct cp_stage *s, void *self, struct cp_batch *b);
-    int (*idle)(struct cp_stage *s, void *self);
+    int (*idle)(struct cp_stage *s, void *self); /* -1: it takes nothing more; due as well */
+    int (*due)(struct cp_stage *s, void *self);
     void (*merge)(struct cp_stage *s, void *self, void *other); /* NULL: there is nothing to add */
     int (*finish)(struct cp_stage *s, void *self);
     void (*close)(void *self);
@@ -283,7 +288,7 @@ struct cp_stage {
     bool keeps_records;               /* cp_plan_keeps_records */
     const struct cp_stage *parted_at; /* where records join again in order: where they parted; else
                                          NULL */
-    bool is_front;       /* CP_STAGE_SIFTS: the first of two */
+    bool is_front;                    /* CP_STAGE_SIFTS: the first of two */
     size_t depth;        /* partings above it whose records join again in order below it: the orders
                             (batch.h) that its batches come and leave with */
     size_t joins_at;     /* where records join again in order: the depth of where they parted */
@@ -321,6 +326,10 @@ struct cp_stage {
     uint64_t next_seq;
     struct cp_batch *current;            /* being processed, or NULL */
     struct cp_order heard[CP_MAX_DEPTH]; /* the orders of the batch received last */
+    uint64_t heard_seq;                  /* its number, and the records that left with that */
+    uint32_t heard_ordinal;
+    bool is_due;    /* `due` is being called */
+    int64_t due_at; /* the stage's: when it wants that, on the clock of chan_now_ns; 0: never */
     size_t portion; /* records to process at a time, after an arena was full; 0: all of a batch */
     struct cp_account account;
     _Atomic uint64_t shown[CP_ACCOUNT_TERMS]; /* the account as other threads see it; relaxed */
@@ -362,6 +371,10 @@ struct cp_batch *cp_stage_batch(struct cp_stage *s);
  * nobody wants more. To be ended by cp_stage_give_end, which sends the last batch. */
 bool cp_stage_give(struct cp_stage *s, struct cp_keeper *k, const char *record);
 bool cp_stage_give_end(struct cp_stage *s, struct cp_keeper *k);
+
+/* Where a record that leaves in `due` stands in order d of the s->depth orders (batch.h): behind
+ * all that has come. */
+uint32_t cp_stage_due_place(const struct cp_stage *s, size_t d);
 
 /* The evaluator of the stage's thread, ready for batch b, without errors. */
 struct cp_eval *cp_stage_eval(struct cp_stage *s, struct cp_batch *b);

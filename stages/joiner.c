@@ -314,16 +314,29 @@ bool joiner_end_batch(struct cp_stage *s, struct joiner *j)
     return ok;
 }
 
-bool joiner_end(struct cp_stage *s, struct joiner *j)
+/* Sends what there is without a batch at hand. */
+static bool leave(struct cp_stage *s, struct joiner *j)
 {
     bool ok;
 
     j->from = NULL;
-    memset(j->places, 0, sizeof j->places);
     ok = joiner_complete(s, j);
     ok = send(s, j) && ok;
     s->account.held = 0;
     return ok;
+}
+
+bool joiner_pause(struct cp_stage *s, struct joiner *j)
+{
+    for (size_t d = 0; d < s->depth; d++)
+        j->places[d] = (uint16_t)cp_stage_due_place(s, d);
+    return leave(s, j);
+}
+
+bool joiner_end(struct cp_stage *s, struct joiner *j)
+{
+    memset(j->places, 0, sizeof j->places);
+    return leave(s, j);
 }
 
 void joiner_close(struct joiner *j)

@@ -12,6 +12,7 @@
  *
  *     open     joiner_open
  *     process  joiner_begin_batch, joiner_add for each record, joiner_end_batch
+ *     due      joiner_pause
  *     finish   joiner_end
  *     close    joiner_close
  */
@@ -73,6 +74,8 @@ bool joiner_add(struct cp_stage *s, struct joiner *j, uint32_t i, enum join how)
 bool joiner_complete(struct cp_stage *s, struct joiner *j);
 /* Sends what is whole and keeps the rest. */
 bool joiner_end_batch(struct cp_stage *s, struct joiner *j);
+/* Sends the record being joined: for now nothing more comes. */
+bool joiner_pause(struct cp_stage *s, struct joiner *j);
 /* Sends all. */
 bool joiner_end(struct cp_stage *s, struct joiner *j);
 void joiner_close(struct joiner *j);

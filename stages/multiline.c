@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "../lib/base/regex.h"
+#include "../lib/chan/chan.h"
 #include "trace.h"
 
 struct multiline {
@@ -10,6 +11,7 @@ struct multiline {
     struct cp_slice start, go_on, end, separator;
     int preset;
     uint64_t max_lines, max_bytes;
+    int64_t timeout;
 
     struct cp_regex *starts, *goes_on, *ends;
     struct cp_regex_scratch scratch;
@@ -31,6 +33,8 @@ static const struct cp_option options[] = {
      "lines that a record may have; what goes on behind them is a record of its own"},
     {"max_bytes", CP_OPT_SIZE, offsetof(struct multiline, max_bytes), NULL, NULL,
      "the same in bytes; without it max_line of the source, which it cannot exceed"},
+    {"timeout", CP_OPT_DURATION, offsetof(struct multiline, timeout), NULL, "0s",
+     "how long a record waits for what may continue it when nothing comes; 0s: up to the end"},
     {"separator", CP_OPT_TEXT, offsetof(struct multiline, separator), NULL, NULL,
      "what stands between joined lines, with \\n and \\t; without it their line ends as they are"},
     {NULL},
@@ -117,6 +121,9 @@ static int check_rules(struct cp_planner *p, const struct multiline *self)
     if (self->max_lines == 0)
         return cp_diag_error(p->diags, option_pos(p, "max_lines", 0), NULL,
                              "max_lines is at least 1");
+    if (self->timeout < 0)
+        return cp_diag_error(p->diags, option_pos(p, "timeout", 0), NULL,
+                             "timeout is a duration that is not negative");
     if (self->max_bytes > p->max_line)
         return cp_diag_error(p->diags, option_pos(p, "max_bytes", 0),
                              "raise max_line of the source",
@@ -252,6 +259,20 @@ static bool must_stop(const struct cp_stage *s)
     return s->on_error == CP_ON_ERROR_STOP && s->account.warned > 0;
 }
 
+/* From when on the record being joined does not wait any more. A batch without lines changes
+ * nothing. */
+static void set_due(struct cp_stage *s, const struct multiline *self)
+{
+    int64_t now;
+
+    if (self->timeout == 0)
+        return;
+    now = chan_now_ns();
+    s->due_at = self->joiner.open.lines == 0         ? 0
+                : self->timeout < CHAN_FOREVER - now ? now + self->timeout
+                                                     : CHAN_FOREVER;
+}
+
 static enum cp_outcome multiline_process(struct cp_stage *s, void *data, struct cp_batch *b)
 {
     struct multiline *self = data;
@@ -262,11 +283,21 @@ static enum cp_outcome multiline_process(struct cp_stage *s, void *data, struct 
     while (k < n && ok && !must_stop(s))
         ok = take_line(s, self, b->sel[k++]);
     ok = joiner_end_batch(s, &self->joiner) && ok;
+    if (k > 0)
+        set_due(s, self);
     b->n_sel = 0;
     if (must_stop(s))
         return cp_stage_stop_at(s, b, 0, n - k);
     s->account.filtered += n - k;
     return ok ? CP_OUTCOME_OK : CP_OUTCOME_DONE;
+}
+
+static int multiline_due(struct cp_stage *s, void *data)
+{
+    struct multiline *self = data;
+
+    self->trace.state = 0;
+    return joiner_pause(s, &self->joiner) ? 0 : -1;
 }
 
 static int multiline_finish(struct cp_stage *s, void *data)
@@ -310,7 +341,8 @@ const struct cp_stage_type cp_stage_multiline = {
         "max_lines or max_bytes leaves as it is, what follows is a record of its own, and the "
         "summary says how often. A single line longer than max_bytes stays whole. The record that "
         "is being joined leaves when the next one begins or the input ends, however long that "
-        "takes: a pause never splits it.",
+        "takes: a pause never splits it. For what comes live timeout lets it leave when the input "
+        "has paused for so long; what comes after begins a record.",
     .args = CP_ARGS_WORDS_REGEX,
     .flags = CP_STAGE_MAKES | CP_STAGE_STREAMS,
     .size = sizeof(struct multiline),
@@ -318,6 +350,7 @@ const struct cp_stage_type cp_stage_multiline = {
     .plan = multiline_plan,
     .open = multiline_open,
     .process = multiline_process,
+    .due = multiline_due,
     .finish = multiline_finish,
     .close = multiline_close,
     .examples =

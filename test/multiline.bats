@@ -167,6 +167,55 @@ anyhow() {
     assert_equal "$(<out)" "$(printf 'a\n b\nc\n d')"
 }
 
+# has_lines FILE N: waits until the file has so many lines.
+has_lines() {
+    local end=$((SECONDS + 60))
+    until [ "$(wc -l <"$1")" -ge "$2" ]; do
+        [ $SECONDS -lt $end ] || fail "$1 has $(wc -l <"$1") lines, not $2"
+    done
+}
+
+@test "timeout: a record whose continuation does not come leaves in a pause" {
+    for p in 'multiline indent separator=+ timeout=30ms' 'multiline indent separator=+ timeout=30ms | filter line =~ /./ with workers=3' \
+        'tee { multiline indent separator=+ timeout=30ms | set x = 1 | keep line ; filter line == "none" } | keep line' \
+        'multiline indent separator=+ timeout=30ms | tee { filter line =~ /a/ ; filter line =~ /[dx]/ with workers=2 } | tee { filter line == "" ; skip 0 }'; do
+        mkfifo in
+        LIMIT=120 chanpipe --account acc -o raw "$p" <in >out &
+        exec 9>in
+        printf 'a\n b\n' >&9
+        has_lines out 1
+        printf ' d\n' >&9
+        has_lines out 2
+        printf 'x\ny' >&9
+        has_lines out 3
+        exec 9>&-
+        wait $!
+        assert_equal "$(head -3 out)" "$(printf 'a+ b\n d\nx')"
+        assert_equal "$(jq -s 'map(select(.stage and (.in + .made != .out + .filtered + .dropped + .errored + .taken + .held))) | length' acc)" 0
+        rm in
+    done
+}
+
+@test "timeout: the state of a preset ends with the record" {
+    mkfifo in
+    chanpipe 'multiline python separator=+ timeout=30ms' <in >out &
+    exec 9>in
+    printf 'Traceback (most recent call last):\n  File "a"\n' >&9
+    has_lines out 1
+    printf 'E: no\n' >&9
+    has_lines out 2
+    exec 9>&-
+    wait $!
+    assert_equal "$(<out)" $'Traceback (most recent call last):+  File "a"\nE: no'
+}
+
+@test "timeout: nothing is split while lines come" {
+    awk 'BEGIN { for (i = 0; i < 20000; i++) print (i % 7 ? " " : "") i }' >in
+    chanpipe 'multiline indent separator=+' in >want
+    chanpipe 'multiline indent separator=+ timeout=1h' in | cmp want
+    chanpipe 'multiline indent separator=+ timeout=100000d' in | cmp want
+}
+
 @test "wrong uses are errors with their place" {
     refuses 'multiline needs a pattern' -e multiline
     refuses ':1:11: error: .*preset takes one of' 'multiline jva'
@@ -177,6 +226,7 @@ anyhow() {
     refuses 'multiline joins lines as they came' 'parse json | multiline java'
     refuses 'multiline joins lines as they came' 'count | multiline java'
     refuses 'max_bytes is at most max_line' 'multiline java max_bytes=2MiB'
+    refuses ':1:24: error: timeout .*a duration' 'multiline java timeout=5'
     refuses 'max_lines is at least 1' 'multiline java max_lines=0'
     refuses 'there is nothing to join' 'stdin frame=whole | multiline java'
     refuses 'has no option' 'multiline java stop=/x/'

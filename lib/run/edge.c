@@ -138,13 +138,14 @@ static void add_marks(const struct cp_stage *s, struct chan_case *cases)
     }
 }
 
-enum chan_status cp_edge_select(const struct cp_stage *s, struct chan_case *cases, size_t n,
-                                unsigned flags, size_t *chosen)
+static enum chan_status select_until(const struct cp_stage *s, struct chan_case *cases, size_t n,
+                                     unsigned flags, int64_t deadline, size_t *chosen)
 {
     for (;;) {
         add_marks(s, cases + n);
-        enum chan_status status = chan_select(cases, n + s->n_outs, flags, chosen);
-        if (*chosen < n || status == CHAN_INVALID)
+        enum chan_status status =
+            chan_select_deadline(cases, n + s->n_outs, flags, deadline, chosen);
+        if (*chosen < n || status == CHAN_INVALID || status == CHAN_TIMEOUT)
             return status;
         struct cp_edge_end *end = marked(s, *chosen - n);
         if (status == CHAN_OK)
@@ -154,14 +155,20 @@ enum chan_status cp_edge_select(const struct cp_stage *s, struct chan_case *case
     }
 }
 
+enum chan_status cp_edge_select(const struct cp_stage *s, struct chan_case *cases, size_t n,
+                                unsigned flags, size_t *chosen)
+{
+    return select_until(s, cases, n, flags, CHAN_FOREVER, chosen);
+}
+
 /* Waits for one thing beside the marks. */
-static enum chan_status select_one(const struct cp_stage *s, struct chan_case one)
+static enum chan_status select_one(const struct cp_stage *s, struct chan_case one, int64_t deadline)
 {
     struct chan_case cases[1 + CP_PLAN_STAGES];
     size_t chosen;
 
     cases[0] = one;
-    return cp_edge_select(s, cases, 1, 0, &chosen);
+    return select_until(s, cases, 1, 0, deadline, &chosen);
 }
 
 /* ---- When the channel is full ---- */
@@ -190,7 +197,8 @@ static enum chan_status send_wait(struct cp_edge *e, size_t worker, chan_tx *tx,
 {
     const struct cp_stage *s = e->from->workers[worker];
     enum chan_status status =
-        has_marks(s) ? select_one(s, (struct chan_case){.tx = tx, .elem = &b}) : chan_send(tx, &b);
+        has_marks(s) ? select_one(s, (struct chan_case){.tx = tx, .elem = &b}, CHAN_FOREVER)
+                     : chan_send(tx, &b);
 
     return sent(sender(e, worker), b, status);
 }
@@ -334,19 +342,26 @@ enum chan_status cp_edge_try_receive(struct cp_edge *e, size_t worker, struct cp
     return status;
 }
 
-static enum chan_status wait_receive(const struct cp_edge *e, size_t worker, struct cp_batch **b)
+static enum chan_status wait_receive(const struct cp_edge *e, size_t worker, int64_t deadline,
+                                     struct cp_batch **b)
 {
     const struct cp_stage *s = e->to->workers[worker];
     chan_rx *rx = cp_edge_next(e, worker);
 
     if (has_marks(s))
-        return select_one(s, (struct chan_case){.rx = rx, .elem = (void *)b});
-    return chan_recv(rx, b);
+        return select_one(s, (struct chan_case){.rx = rx, .elem = (void *)b}, deadline);
+    return chan_recv_deadline(rx, b, deadline);
 }
 
 enum chan_status cp_edge_receive(struct cp_edge *e, size_t worker, struct cp_batch **b)
 {
-    enum chan_status status = wait_receive(e, worker, b);
+    return cp_edge_receive_until(e, worker, CHAN_FOREVER, b);
+}
+
+enum chan_status cp_edge_receive_until(struct cp_edge *e, size_t worker, int64_t deadline,
+                                       struct cp_batch **b)
+{
+    enum chan_status status = wait_receive(e, worker, deadline, b);
 
     if (status == CHAN_OK)
         cp_edge_count(e, worker, *b);

@@ -55,6 +55,9 @@ enum chan_status cp_edge_select(const struct cp_stage *s, struct chan_case *case
 /* The next batch for that worker: CHAN_OK or CHAN_CLOSED; try also CHAN_EMPTY. */
 enum chan_status cp_edge_try_receive(struct cp_edge *e, size_t worker, struct cp_batch **b);
 enum chan_status cp_edge_receive(struct cp_edge *e, size_t worker, struct cp_batch **b);
+/* The same until a time on the clock of chan_now_ns, CHAN_FOREVER or else also CHAN_TIMEOUT. */
+enum chan_status cp_edge_receive_until(struct cp_edge *e, size_t worker, int64_t deadline,
+                                       struct cp_batch **b);
 
 /* The channel by which the next batch for that worker comes. */
 chan_rx *cp_edge_next(const struct cp_edge *e, size_t worker);

@@ -232,10 +232,20 @@ static void set_orders(const struct cp_stage *s, struct cp_batch *b)
     }
 }
 
+/* What is made without a batch at hand belongs to the last one. */
+static void emit_due(struct cp_stage *s, struct cp_batch *b)
+{
+    b->seq = s->heard_seq;
+    b->ordinal = s->heard_ordinal;
+    s->heard_ordinal += b->n;
+}
+
 /* What is made of a batch belongs to its group, before it. */
 bool cp_emit(struct cp_stage *s, struct cp_batch *b)
 {
-    if (s->current) {
+    if (s->is_due) {
+        emit_due(s, b);
+    } else if (s->current) {
         b->seq = s->current->seq;
         b->ordinal = s->current->ordinal;
         b->has_more = true;
@@ -343,15 +353,22 @@ static void work_grow(struct cp_stage *s)
     s->portion = s->portion < s->records / 2 ? s->portion * 2 : 0;
 }
 
-/* Whether the group goes on behind the batch, and from which record on. */
+/* From which place on a stage may send more by itself, of the batch received last. */
+uint32_t cp_stage_due_place(const struct cp_stage *s, size_t d)
+{
+    return s->heard[d].has_more ? s->heard[d].until : UINT16_MAX;
+}
+
+/* Whether the group goes on behind the batch, and from which record on. In an order it does also
+ * while the stage may send more by itself. */
 static void work_mark(const struct cp_stage *s, const struct work *w)
 {
     w->batch->has_more = w->has_more || w->rest;
     for (size_t d = 0; d < s->depth; d++) {
         struct cp_order *o = &w->batch->orders[d];
-        o->has_more = s->heard[d].has_more || w->rest;
-        o->until =
-            w->rest ? cp_order_place(&w->rest->orders[d], w->rest->sel[0]) : s->heard[d].until;
+        o->has_more = s->heard[d].has_more || w->rest || s->due_at > 0;
+        o->until = w->rest ? cp_order_place(&w->rest->orders[d], w->rest->sel[0])
+                           : cp_stage_due_place(s, d);
     }
 }
 
@@ -385,6 +402,8 @@ static enum cp_outcome work_batch(struct cp_stage *s, struct work *w)
         step = CP_OUTCOME_OK;
     }
     work_mark(s, w);
+    s->heard_seq = w->batch->seq;
+    s->heard_ordinal = w->batch->ordinal;
     if (step != CP_OUTCOME_FAILED)
         return stage_forward(s, w->batch) ? step : CP_OUTCOME_DONE;
     s->account.held += w->batch->n_sel;
@@ -411,6 +430,44 @@ static enum cp_outcome stage_work(struct cp_stage *s, struct cp_batch *b)
     return step;
 }
 
+/* The time that the stage has set is over: what it held back leaves, then its group goes on as the
+ * batch that came last said. */
+static bool stage_due(struct cp_stage *s)
+{
+    struct cp_batch *b;
+    bool is_wanted;
+
+    s->due_at = 0;
+    s->is_due = true;
+    is_wanted = s->type->due(s, s->self) == 0;
+    s->is_due = false;
+    if (!is_wanted)
+        return false;
+    b = cp_stage_batch(s);
+    emit_due(s, b);
+    for (size_t d = 0; d < s->depth; d++) {
+        b->orders[d].seq = s->heard[d].seq;
+        b->orders[d].has_more = s->heard[d].has_more;
+        b->orders[d].until = s->heard[d].until;
+    }
+    return stage_forward(s, b);
+}
+
+/* Waits for a batch, and meanwhile for the time that the stage has set. CHAN_INVALID: the stage
+ * wants nothing more. */
+static enum chan_status wait_receive(struct cp_stage *s, struct cp_batch **b)
+{
+    for (;;) {
+        int64_t deadline = s->due_at ? s->due_at : CHAN_FOREVER;
+        enum chan_status st = cp_edge_receive_until(s->ins[0], s->worker, deadline, b);
+        if (st != CHAN_TIMEOUT)
+            return st;
+        if (!stage_due(s))
+            return CHAN_INVALID;
+        cp_account_show(s);
+    }
+}
+
 /* The next batch, or NULL at the end; tells the stage when there is none at hand. */
 static enum cp_outcome stage_receive(struct cp_stage *s, struct cp_batch **b)
 {
@@ -420,8 +477,10 @@ static enum cp_outcome stage_receive(struct cp_stage *s, struct cp_batch **b)
         *b = NULL;
         if (s->type->idle && s->type->idle(s, s->self) < 0)
             return CP_OUTCOME_DONE;
-        st = cp_edge_receive(s->ins[0], s->worker, b);
+        st = wait_receive(s, b);
     }
+    if (st == CHAN_INVALID)
+        return CP_OUTCOME_DONE;
     if (st == CHAN_OK)
         s->account.in += (*b)->n_sel;
     else
