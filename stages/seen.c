@@ -62,11 +62,11 @@ static size_t width_of(const struct seen *s)
 
 int seen_plan_end(struct cp_planner *p, struct seen *s)
 {
-    size_t least = 2 * cp_groups_least(width_of(s), sizeof(uint64_t));
+    size_t least = cp_recent_least(width_of(s), sizeof(uint64_t));
 
     if (cp_plan_least_memory(p, s->max_memory, least, NULL) < 0)
         return -1;
-    cp_plan_memory(p, s->max_memory + 2 * cp_groups_scratch(width_of(s), p->max_line));
+    cp_plan_memory(p, s->max_memory + cp_recent_scratch(width_of(s), p->max_line));
     cp_plan_memory(p, p->stage->records * sizeof *s->found);
     return 0;
 }
@@ -86,19 +86,6 @@ void seen_fork(struct cp_stage *stage, struct seen *s)
         s->encoder = cp_heap_take(stage->heap, s->format->encoder_size + 1);
         memcpy(s->encoder, encoder, s->format->encoder_size + 1);
     }
-}
-
-static void table_open(struct seen *s, struct seen_table *t)
-{
-    cp_store_init(&t->store, s->max_memory / 2);
-    cp_groups_init(&t->keys, &t->store, width_of(s), sizeof(uint64_t), s->max_memory / 2,
-                   cp_groups_seed());
-}
-
-static void table_close(struct seen_table *t)
-{
-    cp_groups_release(&t->keys);
-    cp_store_release(&t->store);
 }
 
 /* Takes what the writer hands over. */
@@ -127,9 +114,7 @@ int seen_open(struct cp_stage *stage, struct seen *s, struct cp_err *err)
     for (size_t i = 0; i < s->n; i++)
         operand_open(stage, &s->operands[i]);
     s->found = cp_heap_take(stage->heap, stage->records * sizeof *s->found);
-    s->young = &s->table[0];
-    s->old = &s->table[1];
-    table_open(s, s->young);
+    cp_recent_init(&s->keys, width_of(s), sizeof(uint64_t), s->max_memory);
     return s->is_whole ? text_open(stage, s, err) : 0;
 }
 
@@ -137,8 +122,7 @@ void seen_close(struct seen *s)
 {
     if (s->is_whole && s->format->encode_close)
         s->format->encode_close(s->encoder);
-    table_close(&s->table[0]);
-    table_close(&s->table[1]);
+    cp_recent_release(&s->keys);
     free(s->text);
 }
 
@@ -184,68 +168,40 @@ static void read_keys(struct cp_stage *stage, struct seen *s, struct cp_batch *b
 
 /* ---- Working ---- */
 
-static void give_up_old(struct seen *s)
+/* A key that no table can hold passes. */
+static bool is_first(struct cp_group *group)
 {
-    struct seen_table *t = s->old;
+    uint64_t *was_seen = group ? cp_group_state(group) : NULL;
 
-    s->given_up += t->keys.n;
-    table_close(t);
-    s->old = s->young;
-    s->young = t;
-    table_open(s, t);
-}
-
-static bool is_first(struct seen *s, struct cp_group *group, const struct cp_value *const *cols,
-                     uint32_t i)
-{
-    uint64_t *was_seen = cp_group_state(group);
-
-    if (*was_seen)
+    if (was_seen && *was_seen)
         return false;
-    *was_seen = 1;
-    return s->old->keys.n == 0 || !cp_groups_seek(&s->old->keys, cols, i);
-}
-
-/* Looks sel[0..n) up until the young table is full; returns how many. */
-static size_t sift(struct seen *s, const struct cp_batch *b, const struct cp_value *const *cols,
-                   const uint16_t *sel, size_t n, uint16_t *keep, size_t *kept)
-{
-    cp_groups_find(&s->young->keys, cols, sel, n, cp_batch_position(b, 0), s->found);
-    for (size_t k = 0; k < n; k++) {
-        if (s->found[k] == s->young->keys.other)
-            return k;
-        if (is_first(s, s->found[k], cols, sel[k]))
-            keep[(*kept)++] = sel[k];
-    }
-    return n;
+    if (was_seen)
+        *was_seen = 1;
+    return true;
 }
 
 enum cp_outcome seen_process(struct cp_stage *stage, struct seen *s, struct cp_batch *b)
 {
     const struct cp_value *cols[CP_MAX_KEY];
     uint16_t keep[CP_BATCH_RECORDS];
-    size_t kept = 0, at = 0;
+    size_t kept = 0, n;
 
     read_keys(stage, s, b, cols);
-    while (at < b->n_sel) {
-        size_t done = sift(s, b, cols, b->sel + at, b->n_sel - at, keep, &kept);
-        at += done;
-        if (at < b->n_sel) {
-            bool is_too_large = s->young->keys.n == 0;
-            if (is_too_large) /* a key that no table can hold passes */
-                keep[kept++] = b->sel[at++];
-            give_up_old(s);
-        }
+    for (size_t at = 0; at < b->n_sel; at += n) {
+        n = cp_recent_find(&s->keys, cols, b->sel + at, b->n_sel - at, s->found);
+        for (size_t k = 0; k < n; k++)
+            if (is_first(s->found[k]))
+                keep[kept++] = b->sel[at + k];
     }
     return cp_stage_pass(stage, b, stage->eval, keep, kept);
 }
 
 int seen_finish(struct cp_stage *stage, struct seen *s)
 {
-    if (s->given_up > 0 && !stage->is_front) /* what that passes again is looked up again */
+    if (s->keys.given_up > 0 && !stage->is_front) /* what that passes again is looked up again */
         snprintf(stage->note, sizeof stage->note,
                  "%" PRIu64 " of the oldest keys were given up, for max_memory was used up: such "
                  "records passed again",
-                 s->given_up);
+                 s->keys.given_up);
     return 0;
 }

@@ -1,20 +1,10 @@
-/* seen.h: which keys have come before: what dedupe and uniq share.
- *
- * DESIGN. The keys seen lie in two tables of half the memory each. When the young one is full the
- * old one is given up and the young one becomes the old (semantics 35). A key found only in the old
- * one is put into the young one too, so that what comes often is not forgotten. A list of all keys
- * in the order of their last use would give up one key at a time, for 16 bytes more of each.
- */
+/* seen.h: which keys have come before: what dedupe and uniq share. Beyond max_memory the oldest are
+ * given up (data/recent.h). */
 #ifndef CP_STAGES_SEEN_H
 #define CP_STAGES_SEEN_H
 
-#include "../lib/data/groups.h"
+#include "../lib/data/recent.h"
 #include "operand.h"
-
-struct seen_table {
-    struct cp_store store;
-    struct cp_groups keys; /* the state: whether it has been seen before */
-};
 
 struct seen {
     uint64_t max_memory; /* option */
@@ -30,10 +20,8 @@ struct seen {
     size_t text_n, text_cap;
     struct cp_value *column;
 
-    struct seen_table table[2];
-    struct seen_table *young, *old; /* old: empty at first */
+    struct cp_recent keys; /* the state: whether it has been seen before */
     struct cp_group **found;
-    uint64_t given_up; /* keys */
 };
 
 #define SEEN_OPTIONS(type, member)                                                                 \

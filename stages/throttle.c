@@ -3,14 +3,13 @@
  * DESIGN. A bucket per key: each record that passes takes a part of its room, which comes back
  * evenly with time. Counting in fixed windows was rejected: a window that begins right behind a
  * burst would let the next one pass. By default the clock is that of the records, so that the same
- * input gives the same output. Keys lie in two tables of half the memory each, as in seen.h: what
- * comes often is carried from the old one into the young one.
+ * input gives the same output. Beyond max_memory the oldest keys are given up (data/recent.h).
  */
 #include <inttypes.h>
 #include <stdio.h>
 
 #include "../lib/chan/chan.h"
-#include "../lib/data/groups.h"
+#include "../lib/data/recent.h"
 #include "operand.h"
 
 enum { MOST = 1000000000 }; /* records per duration */
@@ -24,11 +23,6 @@ struct bucket {
     uint64_t input; /* the number of the input that this was of; 0: nothing came yet */
 };
 
-struct table {
-    struct cp_store store;
-    struct cp_groups keys;
-};
-
 struct throttle {
     /* Options. */
     uint64_t burst, max_memory;
@@ -40,13 +34,11 @@ struct throttle {
     struct operand keys[CP_MAX_KEY];
     size_t n_keys;
     struct operand time;
-    struct table table[2];
-    struct table *young, *old; /* old: empty at first */
+    struct cp_recent recent;
     struct cp_group **found;
     int64_t now; /* of the record at hand, or the last one before it that has a time */
     struct cp_input *input;
     uint64_t n_inputs; /* how often another one came, from 1 */
-    uint64_t given_up; /* keys */
 };
 
 static const struct cp_option options[] = {
@@ -139,7 +131,7 @@ static int plan_time(struct cp_planner *p, struct throttle *self)
 static int throttle_plan(struct cp_planner *p, void *data)
 {
     struct throttle *self = data;
-    size_t least = 2 * cp_groups_least(self->n_keys, sizeof(struct bucket));
+    size_t least = cp_recent_least(self->n_keys, sizeof(struct bucket));
 
     if (plan_rate(p, self) < 0 || plan_per(p, self) < 0 || plan_by(p, self) < 0 ||
         plan_options(p, self) < 0 || plan_time(p, self) < 0 ||
@@ -154,25 +146,12 @@ static int throttle_plan(struct cp_planner *p, void *data)
     if (self->burst > (uint64_t)(INT64_MAX / 4 / self->step))
         return cp_diag_error(p->diags, p->stage->pos, NULL,
                              "a burst of %" PRIu64 " is more than comes in a century", self->burst);
-    cp_plan_memory(p, self->max_memory + 2 * cp_groups_scratch(self->n_keys, p->max_line) +
+    cp_plan_memory(p, self->max_memory + cp_recent_scratch(self->n_keys, p->max_line) +
                           p->stage->records * sizeof *self->found);
     return 0;
 }
 
 /* ---- Opening ---- */
-
-static void table_open(struct throttle *self, struct table *t)
-{
-    cp_store_init(&t->store, self->max_memory / 2);
-    cp_groups_init(&t->keys, &t->store, self->n_keys, sizeof(struct bucket), self->max_memory / 2,
-                   cp_groups_seed());
-}
-
-static void table_close(struct table *t)
-{
-    cp_groups_release(&t->keys);
-    cp_store_release(&t->store);
-}
 
 static int throttle_open(struct cp_stage *s, void *data, struct cp_err *err)
 {
@@ -185,9 +164,7 @@ static int throttle_open(struct cp_stage *s, void *data, struct cp_err *err)
     if (self->clock == BY_TIME)
         operand_open(s, &self->time);
     self->found = cp_heap_take(s->heap, s->records * sizeof *self->found);
-    self->young = &self->table[0];
-    self->old = &self->table[1];
-    table_open(self, self->young);
+    cp_recent_init(&self->recent, self->n_keys, sizeof(struct bucket), self->max_memory);
     return 0;
 }
 
@@ -245,45 +222,10 @@ static bool bucket_take(struct bucket *k, int64_t now, const struct throttle *se
     return true;
 }
 
-static void give_up_old(struct throttle *self)
+/* A key that no table can hold passes. */
+static bool takes(struct throttle *self, struct cp_group *group, int64_t now)
 {
-    struct table *t = self->old;
-
-    self->given_up += t->keys.n;
-    table_close(t);
-    self->old = self->young;
-    self->young = t;
-    table_open(self, t);
-}
-
-/* The bucket of a group of the young table: what the old one knows of the key is taken over. */
-static struct bucket *bucket_of(struct throttle *self, struct cp_group *group,
-                                const struct cp_value *const *cols, uint16_t i)
-{
-    struct bucket *k = cp_group_state(group);
-
-    if (k->input > 0 || self->old->keys.n == 0)
-        return k;
-    struct cp_group *known = cp_groups_seek(&self->old->keys, cols, i);
-    if (known)
-        *k = *(struct bucket *)cp_group_state(known);
-    return k;
-}
-
-/* Works through sel[from..) until the young table is full; returns how far it came. */
-static size_t sift(struct throttle *self, const struct cp_batch *b,
-                   const struct cp_value *const *cols, size_t from, uint16_t *keep, size_t *kept)
-{
-    cp_groups_find(&self->young->keys, cols, b->sel + from, b->n_sel - from, b->seq, self->found);
-    for (size_t k = from; k < b->n_sel; k++) {
-        uint16_t i = b->sel[k];
-        if (self->found[k - from] == self->young->keys.other)
-            return k;
-        note_input(self, cp_batch_input(b, i));
-        if (bucket_take(bucket_of(self, self->found[k - from], cols, i), time_of(self, b, i), self))
-            keep[(*kept)++] = i;
-    }
-    return b->n_sel;
+    return !group || bucket_take(cp_group_state(group), now, self);
 }
 
 static enum cp_outcome throttle_process(struct cp_stage *s, void *data, struct cp_batch *b)
@@ -291,7 +233,7 @@ static enum cp_outcome throttle_process(struct cp_stage *s, void *data, struct c
     struct throttle *self = data;
     const struct cp_value *cols[CP_MAX_KEY];
     uint16_t keep[CP_BATCH_RECORDS];
-    size_t kept = 0, at = 0;
+    size_t kept = 0, n;
     struct cp_eval *ev = cp_stage_eval(s, b);
 
     if (read_operands(self, ev, b) == CP_EVAL_FULL)
@@ -300,11 +242,14 @@ static enum cp_outcome throttle_process(struct cp_stage *s, void *data, struct c
         cols[k] = self->keys[k].values;
     if (self->clock == BY_ARRIVAL)
         self->now = chan_now_ns();
-    while ((at = sift(self, b, cols, at, keep, &kept)) < b->n_sel) {
-        bool is_too_large = self->young->keys.n == 0;
-        if (is_too_large) /* a key that no table can hold passes */
-            keep[kept++] = b->sel[at++];
-        give_up_old(self);
+    for (size_t at = 0; at < b->n_sel; at += n) {
+        n = cp_recent_find(&self->recent, cols, b->sel + at, b->n_sel - at, self->found);
+        for (size_t k = 0; k < n; k++) {
+            uint16_t i = b->sel[at + k];
+            note_input(self, cp_batch_input(b, i));
+            if (takes(self, self->found[k], time_of(self, b, i)))
+                keep[kept++] = i;
+        }
     }
     return cp_stage_pass(s, b, ev, keep, kept);
 }
@@ -313,11 +258,11 @@ static int throttle_finish(struct cp_stage *s, void *data)
 {
     const struct throttle *self = data;
 
-    if (self->given_up > 0)
+    if (self->recent.given_up > 0)
         snprintf(s->note, sizeof s->note,
                  "%" PRIu64 " of the oldest keys were given up, for max_memory was used up: their "
                  "records may have passed too soon",
-                 self->given_up);
+                 self->recent.given_up);
     return 0;
 }
 
@@ -325,8 +270,7 @@ static void throttle_close(void *data)
 {
     struct throttle *self = data;
 
-    table_close(&self->table[0]);
-    table_close(&self->table[1]);
+    cp_recent_release(&self->recent);
     cp_input_release(self->input);
 }
 
