@@ -65,6 +65,23 @@ static bool is_untouched(const struct cp_stage *s)
            (shape->format == s->format || strcmp(s->format->name, "raw") == 0);
 }
 
+/* A field that is written, with the one whose place it takes. */
+static struct cp_slice field_written(const struct cp_shape_field *f, struct cp_heap *heap)
+{
+    if (!f->key.p || cp_slice_equal(f->key, f->name))
+        return f->name;
+    return cp_slice_of(cp_heap_printf(heap, "%.*s (from %.*s)", (int)f->name.n, f->name.p,
+                                      (int)f->key.n, f->key.p));
+}
+
+static bool is_written(const struct cp_shape *shape, struct cp_slice name)
+{
+    for (size_t i = 0; i < shape->n; i++)
+        if (shape->fields[i].name.p && cp_slice_equal(shape->fields[i].name, name))
+            return true;
+    return false;
+}
+
 /* What is written: the records' own bytes, or these fields. */
 static const char *fields_written(const struct cp_stage *s, struct cp_heap *heap)
 {
@@ -77,7 +94,10 @@ static const char *fields_written(const struct cp_stage *s, struct cp_heap *heap
         return "records as they came";
     for (size_t i = 0; i < shape->n; i++) {
         const struct cp_shape_field *f = &shape->fields[i];
-        append(heap, f->name.p ? &text : &removed, f->name.p ? f->name : f->key);
+        if (f->name.p)
+            append(heap, &text, field_written(f, heap));
+        else if (!is_written(shape, f->key))
+            append(heap, &removed, f->key);
     }
     if (!shape->is_open)
         return text;

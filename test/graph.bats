@@ -276,6 +276,8 @@ keep leaves bot, z
 count reads z
 count makes z, count
 stdout writes json z, count'
+    cp_run explain 'parse json | rename v to w | unset q | set z = 1, a = 2'
+    assert_equal "$(section Fields | tr '\n' ' ' | grep -o 'stdout writes.*[^ ]')" 'stdout writes json w (from v), z, a, and all other fields of each record but q'
     cp_run explain 'parse json | parse logfmt from log | keep u'
     assert_equal "$(section Fields)" 'parse reads log, u
 parse2 takes apart log
