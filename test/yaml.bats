@@ -176,6 +176,22 @@ converts() {
     wrong 'stages:\n  - head: 1\n    name: a\n  - head: 1\n    name: a\n' '5:11' 'a'
 }
 
+@test "tests: their keys and what they hold" {
+    local tests='stages:\n  - head: 1\ntests:\n  - '
+    right "${tests}name: a\n    input: ['{}', b]\n    expect: [{a: {b: [c]}}, d]\n  - input: |\n      a\n      b\n    expect: |\n      a\n"
+    right "${tests}name: nothing\n    input: []\n    expect: []\n"
+    wrong "${tests}nme: a\n" '4:5' 'a test has no key nme.*|did you mean name'
+    grep -q 'did you mean name' <<<"$stderr"
+    wrong "${tests}name: a\n    output: x\n" '5:5' 'a test has no key output'
+    grep -q 'name, input and expect' <<<"$stderr"
+    wrong "${tests}name: [a]\n" '4:11' 'name of a test is a text'
+    wrong "${tests}input: {a: 1}\n" '4:12' 'input of a test is a text, or a list of lines'
+    wrong "${tests}input: [{a: 1}]\n" '4:12' 'input of a test is a text, or a list of lines'
+    wrong "${tests}expect: {a: 1}\n" '4:13' 'expect of a test is a text, or a list of records'
+    wrong "${tests}expect:\n" '4:5' 'expect has no value'
+    wrong "${tests}just text\n" '4:5' 'a test is a map'
+}
+
 @test "limits: deep flow, aliases, NUL, bad UTF-8, size: refused at once" {
     { printf 'stages: '; head -c 100000 /dev/zero | tr '\0' '['; } >p.yaml
     LIMIT=2 cp_run check p.yaml

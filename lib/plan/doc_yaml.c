@@ -86,6 +86,81 @@ static void read_defaults(struct cp_doc_reader *r, struct cp_node *node)
     }
 }
 
+static void check_test_name(struct cp_doc_reader *r, const struct cp_node *node)
+{
+    if (node->kind != CP_NODE_SCALAR || node->text.s.n == 0)
+        cp_diag_error(r->diags, node->text.pos, "as in `name: counts by path`",
+                      "name of a test is a text");
+}
+
+static void check_test_input(struct cp_doc_reader *r, const struct cp_node *node)
+{
+    bool is_right = node->kind != CP_NODE_MAP;
+
+    for (size_t i = 0; i < node->n && is_right; i++)
+        is_right = node->items[i]->kind == CP_NODE_SCALAR;
+    if (!is_right)
+        cp_diag_error(r->diags, node->text.pos, "as in `input: ['{\"a\":1}', '{\"a\":2}']`",
+                      "input of a test is a text, or a list of lines");
+}
+
+static void check_test_expect(struct cp_doc_reader *r, const struct cp_node *node)
+{
+    if (node->kind == CP_NODE_MAP)
+        cp_diag_error(r->diags, node->text.pos, "as in `expect: [{path: /a, count: 1}]`",
+                      "expect of a test is a text, or a list of records");
+}
+
+static const struct {
+    const char *name;
+    void (*check)(struct cp_doc_reader *r, const struct cp_node *node);
+} test_keys[] = {
+    {"name", check_test_name},
+    {"input", check_test_input},
+    {"expect", check_test_expect},
+};
+
+enum { N_TEST_KEYS = sizeof(test_keys) / sizeof(*test_keys) };
+
+static void unknown_test_key(struct cp_doc_reader *r, const struct cp_text *key)
+{
+    const char *names[N_TEST_KEYS], *near;
+
+    for (size_t i = 0; i < N_TEST_KEYS; i++)
+        names[i] = test_keys[i].name;
+    near = cp_nearest(key->s.p, key->s.n, names, N_TEST_KEYS);
+    cp_diag_error(r->diags, key->pos,
+                  near ? cp_heap_printf(r->heap, "did you mean %s?", near)
+                       : "a test has the keys name, input and expect",
+                  "a test has no key %.*s", CP_SHOW(key->s));
+}
+
+static void check_test_key(struct cp_doc_reader *r, const struct cp_text *key,
+                           const struct cp_node *value)
+{
+    size_t i = 0;
+
+    while (i < N_TEST_KEYS && !cp_slice_is(key->s, test_keys[i].name))
+        i++;
+    if (i == N_TEST_KEYS)
+        unknown_test_key(r, key);
+    else if (cp_yaml_node_of(value)->is_bad)
+        return;
+    else if (cp_node_is_null(value))
+        cp_diag_error(r->diags, key->pos, NULL, "%.*s has no value", CP_SHOW(key->s));
+    else
+        test_keys[i].check(r, value);
+}
+
+static void check_test(struct cp_doc_reader *r, const struct cp_node *test)
+{
+    if (test->kind != CP_NODE_MAP)
+        cp_diag_error(r->diags, test->text.pos, "as in `- {name: …, input: […], expect: […]}`",
+                      "a test is a map");
+    for (size_t i = 0; test->kind == CP_NODE_MAP && i < test->n; i++)
+        check_test_key(r, &test->keys[i], test->items[i]);
+}
+
 static void read_tests(struct cp_doc_reader *r, struct cp_node *node)
 {
     r->doc->tests = node;
@@ -95,9 +170,8 @@ static void read_tests(struct cp_doc_reader *r, struct cp_node *node)
         return;
     }
     for (size_t i = 0; i < node->n; i++)
-        if (node->items[i]->kind != CP_NODE_MAP && !cp_yaml_node_of(node->items[i])->is_bad)
-            cp_diag_error(r->diags, node->items[i]->text.pos,
-                          "as in `- {name: …, input: […], expect: […]}`", "a test is a map");
+        if (!cp_yaml_node_of(node->items[i])->is_bad)
+            check_test(r, node->items[i]);
 }
 
 static void read_include(struct cp_doc_reader *r, struct cp_node *node)

@@ -1548,6 +1548,22 @@ static bool nodes_are_equal(const struct cp_node *a, const struct cp_node *b)
     return true;
 }
 
+/* A test of which any list of records is expected. */
+static struct cp_node *random_test(void)
+{
+    struct cp_node *test = cp_heap_take(&last.heap, sizeof(*test));
+
+    *test = (struct cp_node){.kind = CP_NODE_MAP,
+                             .n = 1,
+                             .items = cp_heap_take(&last.heap, sizeof(*test->items)),
+                             .keys = cp_heap_take(&last.heap, sizeof(*test->keys))};
+    test->keys[0].s = CP_SLICE("expect");
+    do
+        test->items[0] = random_node(1);
+    while (test->items[0]->kind != CP_NODE_LIST);
+    return test;
+}
+
 /* A doc with random values in settings, vars and tests, written, read and compared. */
 static bool random_yaml(void)
 {
@@ -1565,11 +1581,8 @@ static bool random_yaml(void)
         set[i].value = random_node(0);
     }
     *tests_node = (struct cp_node){.kind = CP_NODE_LIST, .n = 2, .items = items};
-    for (size_t i = 0; i < 2; i++) {
-        do
-            items[i] = random_node(0);
-        while (items[i]->kind != CP_NODE_MAP);
-    }
+    for (size_t i = 0; i < 2; i++)
+        items[i] = random_test();
     doc.tests = tests_node;
     const char *yaml = cp_doc_write_yaml(&doc, &heap);
     struct cp_source source = {"x", yaml, strlen(yaml)};
