@@ -106,9 +106,10 @@ struct cp_kinds {
 
 /* Limits of what is read; beyond them a pipeline is refused. */
 enum {
-    CP_DOC_MAX_BYTES = 1 << 20,
-    CP_DOC_MAX_DEPTH = 64,     /* of lists, maps and brackets in each other; branches of a one-liner
-                                * count as the lists and maps that they are in a file */
+    CP_DOC_MAX_BYTES =
+        1 << 20,           /* of a file; and of its texts, each use of an alias counted in full */
+    CP_DOC_MAX_DEPTH = 64, /* of lists, maps and brackets in each other; branches of a one-liner
+                            * count as the lists and maps that they are in a file */
     CP_DOC_MAX_VALUES = 50000, /* of a file, each use of an alias counted in full */
     CP_DOC_MAX_KEYS = 1000,    /* of one map */
     CP_DOC_MAX_ANCHORS = 100,

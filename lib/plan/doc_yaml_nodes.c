@@ -35,7 +35,7 @@ struct reader {
     size_t n_offsets;
     struct anchor anchors[CP_DOC_MAX_ANCHORS];
     size_t n_anchors;
-    size_t values;
+    size_t values, bytes;
     int flow;         /* how many [ and { are open */
     size_t bad_alias; /* behind the last one that names nothing; 0: none */
     bool must_stop;
@@ -345,6 +345,19 @@ static void check_anchors(struct reader *y)
                           CP_SHOW(y->anchors[i].name));
 }
 
+/* What an alias names counts as if it were written there. */
+static void use_alias(struct reader *y, const struct cp_yaml_node *node, struct cp_pos pos)
+{
+    y->values += node->weight;
+    y->bytes += node->bytes;
+    if (y->values > CP_DOC_MAX_VALUES)
+        stop(y, pos, "with its aliases written out the file has more than %d values",
+             CP_DOC_MAX_VALUES);
+    else if (y->bytes > CP_DOC_MAX_BYTES)
+        stop(y, pos, "with its aliases written out the file has more than %d bytes of text",
+             CP_DOC_MAX_BYTES);
+}
+
 static struct cp_node *read_alias(struct reader *y, const yaml_event_t *event)
 {
     struct cp_slice name = cp_slice_of((const char *)event->data.alias.anchor);
@@ -353,10 +366,7 @@ static struct cp_node *read_alias(struct reader *y, const yaml_event_t *event)
 
     if (a && a->node) {
         a->is_used = true;
-        y->values += cp_yaml_node_of(a->node)->weight;
-        if (y->values > CP_DOC_MAX_VALUES)
-            stop(y, pos, "with its aliases written out the file has more than %d values",
-                 CP_DOC_MAX_VALUES);
+        use_alias(y, cp_yaml_node_of(a->node), pos);
         return a->node;
     }
     struct cp_yaml_node *node = node_new(y, CP_NODE_SCALAR, pos);
@@ -399,6 +409,8 @@ static struct cp_node *read_scalar(struct reader *y, const yaml_event_t *event)
     if (event->data.scalar.anchor || event->data.scalar.tag)
         from = skip_properties(y, from, end);
     node->node.text = text_of(y, event, from, end);
+    node->bytes = node->node.text.s.n;
+    y->bytes += node->bytes;
     node->is_plain = event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
     node->node.quoted = !node->is_plain;
     node->end = end;
@@ -453,6 +465,7 @@ static void add_member(struct reader *y, struct cp_yaml_node *to, const struct c
     node->items = cp_heap_grow(y->r->heap, node->items, node->n, sizeof(struct cp_node *));
     node->items[node->n++] = value;
     to->weight += cp_yaml_node_of(value)->weight + (key ? 1 : 0);
+    to->bytes += cp_yaml_node_of(value)->bytes + (key ? key->text.s.n : 0);
 }
 
 /* The members up to the event that ends the collection, which is left in *event. */

@@ -15,6 +15,7 @@ struct cp_yaml_node {
     bool is_bad;         /* already reported; its content means nothing */
     size_t end;          /* of the source: behind the scalar */
     size_t weight;       /* nodes in it, itself included, aliases in full */
+    size_t bytes;        /* of its texts and keys, counted likewise */
 };
 
 static inline const struct cp_yaml_node *cp_yaml_node_of(const struct cp_node *node)

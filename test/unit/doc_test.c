@@ -760,6 +760,18 @@ static void check_bomb(const char *name, const char *head, const char *part, siz
     free(text);
 }
 
+/* A stage of so many bytes and n aliases of it. */
+static void check_long_aliases(const char *name, size_t bytes, size_t n, bool must_fail)
+{
+    char *head = repeated("stages:\n- &a filter a == \"", "x", bytes, "\"\n");
+
+    check_bomb(name, head, "- *a\n", n, "", must_fail);
+    check(last.diags.n == must_fail &&
+              (!must_fail || strstr(last.diags.v[0].message, "1048576 bytes of text")),
+          name);
+    free(head);
+}
+
 static void test_limits(void)
 {
     struct rusage usage;
@@ -798,6 +810,8 @@ static void test_limits(void)
                                "[*g,*g,*g,*g,*g,*g,*g,*g,*g]\ni: &i [*h,*h,*h,*h,*h,*h,*h,*h,*h]\n";
     read_yaml(bomb);
     check_error("an alias bomb", 1, 5, 23, "with its aliases written out", NULL);
+    check_long_aliases("aliases of a long text", 500000, 250, true);
+    check_long_aliases("aliases of shorter texts", 4000, 100, false);
     read_yaml("stages: &a [*a]\n");
     check_error("an alias inside its anchor", 1, 1, 13, "stands inside what it names", NULL);
     read_bytes(true, "stages: [a\0b]\n", 14);
