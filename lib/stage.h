@@ -222,6 +222,9 @@ int cp_plan_join_in_order(struct cp_planner *p);
 bool cp_plan_share_records(const struct cp_stage *s);
 /* Records of several inputs come to the stage by turns: those of one do not follow each other. */
 bool cp_plan_is_mixed(const struct cp_planner *p);
+/* Sinks: the stage writes the file of that name. -1 after a diagnostic: another one does. What lies
+ * in /dev and /proc is no file. */
+int cp_plan_writes(struct cp_planner *p, const char *path);
 /* What a writer sees in the records of this scope; asks parsers for all fields that a writer
  * writes. Constant. */
 struct cp_shape *cp_plan_shape(struct cp_planner *p);
@@ -296,6 +299,7 @@ struct cp_stage {
     bool is_ending;      /* its input has ended: what it makes now comes last */
     bool reports_values; /* somebody looks at account.values */
     const struct cp_shape *shape; /* sinks of records: what is written; else NULL */
+    const char *writes;           /* cp_plan_writes; NULL: no file */
     const struct cp_format
         *format;         /* parse: what it reads; sinks of records: what they write; else NULL */
     struct cp_uses uses; /* the fields that it reads and makes */
@@ -412,6 +416,9 @@ void cp_stage_note(struct cp_stage *s, const char *fmt, ...) __attribute__((form
  * eats its own input. */
 void cp_stage_reads(struct cp_stage *s, uint64_t device, uint64_t inode);
 bool cp_stage_is_read(const struct cp_stage *s, uint64_t device, uint64_t inode);
+/* Sinks, in open: the stage writes this regular file, from its beginning or behind what it holds.
+ * -1: another one does. */
+int cp_stage_writes(struct cp_stage *s, uint64_t device, uint64_t inode, struct cp_err *err);
 
 /* on_error: stop: the first error becomes the failure, the first `kept` records of the selection go
  * on, `rest` of them do not. Returns what process returns then. */

@@ -97,6 +97,8 @@ static int file_plan(struct cp_planner *p, void *data)
     if (refuse_compressed(p, path) < 0)
         return -1;
     self->path = cp_heap_copy(p->heap, path.p, path.n);
+    if (cp_plan_writes(p, self->path) < 0)
+        return -1;
     return sink_plan(p, &self->sink, format_of(p, path));
 }
 
@@ -113,6 +115,8 @@ static int start_file(struct cp_stage *s, struct file *self, int fd, struct cp_e
     if (self->is_regular && cp_stage_is_read(s, st.st_dev, st.st_ino))
         return cp_err_set(err, CP_EXIT_IO, 0, "cannot write %s: the pipeline reads this file",
                           self->path);
+    if (self->is_regular && s->writes && cp_stage_writes(s, st.st_dev, st.st_ino, err) < 0)
+        return -1;
     if (self->is_regular && !self->appends && ftruncate(fd, 0) < 0)
         return cp_err_set(err, CP_EXIT_IO, errno, "cannot write %s", self->path);
     if (sink_open(s, &self->sink, fd, self->path, err) < 0)
@@ -184,7 +188,8 @@ const struct cp_stage_type cp_stage_file = {
            "JSON, or the lines "
            "themselves when the pipeline never parsed. When a write fails the file is cut back to "
            "its last whole line and "
-           "the pipeline ends with status 4. A file that the pipeline reads is refused. csv and "
+           "the pipeline ends with status 4. A file that the pipeline reads, or that another stage "
+           "writes, is refused. csv and "
            "tsv begin "
            "with a header line each time, also behind what the file holds already.",
     .args = CP_ARGS_WORDS,

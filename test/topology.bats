@@ -111,6 +111,35 @@ numbers='{"n":1,"s":"a"}\n{"n":2,"s":"b"}\n{"n":3,"s":"a"}\n{"n":4,"s":"b"}\n'
     [ -z "$(tail -c1 a.json)" ] || fail 'a.json is torn'
 }
 
+@test "two sinks on one file are refused" {
+    refuses '1:31: error: file and file2 would write into the same file, ./x//y .*hint: file is at 1:20' \
+        'parse json | tee { file x/y ; file ./x//y }'
+    printf '%s\n' 'stages:' '  - tee:' '    - file: a.json' '    - {file: ./a.json, name: second}' >p.yaml
+    refuses 'p.yaml:4:8: error: file and second .*file is at 3:7' check p.yaml
+    : >a
+    ln a b
+    ln -s a c
+    for p in 'tee { file a ; file b }' 'tee { file c append=true ; file b }' 'tee { file a ; file c }'; do
+        cp_run "$p" <<<x
+        assert_equal "$status" 4
+        assert_stderr 'file \(pipeline:1:7\) and file2 \(pipeline:1:[0-9]+\) would write into the same file'
+    done
+    status=0
+    chanpipe 'tee { file a ; filter line }' <<<x >a 2>err || status=$?
+    assert_equal "$status" 4
+    grep -q 'file (pipeline:1:7) and stdout would write into the same file' err
+}
+
+@test "two sinks on one device, or on files of like names, are not" {
+    gives 'x\n' 'x' 'tee { file /dev/null ; file /dev/null ; filter line }'
+    gives 'x\n' 'x\nx' 'tee { file /dev/stdout ; filter line }'
+    chanpipe 'tee { file /dev/stdout append=true ; filter line }' <<<x >>o
+    assert_equal "$(<o)" $'x\nx'
+    mkdir d
+    gives 'x\n' 'x' 'tee { file x.log ; file d/x.log ; file x.log2 ; filter line }'
+    assert_equal "$(cat x.log d/x.log)" $'x\nx'
+}
+
 @test "a reader that leaves ends all branches" {
     run --separate-stderr bash -c 'yes "{\"n\":1}" | "$CHANPIPE" "parse json | tee { filter n == 1 ; filter n == 2 | file x.json }" | head -3'
     assert_equal "$(wc -l <<<"$output")" 3

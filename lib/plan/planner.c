@@ -1,6 +1,8 @@
 /* planner.c: what stages call while they are planned. */
 #include "plan_impl.h"
 
+#include <string.h>
+
 #include "shape.h"
 
 int cp_plan_bind(struct cp_planner *p, struct cp_expr *x)
@@ -81,6 +83,55 @@ int cp_plan_least_memory(struct cp_planner *p, uint64_t max_memory, size_t least
     return cp_diag_error(p->diags, plan_setting_pos(p, "max_memory"), hint,
                          "max_memory is at least %zu%s here", kib % 1024 ? kib : kib / 1024,
                          kib % 1024 ? "KiB" : "MiB");
+}
+
+/* The next part of a path; empty at its end. Neither `.` nor a second / is one. */
+static struct cp_slice next_part(const char **path)
+{
+    struct cp_slice part;
+
+    do {
+        *path += strspn(*path, "/");
+        part = (struct cp_slice){*path, strcspn(*path, "/")};
+        *path += part.n;
+    } while (cp_slice_is(part, "."));
+    return part;
+}
+
+static bool is_same_path(const char *a, const char *b)
+{
+    struct cp_slice part;
+
+    if ((a[0] == '/') != (b[0] == '/'))
+        return false;
+    do {
+        part = next_part(&a);
+        if (!cp_slice_equal(part, next_part(&b)))
+            return false;
+    } while (part.n > 0);
+    return true;
+}
+
+int cp_plan_writes(struct cp_planner *p, const char *path)
+{
+    const struct cp_plan *plan = walk_of(p)->plan;
+    size_t line, col;
+
+    if (strncmp(path, "/dev/", 5) == 0 || strncmp(path, "/proc/", 6) == 0)
+        return 0;
+    p->stage->writes = path;
+    for (size_t i = 0; i < plan->n; i++) {
+        const struct cp_stage *s = plan->stages[i];
+        if (s == p->stage || !s->writes || !is_same_path(s->writes, path))
+            continue;
+        cp_pos_line(s->pos, &line, &col);
+        return cp_diag_error(
+            p->diags, p->stage->pos,
+            cp_heap_printf(p->heap, "%s is at %zu:%zu: give each a file of its own", s->name, line,
+                           col),
+            "%s and %s would write into the same file, %s", s->name, p->stage->name, path);
+    }
+    return 0;
 }
 
 void cp_plan_keeps_records(struct cp_planner *p)

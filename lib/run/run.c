@@ -18,15 +18,16 @@
 
 enum { STACK_SIZE = 256 * 1024 };
 
-/* A file that a source reads. */
-struct read_file {
+/* A file that a stage reads or writes. */
+struct used_file {
     uint64_t device, inode;
-    struct read_file *next;
+    const struct cp_stage *writer; /* NULL: a source reads it */
+    struct used_file *next;
 };
 
 struct cp_run {
     struct cp_plan *plan;
-    struct read_file *read_files; /* filled while stages are opened */
+    struct used_file *used_files; /* filled while stages are opened */
     const struct cp_run_options *options;
     _Atomic size_t ended;      /* threads */
     _Atomic bool is_late;      /* what is left to do has the time of grace only */
@@ -128,21 +129,61 @@ void cp_stage_note(struct cp_stage *s, const char *fmt, ...)
     pthread_mutex_unlock(&run->mu);
 }
 
-/* ---- Files that are read ---- */
+/* ---- Files ---- */
+
+static void add_file(struct cp_stage *s, uint64_t device, uint64_t inode,
+                     const struct cp_stage *writer)
+{
+    struct used_file *f = cp_heap_take(s->heap, sizeof *f);
+    *f = (struct used_file){device, inode, writer, s->run->used_files};
+    s->run->used_files = f;
+}
+
+static const struct used_file *find_file(const struct cp_stage *s, uint64_t device, uint64_t inode,
+                                         bool is_written)
+{
+    for (const struct used_file *f = s->run->used_files; f; f = f->next)
+        if (f->device == device && f->inode == inode && (f->writer != NULL) == is_written)
+            return f;
+    return NULL;
+}
 
 void cp_stage_reads(struct cp_stage *s, uint64_t device, uint64_t inode)
 {
-    struct read_file *f = cp_heap_take(s->heap, sizeof *f);
-    *f = (struct read_file){device, inode, s->run->read_files};
-    s->run->read_files = f;
+    add_file(s, device, inode, NULL);
 }
 
 bool cp_stage_is_read(const struct cp_stage *s, uint64_t device, uint64_t inode)
 {
-    for (const struct read_file *f = s->run->read_files; f; f = f->next)
-        if (f->device == device && f->inode == inode)
-            return true;
-    return false;
+    return find_file(s, device, inode, false) != NULL;
+}
+
+/* `file2 (p.yaml:4:5)`. */
+static void name_with_place(const struct cp_stage *s, char *out, size_t size)
+{
+    size_t line, col;
+
+    if (!s->pos.source) {
+        snprintf(out, size, "%s", s->name);
+        return;
+    }
+    cp_pos_line(s->pos, &line, &col);
+    snprintf(out, size, "%s (%s:%zu:%zu)", s->name, s->pos.source->name, line, col);
+}
+
+int cp_stage_writes(struct cp_stage *s, uint64_t device, uint64_t inode, struct cp_err *err)
+{
+    const struct used_file *f = find_file(s, device, inode, true);
+    char first[160], second[160];
+
+    if (!f) {
+        add_file(s, device, inode, s);
+        return 0;
+    }
+    name_with_place(f->writer, first, sizeof first);
+    name_with_place(s, second, sizeof second);
+    cp_err_set(err, CP_EXIT_IO, 0, "%s and %s would write into the same file", first, second);
+    return cp_err_hint(err, "give each a file of its own");
 }
 
 /* ---- Sending ---- */
