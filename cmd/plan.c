@@ -1,5 +1,6 @@
 /* plan.c: plans a pipeline with what it is told from outside: variables, the environment, the time.
  */
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -204,6 +205,14 @@ static int check_format(const char *name)
     return cmd_hint(CP_EXIT_USAGE, "`chanpipe list formats` shows those for output");
 }
 
+/* That this process may run on. */
+static size_t processors(void)
+{
+    cpu_set_t set;
+
+    return sched_getaffinity(0, sizeof set, &set) == 0 ? (size_t)CPU_COUNT(&set) : 2;
+}
+
 int cmd_plan(struct cmd_pipeline *p, const struct cmd_input *in,
              const struct cp_plan_options *options, bool quiet, struct cp_plan *plan)
 {
@@ -219,6 +228,7 @@ int cmd_plan(struct cmd_pipeline *p, const struct cmd_input *in,
     if (rc != 0)
         return rc;
     o.names = &p->names;
+    o.processors = processors();
     if (errors == 0 || p->doc.n > 0)
         cp_plan_make(plan, &p->doc, &o, &p->diags);
     if (p->diags.errors > 0)

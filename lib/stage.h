@@ -171,6 +171,7 @@ struct cp_plan_options {
     bool has_capacity;    /* false: that is 4 */
     size_t lose;          /* this batch over every edge is lost, to test the account; 0: none */
     size_t workers;       /* of each stage that can have them; 0: one; CP_WORKERS_AUTO */
+    size_t processors;    /* that the threads run on: for CP_WORKERS_AUTO */
 };
 
 /* Where a stage that gives only the first records of what it took takes their number: sort. For

@@ -252,6 +252,13 @@ numbers='{"n":1,"s":"a"}\n{"n":2,"s":"b"}\n{"n":3,"s":"a"}\n{"n":4,"s":"b"}\n'
     assert_equal "$(grep -c error: <<<"$stderr")" 1
 }
 
+@test "workers: auto is one on a single processor" {
+    needs taskset
+    workers() { awk '$1 == "filter" && NF > 5 && $3 ~ /^[0-9]+$/ { print $3; exit }'; }
+    assert_equal "$(taskset -c 0 "$CHANPIPE" explain -w auto 'parse json | filter n > 1' | workers)" 1
+    [ "$(nproc)" = 1 ] || [ "$(chanpipe explain -w auto 'parse json | filter n > 1' | workers)" -gt 1 ]
+}
+
 @test "workers: where they can be" {
     refuses '1:21: error: head has one worker' 'head 1 with workers=2'
     refuses 'workers is a number from 1 to 64, or auto' 'filter a with workers=x'

@@ -222,25 +222,32 @@ static void plan_views(struct cp_plan *plan, struct cp_stage *s)
     }
 }
 
-/* `auto`: on the machines that there are, what parses and what follows it up to the sink is most of
- * the work. */
-static size_t auto_workers(const struct cp_plan *plan, const struct cp_stage *s)
+/* The source and the sink have a thread each, which on many processors have one for themselves;
+ * more than eight parsers are faster than one thread reads. */
+static size_t auto_workers(const struct cp_plan_options *o)
 {
-    (void)plan;
-    (void)s;
-    return 2;
+    size_t n = o->processors - o->processors / 4;
+
+    if (o->processors < 2)
+        return 1;
+    return n < 2 ? 2 : n > 8 ? 8 : n;
 }
 
-/* How many workers a stage that may have several gets when it does not say so itself. */
-static size_t default_workers(const struct cp_plan *plan, const struct cp_stage *s)
+size_t plan_wanted_workers(const struct cp_plan_options *o, const struct cp_stage *s)
 {
-    size_t n = plan->options.workers;
+    size_t n = s->n_workers ? s->n_workers : o->workers;
 
     if (s->wants_workers)
         n = CP_WORKERS_AUTO;
-    if (!can_share(s) || s->on_error == CP_ON_ERROR_STOP || s->numbers || n == 0)
-        return 1;
-    return n == CP_WORKERS_AUTO ? auto_workers(plan, s) : n;
+    return n == CP_WORKERS_AUTO ? auto_workers(o) : n;
+}
+
+/* How many workers a stage gets when it does not say so itself. */
+static size_t default_workers(const struct cp_plan *plan, const struct cp_stage *s)
+{
+    size_t n = plan_wanted_workers(&plan->options, s);
+
+    return can_share(s) && s->on_error != CP_ON_ERROR_STOP && !s->numbers && n > 0 ? n : 1;
 }
 
 /* Turns are kept only where no batch is lost: a drop policy has one worker on either side. */

@@ -152,9 +152,7 @@ static void line_store(struct walk *w)
  * here: then it is the first of two. */
 static bool is_front(const struct cp_stage *s, const struct cp_plan_options *o)
 {
-    size_t n = s->wants_workers ? CP_WORKERS_AUTO : s->n_workers ? s->n_workers : o->workers;
-
-    return s->type->flags & CP_STAGE_SIFTS && n > 1 && s->on_error != CP_ON_ERROR_STOP;
+    return s->type->flags & CP_STAGE_SIFTS && plan_wanted_workers(o, s) > 1 && s->on_error != CP_ON_ERROR_STOP;
 }
 
 /* The settings of the stage, or of the second of two: the channel between them only hands over. */

@@ -86,6 +86,8 @@ int plan_expand(struct cp_planner *p, struct cp_text *text);
 
 /* layout.c: when all stages are planned: workers, columns that are filled where, pools. */
 void plan_layout(struct walk *w);
+/* Threads that the user wants for a stage; 0: nothing was said. */
+size_t plan_wanted_workers(const struct cp_plan_options *o, const struct cp_stage *s);
 /* order.c: how records that parted come together again in their order: of all joins and partings.
  */
 void plan_order(struct walk *w);
