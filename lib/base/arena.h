@@ -34,6 +34,13 @@ static inline char *cp_arena_take(struct cp_arena *a, size_t n)
     return p;
 }
 
+/* Others read from now on what was given out, and n bytes behind it: these are left alone. */
+static inline void cp_arena_guard(struct cp_arena *a, size_t n)
+{
+    if (a->used > 0)
+        a->used += n < a->cap - a->used ? n : a->cap - a->used;
+}
+
 static inline void cp_arena_reset(struct cp_arena *a, size_t mark)
 {
     a->used = mark;

@@ -9,7 +9,8 @@
 enum {
     DEFAULT_CAPACITY = 4,
     MAX_THREADS = 512,
-    MARKS_ARENA = 512 * 1024, /* of a batch; records beyond it are left without marks */
+    ARENA_GUARDS = 16 * CP_PAD, /* see work_part in run.c */
+    MARKS_ARENA = 512 * 1024,   /* of a batch; records beyond it are left without marks */
 };
 
 /* Rows of an aggregate: nothing of the records before it is in them. */
@@ -133,7 +134,7 @@ static void follow(struct way *w, const struct cp_edge *e)
     if (s->type->flags & CP_STAGE_JOINS)
         w->places += 3 * s->n_ins; /* see merge.c: parts, and one for each input */
     if (s->makes_text)
-        w->arena = 2 * s->max_line;
+        w->arena = 2 * s->max_line + ARENA_GUARDS;
     else if (s->makes_marks && w->arena == 0)
         w->arena = MARKS_ARENA;
     if (!is_origin(s))

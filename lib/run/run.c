@@ -413,9 +413,13 @@ static void work_mark(const struct cp_stage *s, const struct work *w)
     }
 }
 
-/* Gives the batch its number among those that part here. */
-static void number(struct cp_stage *s, struct cp_batch *b)
+/* What goes several ways: its number among those that part here; its texts are read by others while
+ * one of them goes on filling its arena. */
+static void work_part(struct cp_stage *s, struct cp_batch *b)
 {
+    if (s->n_outs < 2)
+        return;
+    cp_arena_guard(&b->arena, CP_PAD);
     if (s->numbers)
         b->orders[s->depth] = (struct cp_order){.seq = s->next_seq++};
 }
@@ -429,7 +433,7 @@ static enum cp_outcome work_batch(struct cp_stage *s, struct work *w)
     while (w->batch->n_sel > 0 || (s->n_outs > 1 && step == CP_OUTCOME_OK)) {
         work_cut(s, w);
         work_mark(s, w);
-        number(s, w->batch);
+        work_part(s, w->batch);
         size_t mark = w->batch->arena.used;
         s->current = w->batch;
         step = s->type->process(s, s->self, w->batch);
@@ -563,6 +567,7 @@ static void stage_finish(struct cp_stage *s)
 {
     struct cp_stage *first = s->workers[0];
 
+    cp_account_show(s); /* from here on that of the first is the last one's */
     if (atomic_fetch_sub(&first->workers_alive, 1) > 1)
         return;
     first->is_ending = true;
@@ -570,6 +575,7 @@ static void stage_finish(struct cp_stage *s)
         for (size_t k = 1; s->type->merge && k < s->n_workers; k++)
             s->type->merge(first, first->self, s->workers[k]->self);
         s->type->finish(first, first->self);
+        cp_account_show(first);
     }
     if (s->type->merge)
         end_sending(first);
@@ -599,7 +605,6 @@ static void *stage_thread(void *arg)
     else
         stage_loop(s);
     stage_end(s);
-    cp_account_show(s);
     atomic_fetch_add(&s->run->ended, 1);
     wake_caller(s->run);
     return NULL;
