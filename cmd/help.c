@@ -89,7 +89,8 @@ static const char branches[] =
     "Branches that do not end in a sink come together below, in the order of the input; what a "
     "branch's sort or aggregate makes at its end leaves behind all others. Where all branches of "
     "tee end in sinks, and for records of no case, the records go on below.\n"
-    "A later stage reads any stage above with from: NAME, or one case with from: NAME.CASE.\n"
+    "A later stage reads any stage above with from: NAME, or one case with from: NAME.CASE. "
+    "merge with by=time puts records in the order of their times.\n"
     "`chanpipe graph PIPELINE` draws it.\n";
 
 static const struct {
