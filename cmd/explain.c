@@ -203,7 +203,9 @@ static void explain_join_order(const struct cp_stage *s, struct cp_heap *heap)
 {
     const char *late = late_inputs(s, heap);
 
-    if (!s->parted_at)
+    if (s->keeps_records)
+        put_entry(s->name, "the order of their times");
+    else if (!s->parted_at)
         put_entry(s->name, "each input keeps its own order");
     else if (late[0])
         put_entry(s->name,
