@@ -133,7 +133,10 @@ static void write_has_failed(void *ctx)
 static int write_now(void *ctx, const char *p, size_t n)
 {
     struct sink *k = ctx;
-    return cp_async_drain(&k->async) < 0 ? -1 : write_bytes(k, p, n);
+    if (cp_async_drain(&k->async) < 0 || write_bytes(k, p, n) < 0)
+        return -1;
+    k->written = k->given = k->stage->account.out;
+    return 0;
 }
 
 static char *give_buffer(void *ctx, char *buffer, size_t n, bool *failed)
@@ -142,6 +145,9 @@ static char *give_buffer(void *ctx, char *buffer, size_t n, bool *failed)
     char *next = cp_async_give(&k->async, buffer, n);
 
     *failed = atomic_load(&k->async.has_failed);
+    if (!*failed)
+        k->written = k->given; /* what was handed over before: the other buffer is free */
+    k->given = k->stage->account.out;
     return next;
 }
 
@@ -174,6 +180,17 @@ static bool is_ours(const struct sink *k)
 {
     struct stat st;
     return fstat(k->writer.fd, &st) == 0 && (uint64_t)st.st_size == k->start + k->writer.bytes;
+}
+
+/* Records of buffers that were not written are held, not out. */
+static void take_back(struct sink *k)
+{
+    struct cp_account *a = &k->stage->account;
+
+    if (a->out <= k->written)
+        return;
+    a->held += a->out - k->written;
+    a->out = k->written;
 }
 
 /* The write failed. A reader that left is no failure. */
@@ -236,8 +253,10 @@ enum cp_outcome sink_process(struct cp_stage *s, struct sink *k, struct cp_batch
     if (!k->out.failed)
         return step;
     step = write_failed(s, k);
-    if (step == CP_OUTCOME_FAILED)
+    if (step == CP_OUTCOME_FAILED) {
         s->account = before; /* the runtime counts all of the batch */
+        take_back(k);
+    }
     return step;
 }
 
@@ -245,7 +264,8 @@ int sink_idle(struct cp_stage *s, struct sink *k)
 {
     if (cp_out_flush(&k->out) == 0)
         return 0;
-    write_failed(s, k);
+    if (write_failed(s, k) == CP_OUTCOME_FAILED)
+        take_back(k);
     return -1;
 }
 

@@ -18,10 +18,12 @@ struct sink {
     struct cp_async async;
     struct cp_stage *stage;
     char thread_name[16];
-    const char *path; /* for messages */
-    bool cuts;        /* after a failed write the file ends behind its last whole line */
-    uint64_t start;   /* then: size of the file before */
-    uint64_t whole;   /* and the bytes written up to the last newline */
+    const char *path;        /* for messages */
+    uint64_t given, written; /* records handed to the writing thread, and those that it has written
+                                for sure: whole buffers, so some of the next may be, too */
+    bool cuts;               /* after a failed write the file ends behind its last whole line */
+    uint64_t start;          /* then: size of the file before */
+    uint64_t whole;          /* and the bytes written up to the last newline */
 };
 
 #define SINK_OPTIONS(type, member)                                                                 \

@@ -57,6 +57,7 @@ balances() {
     cp_run --account account 'parse json | tee { file side.json ; file /dev/full } | discard' in.json
     assert_equal "$status" 4
     assert_equal "$(grep -c 'No space left' <<<"$stderr")" 1
+    jq -se 'map(select(.stage == "file2")) | .[0] | .out == 0 and .held > 0' account
     n=$(wc -l <side.json)
     cmp <(head -"$n" in.json) side.json
     balances account
