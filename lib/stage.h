@@ -213,6 +213,9 @@ int cp_plan_word_option(struct cp_planner *p, const struct cp_word *w);
 int cp_plan_count(struct cp_planner *p, uint64_t *n, const char *expected);
 /* The stage takes memory in the batch's arena: batches get one, and the pool one batch more. */
 void cp_plan_makes_text(struct cp_planner *p);
+/* The stage may wait for a time, and put records off until then: cp_stage_wait, cp_stage_put_off.
+ */
+void cp_plan_waits(struct cp_planner *p);
 /* The stage keeps records (data/keeper.h) and gives them back with cp_stage_give: its pool gets
  * blocks for them. It has CP_STAGE_MAKES. What it holds at most is told with cp_plan_memory. */
 void cp_plan_keeps_records(struct cp_planner *p);
@@ -290,6 +293,7 @@ struct cp_stage {
     bool makes_text;
     bool makes_marks;                 /* parse: leaves marks for a writer (format.h) */
     bool keeps_records;               /* cp_plan_keeps_records */
+    bool waits;                       /* cp_plan_waits */
     const struct cp_stage *parted_at; /* where records join again in order: where they parted; else
                                          NULL */
     bool is_front;                    /* CP_STAGE_SIFTS: the first of two */
@@ -333,6 +337,9 @@ struct cp_stage {
     struct cp_order heard[CP_MAX_DEPTH]; /* the orders of the batch received last */
     uint64_t heard_seq;                  /* its number, and the records that left with that */
     uint32_t heard_ordinal;
+    struct cp_batch **rest;  /* of the batch being processed: what was put off */
+    struct chan_tx *wake_tx; /* of a stage that waits: closed when it is not to wait any more */
+    struct chan_rx *wake;
     bool is_due;    /* `due` is being called */
     int64_t due_at; /* the stage's: when it wants that, on the clock of chan_now_ns; 0: never */
     size_t portion; /* records to process at a time, after an arena was full; 0: all of a batch */
@@ -371,6 +378,14 @@ bool cp_stage_is_late(const struct cp_stage *s, size_t input);
 /* A batch of the stage's own pool, numbered; blocks until one is free. Sources and CP_STAGE_MAKES.
  */
 struct cp_batch *cp_stage_batch(struct cp_stage *s);
+
+/* Waits until a time on the clock of chan_now_ns. False: nobody wants what the stage sends, or the
+ * pipeline was asked to stop or has failed: it is not to wait any more, and what came leaves at
+ * once. In process, with nothing in the batch that could have left before. */
+bool cp_stage_wait(struct cp_stage *s, int64_t until);
+/* In process: the records sel[from..) of b come again in another batch, when b has left. Errors of
+ * evaluating them are forgotten. */
+void cp_stage_put_off(struct cp_stage *s, struct cp_batch *b, size_t from);
 
 /* Gives a kept record back: adds it to the batch at hand, which is sent when it is full. False:
  * nobody wants more. To be ended by cp_stage_give_end, which sends the last batch. */

@@ -28,7 +28,10 @@ struct throttle {
     uint64_t burst, max_memory;
     int64_t per;
     int clock;
+    bool waits;
 
+    bool is_clock_chosen;
+    bool is_off; /* it is not to wait any more: all pass */
     uint64_t rate;
     int64_t step; /* ns in which one record's room comes back */
     struct operand keys[CP_MAX_KEY];
@@ -48,6 +51,8 @@ static const struct cp_option options[] = {
      "records that may pass at once after a pause; without it as many as in the whole time"},
     {"on", CP_OPT_CHOICE, offsetof(struct throttle, clock), "time arrival", "time",
      "whose clock counts: the records' own _time, or that of their arrival here"},
+    {"wait", CP_OPT_BOOL, offsetof(struct throttle, waits), NULL, "false",
+     "what comes too soon waits instead of being left out; the clock is that of arrival"},
     {"max_memory", CP_OPT_SIZE, offsetof(struct throttle, max_memory), NULL, "64MiB",
      "bytes for keys; beyond it the oldest are given up, and may pass again at once"},
     {NULL},
@@ -92,26 +97,65 @@ static int plan_by(struct cp_planner *p, struct throttle *self)
     return 0;
 }
 
-/* `burst=20`, `on=arrival` behind the rest. */
+static bool accept_burst(struct cp_planner *p, struct throttle *self)
+{
+    return cp_lexer_accept_count(p->lexer, &self->burst);
+}
+
+static bool accept_clock(struct cp_planner *p, struct throttle *self)
+{
+    self->is_clock_chosen = true;
+    self->clock = cp_lexer_accept_word(p->lexer, "arrival") ? BY_ARRIVAL : BY_TIME;
+    return self->clock == BY_ARRIVAL || cp_lexer_accept_word(p->lexer, "time");
+}
+
+static bool accept_wait(struct cp_planner *p, struct throttle *self)
+{
+    self->waits = cp_lexer_accept_word(p->lexer, "true");
+    return self->waits || cp_lexer_accept_word(p->lexer, "false");
+}
+
+static const struct {
+    const char *name;
+    bool (*accept)(struct cp_planner *p, struct throttle *self);
+    const char *expected;
+} behind[] = {
+    {"burst", accept_burst, "burst takes a number of records"},
+    {"on", accept_clock, "on takes time or arrival"},
+    {"wait", accept_wait, "wait takes true or false"},
+};
+
+enum { N_BEHIND = sizeof behind / sizeof *behind };
+
+/* `burst=20`, `on=arrival`, `wait=true` behind the rest. */
 static int plan_options(struct cp_planner *p, struct throttle *self)
 {
     while (!cp_lexer_at_end(p->lexer)) {
         struct cp_pos pos = cp_lexer_pos(p->lexer);
-        bool is_burst = cp_lexer_accept_word(p->lexer, "burst");
-        if (!is_burst && !cp_lexer_accept_word(p->lexer, "on"))
-            return cp_lexer_expect_end(p->lexer, "per, by, burst=, on=");
-        bool is_set = cp_lexer_accept(p->lexer, "=");
-        if (is_burst)
-            is_set = is_set && cp_lexer_accept_count(p->lexer, &self->burst);
-        else if (is_set && cp_lexer_accept_word(p->lexer, "arrival"))
-            self->clock = BY_ARRIVAL;
-        else if (is_set)
-            is_set = cp_lexer_accept_word(p->lexer, "time");
-        if (!is_set)
-            return cp_diag_error(p->diags, pos, "burst=20, on=time, on=arrival",
-                                 is_burst ? "burst takes a number of records"
-                                          : "on takes time or arrival");
+        size_t i = 0;
+        while (i < N_BEHIND && !cp_lexer_accept_word(p->lexer, behind[i].name))
+            i++;
+        if (i == N_BEHIND)
+            return cp_lexer_expect_end(p->lexer, "per, by, burst=, on=, wait=");
+        if (!cp_lexer_accept(p->lexer, "=") || !behind[i].accept(p, self))
+            return cp_diag_error(p->diags, pos, "burst=20, on=time, on=arrival, wait=true", "%s",
+                                 behind[i].expected);
     }
+    return 0;
+}
+
+/* What waits does so here and now: the clock of the records says nothing about that. */
+static int plan_wait(struct cp_planner *p, struct throttle *self)
+{
+    if (!self->waits)
+        return 0;
+    for (size_t i = 0; i < p->item->n_settings; i++)
+        self->is_clock_chosen |= cp_slice_is(p->item->settings[i].key.s, "on");
+    if (self->is_clock_chosen && self->clock == BY_TIME)
+        return cp_diag_error(p->diags, p->stage->pos, "leave out on=time",
+                             "with wait=true the clock is that of arrival");
+    self->clock = BY_ARRIVAL;
+    cp_plan_waits(p);
     return 0;
 }
 
@@ -134,7 +178,7 @@ static int throttle_plan(struct cp_planner *p, void *data)
     size_t least = cp_recent_least(self->n_keys, sizeof(struct bucket));
 
     if (plan_rate(p, self) < 0 || plan_per(p, self) < 0 || plan_by(p, self) < 0 ||
-        plan_options(p, self) < 0 || plan_time(p, self) < 0 ||
+        plan_options(p, self) < 0 || plan_wait(p, self) < 0 || plan_time(p, self) < 0 ||
         cp_plan_least_memory(p, self->max_memory, least, NULL) < 0)
         return -1;
     if (self->burst == 0)
@@ -222,10 +266,64 @@ static bool bucket_take(struct bucket *k, int64_t now, const struct throttle *se
     return true;
 }
 
+/* When there is room for one more, if none comes before. */
+static int64_t bucket_due(const struct bucket *k, const struct throttle *self)
+{
+    return k->latest + k->used + self->step - (int64_t)self->burst * self->step;
+}
+
 /* A key that no table can hold passes. */
 static bool takes(struct throttle *self, struct cp_group *group, int64_t now)
 {
     return !group || bucket_take(cp_group_state(group), now, self);
+}
+
+/* Leaves out what comes too soon. */
+static void sift(struct throttle *self, struct cp_batch *b, const struct cp_value *const *cols,
+                 uint16_t *keep, size_t *kept)
+{
+    size_t n;
+
+    for (size_t at = 0; at < b->n_sel; at += n) {
+        n = cp_recent_find(&self->recent, cols, b->sel + at, b->n_sel - at, self->found);
+        for (size_t k = 0; k < n; k++) {
+            uint16_t i = b->sel[at + k];
+            note_input(self, cp_batch_input(b, i));
+            if (takes(self, self->found[k], time_of(self, b, i)))
+                keep[(*kept)++] = i;
+        }
+    }
+}
+
+/* How many of the records may leave now; waits for the first. */
+static size_t wait_for_room(struct cp_stage *s, struct throttle *self, const struct cp_batch *b,
+                            const struct cp_value *const *cols)
+{
+    size_t n;
+
+    for (size_t at = 0; at < b->n_sel; at += n) {
+        n = cp_recent_find(&self->recent, cols, b->sel + at, b->n_sel - at, self->found);
+        for (size_t k = 0; k < n && !self->is_off; k++) {
+            note_input(self, cp_batch_input(b, b->sel[at + k]));
+            while (!self->is_off && !takes(self, self->found[k], self->now)) {
+                if (at + k > 0)
+                    return at + k;
+                self->is_off = !cp_stage_wait(s, bucket_due(cp_group_state(self->found[k]), self));
+                self->now = chan_now_ns();
+            }
+        }
+    }
+    return b->n_sel;
+}
+
+/* Puts off what comes too soon. */
+static void hold_up(struct cp_stage *s, struct throttle *self, struct cp_batch *b,
+                    const struct cp_value *const *cols, uint16_t *keep, size_t *kept)
+{
+    *kept = wait_for_room(s, self, b, cols);
+    if (*kept < b->n_sel)
+        cp_stage_put_off(s, b, *kept);
+    memcpy(keep, b->sel, *kept * sizeof *keep);
 }
 
 static enum cp_outcome throttle_process(struct cp_stage *s, void *data, struct cp_batch *b)
@@ -233,7 +331,7 @@ static enum cp_outcome throttle_process(struct cp_stage *s, void *data, struct c
     struct throttle *self = data;
     const struct cp_value *cols[CP_MAX_KEY];
     uint16_t keep[CP_BATCH_RECORDS];
-    size_t kept = 0, n;
+    size_t kept = 0;
     struct cp_eval *ev = cp_stage_eval(s, b);
 
     if (read_operands(self, ev, b) == CP_EVAL_FULL)
@@ -242,15 +340,10 @@ static enum cp_outcome throttle_process(struct cp_stage *s, void *data, struct c
         cols[k] = self->keys[k].values;
     if (self->clock == BY_ARRIVAL)
         self->now = chan_now_ns();
-    for (size_t at = 0; at < b->n_sel; at += n) {
-        n = cp_recent_find(&self->recent, cols, b->sel + at, b->n_sel - at, self->found);
-        for (size_t k = 0; k < n; k++) {
-            uint16_t i = b->sel[at + k];
-            note_input(self, cp_batch_input(b, i));
-            if (takes(self, self->found[k], time_of(self, b, i)))
-                keep[kept++] = i;
-        }
-    }
+    if (self->waits)
+        hold_up(s, self, b, cols, keep, &kept);
+    else
+        sift(self, b, cols, keep, &kept);
     return cp_stage_pass(s, b, ev, keep, kept);
 }
 
@@ -278,7 +371,7 @@ const struct cp_stage_type cp_stage_throttle = {
     .name = "throttle",
     .kind = CP_FILTER,
     .summary = "Passes at most so many records in a time",
-    .usage = "N [per DURATION] [by EXPRESSION, ...] [burst=N] [on=time|arrival]",
+    .usage = "N [per DURATION] [by EXPRESSION, ...] [burst=N] [on=time|arrival] [wait=true]",
     .doc =
         "Without per it is N in a second. With by each value, or combination of values, has its "
         "own "
@@ -289,6 +382,10 @@ const struct cp_stage_type cp_stage_throttle = {
         "record without a time, and one that is older than the one before it, count as coming with "
         "that; but where another input begins at an earlier time the count begins anew. on=arrival "
         "takes the time at which a record arrives: for what comes live.\n"
+        "With wait=true nothing is left out: what comes too soon waits, and the records behind it, "
+        "of other values too, wait with it. When the pipeline is asked to stop, what came leaves "
+        "at "
+        "once.\n"
         "Keys take at most max_memory; beyond it the oldest are given up, and the summary says so.",
     .args = CP_ARGS_EXPR,
     .flags = CP_STAGE_COUNTS,
@@ -312,6 +409,8 @@ const struct cp_stage_type cp_stage_throttle = {
              "\"user\":\"b\"}\n{\"time\":\"2026-11-20T10:00:11Z\",\"user\":\"a\"}\n",
              "one record of each user in ten seconds"},
             {"throttle 2 per 1d on=arrival", "a\nb\nc\n", "a\nb\n", "by the time of arrival"},
+            {"throttle 500 per 1s burst=1 wait=true", "a\nb\nc\n", "a\nb\nc\n",
+             "no faster than that, without a loss"},
             {NULL},
         },
 };

@@ -202,6 +202,55 @@ times() {
     [ "$status" = 0 ] && [ "$output" != '{"count":15000}' ]
 }
 
+@test "throttle: what waits is not lost, and comes no faster" {
+    local start=$(date +%s%N)
+    gives '1\n2\n3\n4\n5\n6\n' '1\n2\n3\n4\n5\n6' 'throttle 1 per 100ms burst=2 wait=true'
+    [ $(($(date +%s%N) - start)) -ge 400000000 ] || fail "6 records, 2 at once, after $(($(date +%s%N) - start)) ns"
+    start=$(date +%s%N)
+    gives 'a\nb\na\nc\na\n' 'a\nb\na\nc\na' 'throttle 1 per 100ms by line with wait=true'
+    [ $(($(date +%s%N) - start)) -ge 200000000 ] || fail "3 records of one value after $(($(date +%s%N) - start)) ns"
+    seq 3000 | sed 's/.*/{"n":&,"s":"abc"}/' >in
+    for p in "throttle 5000 per 1s burst=7 wait=true" "tee { set x = s .. s | throttle 9000 by upper(x) burst=40 wait=true | keep n ; filter n > 2999 }" \
+        "throttle 9000 burst=1000 wait=true with on_error=keep"; do
+        cp_run --account acc "parse json | $p | keep n" in
+        cmp <(jq -c '{n}' in; [[ $p != tee* ]] || echo '{"n":3000}') <(printf '%s\n' "$output") || fail "$p"
+        assert_equal "$(jq -s 'map(select(.stage and (.in + .made != .out + .filtered + .dropped + .errored + .taken + .held))) | length' acc)" 0
+    done
+    skips '{"a":1}\n{"a":"x"}\n{"a":2}\n{"a":"y"}\n' '{"a":1}\n{"a":2}' 'throttle: 2 of 4 records skipped' \
+        'parse json | throttle 1 per 20ms by int(a) * 0 with wait=true on_error=skip'
+}
+
+# Each would take hours.
+@test "throttle: what waits does not hold up the end" {
+    run bash -c 'yes | timeout 60 "$CHANPIPE" "throttle 1 per 1h wait=true | head 1"'
+    assert_output y
+    run bash -c 'yes | timeout 60 "$CHANPIPE" "throttle 1 per 1h wait=true" | head -1'
+    assert_output y
+    [ -w /dev/full ] || skip 'no /dev/full'
+    seq 10 >in
+    LIMIT=60 cp_run 'tee { throttle 1 per 1h wait=true | file slow ; skip 9 | file /dev/full }' in
+    assert_equal "$status" 4
+    cmp in slow
+}
+
+@test "throttle: one leaves at once; SIGTERM lets what waits leave" {
+    mkfifo in out
+    exec 7<>in
+    "$CHANPIPE" 'throttle 1 per 1h wait=true' in >out 2>err &
+    pid=$!
+    exec 8<out
+    seq 5 >in
+    read -t 30 -r line <&8
+    assert_equal "$line" 1
+    kill -TERM $pid
+    assert_equal "$(cat <&8)" "$(seq 2 5)"
+    status=0
+    wait $pid || status=$?
+    exec 7>&- 8<&-
+    assert_equal $status 143
+    assert_equal "$(<err)" ''
+}
+
 @test "throttle: wrong uses" {
     refuses 'throttle takes a number of records' -e throttle
     refuses 'throttle takes a number of records' 'parse json | throttle 0'
@@ -209,6 +258,9 @@ times() {
     refuses 'they have none here' 'throttle 10 per 5s'
     refuses 'on takes time or arrival' 'parse json | throttle 10 on=x'
     refuses 'burst takes a number' 'parse json | throttle 10 burst=x'
+    refuses 'wait takes true or false' 'throttle 10 wait=yes'
+    refuses 'with wait=true the clock is that of arrival' 'parse json | throttle 10 on=time wait=true'
+    refuses 'with wait=true the clock is that of arrival' 'parse json | throttle 10 with on=time wait=true'
     refuses 'expected per, by' 'parse json | throttle 10 bursts=1'
     refuses 'less than one per record' 'parse json | throttle 10000 per 1us'
     refuses 'max_memory is at least' 'parse json | throttle 1 by a with max_memory=1KiB'

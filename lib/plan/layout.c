@@ -130,7 +130,7 @@ static void follow(struct way *w, const struct cp_edge *e)
     if (w->is_seen[s->index])
         return;
     w->is_seen[s->index] = true;
-    w->places += s->n_workers * (s->makes_text ? 3 : 1); /* see work_shrink */
+    w->places += s->n_workers * (s->makes_text || s->waits ? 3 : 1); /* see work_shrink */
     if (s->type->flags & CP_STAGE_JOINS)
         w->places += 3 * s->n_ins; /* see merge.c: parts, and one for each input */
     if (s->makes_text)

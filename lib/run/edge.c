@@ -161,8 +161,7 @@ enum chan_status cp_edge_select(const struct cp_stage *s, struct chan_case *case
     return select_until(s, cases, n, flags, CHAN_FOREVER, chosen);
 }
 
-/* Waits for one thing beside the marks. */
-static enum chan_status select_one(const struct cp_stage *s, struct chan_case one, int64_t deadline)
+enum chan_status cp_edge_await(const struct cp_stage *s, struct chan_case one, int64_t deadline)
 {
     struct chan_case cases[1 + CP_PLAN_STAGES];
     size_t chosen;
@@ -197,7 +196,7 @@ static enum chan_status send_wait(struct cp_edge *e, size_t worker, chan_tx *tx,
 {
     const struct cp_stage *s = e->from->workers[worker];
     enum chan_status status =
-        has_marks(s) ? select_one(s, (struct chan_case){.tx = tx, .elem = &b}, CHAN_FOREVER)
+        has_marks(s) ? cp_edge_await(s, (struct chan_case){.tx = tx, .elem = &b}, CHAN_FOREVER)
                      : chan_send(tx, &b);
 
     return sent(sender(e, worker), b, status);
@@ -349,7 +348,7 @@ static enum chan_status wait_receive(const struct cp_edge *e, size_t worker, int
     chan_rx *rx = cp_edge_next(e, worker);
 
     if (has_marks(s))
-        return select_one(s, (struct chan_case){.rx = rx, .elem = (void *)b}, deadline);
+        return cp_edge_await(s, (struct chan_case){.rx = rx, .elem = (void *)b}, deadline);
     return chan_recv_deadline(rx, b, deadline);
 }
 

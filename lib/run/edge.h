@@ -52,6 +52,8 @@ enum chan_status cp_edge_send(struct cp_edge *e, size_t worker, struct cp_batch 
  * outputs. There is room for s->n_outs more cases. */
 enum chan_status cp_edge_select(const struct cp_stage *s, struct chan_case *cases, size_t n,
                                 unsigned flags, size_t *chosen);
+/* Waits for one case until a time, as cp_edge_select. */
+enum chan_status cp_edge_await(const struct cp_stage *s, struct chan_case one, int64_t deadline);
 /* The next batch for that worker: CHAN_OK or CHAN_CLOSED; try also CHAN_EMPTY. */
 enum chan_status cp_edge_try_receive(struct cp_edge *e, size_t worker, struct cp_batch **b);
 enum chan_status cp_edge_receive(struct cp_edge *e, size_t worker, struct cp_batch **b);

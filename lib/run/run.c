@@ -59,12 +59,20 @@ static bool is_wanted(const struct cp_stage *s)
     return false;
 }
 
+/* A stage that waits for a time does not any more. */
+static void stage_wake(struct cp_stage *s)
+{
+    if (s->wake)
+        chan_rx_shutdown(s->wake);
+}
+
 /* Nobody wants what comes into s any more: shuts those edges, and passes it up where nobody else
  * wants anything. Any thread: edges live until all threads have ended. */
 void cp_stage_cut_input(struct cp_stage *s)
 {
     if (s->n_ins == 0)
         source_stop(s);
+    stage_wake(s);
     for (size_t k = 0; k < s->n_ins; k++) {
         cp_edge_shut(s->ins[k]);
         if (!is_wanted(s->ins[k]->from))
@@ -74,9 +82,11 @@ void cp_stage_cut_input(struct cp_stage *s)
 
 static void run_stop_sources(struct cp_run *run)
 {
-    for (size_t i = 0; i < run->plan->n; i++)
+    for (size_t i = 0; i < run->plan->n; i++) {
         if (run->plan->stages[i]->type->kind == CP_SOURCE)
             source_stop(run->plan->stages[i]);
+        stage_wake(run->plan->stages[i]);
+    }
 }
 
 void cp_stage_report(struct cp_stage *s)
@@ -297,6 +307,27 @@ bool cp_emit(struct cp_stage *s, struct cp_batch *b)
     return stage_forward(s, b) && !atomic_load_explicit(&s->must_stop, memory_order_relaxed);
 }
 
+/* ---- Waiting ---- */
+
+bool cp_stage_wait(struct cp_stage *s, int64_t until)
+{
+    char nothing;
+
+    cp_account_show(s);
+    return cp_edge_await(s, (struct chan_case){.rx = s->wake, .elem = &nothing}, until) ==
+           CHAN_TIMEOUT;
+}
+
+void cp_stage_put_off(struct cp_stage *s, struct cp_batch *b, size_t from)
+{
+    for (size_t k = from; s->eval && s->eval->n_failed > 0 && k < b->n_sel; k++) {
+        const char **reason = &s->eval->reason[b->sel[k]];
+        s->eval->n_failed -= *reason != NULL;
+        *reason = NULL;
+    }
+    *s->rest = cp_batch_move(b, from, s->live, s->n_live, *s->rest);
+}
+
 /* ---- Several inputs ---- */
 
 struct cp_batch *cp_stage_receive(struct cp_stage *s, size_t input)
@@ -436,6 +467,7 @@ static enum cp_outcome work_batch(struct cp_stage *s, struct work *w)
         work_part(s, w->batch);
         size_t mark = w->batch->arena.used;
         s->current = w->batch;
+        s->rest = &w->rest;
         step = s->type->process(s, s->self, w->batch);
         s->current = NULL;
         if (step != CP_OUTCOME_FULL) {
@@ -612,6 +644,16 @@ static void *stage_thread(void *arg)
 
 /* ---- Setting up ---- */
 
+static int open_wake(struct cp_stage *s, struct cp_err *err)
+{
+    struct chan_options o = {.size = sizeof o, .capacity = 1, .elem_size = 1, .name = s->name};
+    enum chan_status st = chan_open(&o, &s->wake_tx, &s->wake);
+
+    if (st == CHAN_OK)
+        return 0;
+    return cp_err_set(err, CP_EXIT_IO, 0, "cannot make a channel: %s", chan_status_name(st));
+}
+
 static int stage_open(struct cp_run *run, struct cp_stage *s, struct cp_err *err)
 {
     s->run = run;
@@ -621,6 +663,8 @@ static int stage_open(struct cp_run *run, struct cp_stage *s, struct cp_err *err
         s->pool = cp_pool_new(&s->pool_size);
     if (s->type->kind == CP_SOURCE && (s->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) < 0)
         return cp_err_set(err, CP_EXIT_IO, errno, "cannot make an event descriptor");
+    if (s->waits && open_wake(s, err) < 0)
+        return -1;
     return s->type->open ? s->type->open(s, s->self, err) : 0;
 }
 
@@ -868,6 +912,8 @@ static void worker_close(struct cp_stage *s)
     if (s->type->close)
         s->type->close(s->self);
     cp_stage_forget_reasons(s);
+    chan_tx_drop(s->wake_tx);
+    chan_rx_drop(s->wake);
     if (s->stop_fd >= 0)
         close(s->stop_fd);
 }
