@@ -220,22 +220,31 @@ static void explain_join_order(const struct cp_stage *s, struct cp_heap *heap)
                                           s->parted_at->name));
 }
 
-/* One entry for all stages with several workers that are, or are not, added up at the end. */
-static bool explain_workers(const struct cp_plan *plan, bool is_merged, struct cp_heap *heap)
+/* What becomes of the order in a stage with several workers. */
+enum sharing { BY_TURNS, AS_READY, MERGED };
+
+static enum sharing sharing_of(const struct cp_stage *s)
 {
+    return s->type->merge ? MERGED : s->is_loose ? AS_READY : BY_TURNS;
+}
+
+/* One entry for all stages that share their work so. */
+static bool explain_workers(const struct cp_plan *plan, enum sharing sharing, struct cp_heap *heap)
+{
+    static const char *const words[] = {
+        [BY_TURNS] = "in turns; what they send leaves in the order it came in",
+        [AS_READY] = "each takes what comes next, and what they send leaves as it is ready",
+        [MERGED] = "added up when the input has ended",
+    };
     const char *names = "";
 
     for (size_t i = 0; i < plan->n; i++) {
         const struct cp_stage *s = plan->stages[i];
-        if (s->n_workers > 1 && (s->type->merge != NULL) == is_merged)
+        if (s->n_workers > 1 && sharing_of(s) == sharing)
             append(heap, &names, cp_slice_of(s->name));
     }
     if (names[0])
-        put_entry("workers",
-                  cp_heap_printf(heap, "%s: %s", names,
-                                 is_merged
-                                     ? "added up when the input has ended"
-                                     : "in turns; what they send leaves in the order it came in"));
+        put_entry("workers", cp_heap_printf(heap, "%s: %s", names, words[sharing]));
     return names[0] != '\0';
 }
 
@@ -244,8 +253,9 @@ static void explain_order(const struct cp_plan *plan)
     struct cp_heap heap = {0};
 
     put_head("Order");
-    bool is_any = explain_workers(plan, false, &heap);
-    is_any |= explain_workers(plan, true, &heap);
+    bool is_any = explain_workers(plan, BY_TURNS, &heap);
+    is_any |= explain_workers(plan, AS_READY, &heap);
+    is_any |= explain_workers(plan, MERGED, &heap);
     for (size_t i = 0; i < plan->n; i++) {
         if (!(plan->stages[i]->type->flags & CP_STAGE_JOINS))
             continue;

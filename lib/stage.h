@@ -34,12 +34,12 @@
  * WORKERS. A stage may run in several threads, each with a private struct of its own: a copy of the
  * planned one, in which fork replaces what must not be shared; then at_end, open, process and close
  * are called for each. Which worker gets which batch follows from the order of the batches, and
- * what they send leaves in that order. Aggregates have merge: when all workers have ended, the last
- * one adds what the others have to the first, and finishes that. Stages that pass what is new
- * (CP_STAGE_SIFTS) are planned twice when they have workers: each worker of the first, whose
- * is_front is set, passes what is new to that worker, and the second, in one thread, sees to it
- * that what several of them passed leaves once. What a record looks like is the second one's
- * business.
+ * what they send leaves in that order, unless order: false waives it. Aggregates have merge: when
+ * all workers have ended, the last one adds what the others have to the first, and finishes that.
+ * Stages that pass what is new (CP_STAGE_SIFTS) are planned twice when they have workers: each
+ * worker of the first, whose is_front is set, passes what is new to that worker, and the second, in
+ * one thread, sees to it that what several of them passed leaves once. What a record looks like is
+ * the second one's business.
  *
  * The private struct (descriptor.size bytes) is allocated zeroed by the planner; options are
  * already in it when plan is called. What a stage sends downstream may point into its memory until
@@ -213,6 +213,8 @@ int cp_plan_word_option(struct cp_planner *p, const struct cp_word *w);
 int cp_plan_count(struct cp_planner *p, uint64_t *n, const char *expected);
 /* The stage takes memory in the batch's arena: batches get one, and the pool one batch more. */
 void cp_plan_makes_text(struct cp_planner *p);
+/* Records that do not come in order make no sense to the stage: nothing above waives that. */
+void cp_plan_needs_order(struct cp_planner *p);
 /* The stage may wait for a time, and put records off until then: cp_stage_wait, cp_stage_put_off.
  */
 void cp_plan_waits(struct cp_planner *p);
@@ -293,6 +295,7 @@ struct cp_stage {
     bool makes_text;
     bool makes_marks;                 /* parse: leaves marks for a writer (format.h) */
     bool keeps_records;               /* cp_plan_keeps_records */
+    bool needs_order;                 /* cp_plan_needs_order */
     bool waits;                       /* cp_plan_waits */
     const struct cp_stage *parted_at; /* where records join again in order: where they parted; else
                                          NULL */
@@ -323,6 +326,9 @@ struct cp_stage {
     struct cp_edge **ins, **outs; /* what comes in and goes out; shared by the workers */
     size_t n_ins, n_outs;
     bool wants_workers; /* workers: auto */
+    bool waives_order;  /* order: false */
+    bool is_loose; /* its workers take what comes next, and what they send leaves as it is ready;
+                      else by turns */
 
     /* The runtime's. */
     struct cp_run *run;

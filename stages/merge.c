@@ -66,8 +66,10 @@ static int merge_plan(struct cp_planner *p, void *data)
     self->wants = p->stage->n_ins < 2 ? &no_wants : p->scope->wants;
     if (self->wants->n_branches > 255)
         return cp_diag_error(p->diags, p->stage->pos, NULL, "more than 255 branches come together");
-    if (self->by == TIME)
+    if (self->by == TIME) {
+        cp_plan_needs_order(p); /* that of each input */
         return plan_times(p, self);
+    }
     return self->by == ORDER ? cp_plan_join_in_order(p) : 0;
 }
 

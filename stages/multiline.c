@@ -188,6 +188,7 @@ static int multiline_plan(struct cp_planner *p, void *data)
         plan_regex(p, self->end, "end", &self->ends) < 0)
         return -1;
     cp_plan_keeps_records(p);
+    cp_plan_needs_order(p);
     plan_lines(p);
     self->trace.kind = (enum trace_kind)self->preset;
     if (self->separator.p)

@@ -259,6 +259,76 @@ numbers='{"n":1,"s":"a"}\n{"n":2,"s":"b"}\n{"n":3,"s":"a"}\n{"n":4,"s":"b"}\n'
     [ "$(nproc)" = 1 ] || [ "$(chanpipe explain -w auto 'parse json | filter n > 1' | workers)" -gt 1 ]
 }
 
+# unordered ARGS…: the same lines as in.json, in whatever order; balanced accounts.
+unordered() {
+    cp_run --account acc "$@" in.json
+    [ "$status" = 0 ] && cmp -s <(sort in.json) <(sort <<<"$output") || fail "$* : status $status, $stderr, $(wc -l <<<"$output") lines"
+    balanced
+}
+
+balanced() {
+    assert_equal "$(jq -s 'map(select(if .stage then .in + .made != .out + .filtered + .dropped + .errored + .taken + .held
+        else .sent != .received + .dropped + .cut end)) | length' acc)" 0
+}
+
+@test "order: false: nothing is lost or repeated, whatever the channels" {
+    seq 1 20000 | sed 's/.*/{"n":&}/' >in.json
+    for c in 0 1 4; do
+        export CHANPIPE_TEST_CAPACITY=$c CHANPIPE_TEST_BATCH=97
+        unordered 'parse json with workers=3 order=false | keep n'
+        unordered 'parse json with workers=2 | filter n > 0 with workers=3 order=false | set x = n .. "" with workers=2 | keep n'
+        unordered 'parse json with workers=5 order=false capacity=unbounded | route { n % 2 == 0 => set x = n ; n % 3 == 0 => filter n > 0 } | keep n with workers=2'
+        unordered 'parse json with workers=2 order=false | uniq n with workers=2 | tee { filter n > 0 ; discard }'
+        unordered -w 2 'parse json with order=false | dedupe | filter n > 0 with when_full="sample 1" order=false'
+    done
+}
+
+@test "order: false: aggregates are the same" {
+    seq 1 20000 | awk '{ printf "{\"n\":%d,\"k\":\"k%d\"}\n", $1, ($1 * 7919) % 31 }' >in.json
+    export CHANPIPE_TEST_BATCH=50
+    for p in 'count by k' 'stats sum(n), first(n), last(n), min(n), p50(n) by k' 'uniq k' 'top 40 k'; do
+        for w in 1 3; do
+            assert_equal "$(chanpipe "parse json with workers=4 order=false | $p with workers=$w order=false" in.json | sort | md5sum)" \
+                "$(chanpipe "parse json | $p" in.json | sort | md5sum)"
+        done
+    done
+}
+
+@test "order: false: ends and failures" {
+    run bash -c 'yes "{\"n\":1}" | timeout 60 "$CHANPIPE" -w 3 "parse json with order=false | filter n == 1 | head 3"'
+    assert_output $'{"n":1}\n{"n":1}\n{"n":1}'
+    run bash -c 'yes "{\"n\":1}" | timeout 60 "$CHANPIPE" "parse json with workers=4 order=false" | head -2'
+    assert_output $'{"n":1}\n{"n":1}'
+    [ -w /dev/full ] || skip 'no /dev/full'
+    run bash -c 'yes "{\"n\":1}" | timeout 60 "$CHANPIPE" --account acc "parse json with workers=4 order=false | tee { file /dev/full ; discard }"'
+    assert_equal "$status" 4
+    balanced
+}
+
+@test "order: false: one channel for all workers, down to the next stage with one; what explain says" {
+    cp_run explain 'parse json with workers=3 | filter n > 0 with workers=2 order=false | set x = 1 with workers=4 | head | set y = 1 with workers=2'
+    assert_equal "$(awk '/^Channels/ { on = 1; next } /^$/ { on = 0 } on && $1 != "from" { printf "%s>%s:%s%s%s ", $1, $2, $3, $4, $5 }' <<<"$output")" \
+        'stdin>parse:3x4 parse>filter:4batcheswait filter>set:4batcheswait set>head:4batcheswait head>set2:2x4 set2>stdout:2x4 '
+    grep -q 'parse, set2: in turns' <<<"$output"
+    grep -q 'filter, set: each takes what comes next' <<<"$output"
+}
+
+@test "order: false: not where the order is needed" {
+    seq 1 3000 | sed 's/.*/{"n":&}/' >in.json
+    export CHANPIPE_TEST_BATCH=50
+    cp_run check 'parse json | tee { filter n > 0 with workers=2 order=false ; keep n }'
+    assert_equal "$status" 0
+    grep -q '1:20: warning: order: false of filter is not heeded: its records come together' <<<"$stderr$output"
+    cp_run 'parse json | route { n % 2 == 0 => set n = n with workers=3 order=false ; else => keep n } | keep n' in.json
+    cmp in.json <(printf '%s\n' "$output")
+    cp_run check 'grep a with workers=2 order=false | multiline indent'
+    grep -q '1:1: warning: order: false of grep is not heeded: multiline below needs the order' <<<"$stderr$output"
+    cp_run 'filter line with workers=3 order=false | multiline start=/1}$/ separator=+ max_lines=999' in.json
+    assert_equal "$output" "$(chanpipe 'multiline start=/1}$/ separator=+ max_lines=999' in.json)"
+    cp_run check 'parse json with order=false workers=2 | tee { filter n > 0 ; keep n }'
+    [[ "$stderr$output" != *heeded* ]]
+}
+
 @test "workers: where they can be" {
     refuses '1:21: error: head has one worker' 'head 1 with workers=2'
     refuses 'workers is a number from 1 to 64, or auto' 'filter a with workers=x'

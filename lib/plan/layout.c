@@ -323,6 +323,8 @@ static void check_threads(struct walk *w)
 
 size_t cp_edge_channels(const struct cp_edge *e)
 {
+    if (e->is_shared)
+        return 1;
     return e->senders * e->receivers / cp_greatest_divisor(e->senders, e->receivers);
 }
 
@@ -336,8 +338,64 @@ static void plan_edges(struct cp_plan *plan)
         e->lose = plan->options.lose;
         e->senders = e->from->type->merge ? 1 : e->from->n_workers; /* what they have is merged */
         e->receivers = e->to->n_workers;
-        e->is_counted |= e->senders > 1 || e->receivers > 1;
+        bool has_many = e->senders > 1 || e->receivers > 1;
+        e->is_shared = has_many && ((e->senders > 1 && e->from->is_loose) || e->to->is_loose);
+        e->is_counted |= has_many && !e->is_shared;
     }
+}
+
+/* What comes out of workers without turns reaches the next stage without an order: its workers
+ * cannot take turns either. */
+static bool is_below_loose(const struct cp_stage *s)
+{
+    for (size_t k = 0; k < s->n_ins; k++)
+        if (s->ins[k]->from->is_loose && !s->ins[k]->from->type->merge)
+            return true;
+    return false;
+}
+
+/* By the number of a stage: one below it that needs the order, or NULL. */
+static const struct cp_stage **find_needs(const struct cp_plan *plan)
+{
+    const struct cp_stage **needs = cp_xcalloc(plan->n, sizeof(const struct cp_stage *));
+
+    for (size_t i = plan->n; i-- > 0;)
+        for (size_t k = 0; k < plan->stages[i]->n_outs; k++) {
+            const struct cp_stage *to = plan->stages[i]->outs[k]->to;
+            const struct cp_stage *needing = to->needs_order ? to : needs[to->index];
+            needs[i] = needing ? needing : needs[i];
+        }
+    return needs;
+}
+
+static void warn_of_order(struct walk *w, const struct cp_stage *s, const struct cp_stage *needing)
+{
+    if (needing)
+        cp_diag_warning(w->diags, s->pos, NULL,
+                        "order: false of %s is not heeded: %s below needs the order", s->name,
+                        needing->name);
+    else
+        cp_diag_warning(w->diags, s->pos, NULL,
+                        "order: false of %s is not heeded: its records come together with others "
+                        "in their order",
+                        s->name);
+}
+
+/* Down from the source. Where records come together in order every batch is waited for. */
+static void plan_loose(struct walk *w)
+{
+    const struct cp_stage **needs = find_needs(w->plan);
+
+    for (size_t i = 0; i < w->plan->n; i++) {
+        struct cp_stage *s = w->plan->stages[i];
+        bool is_needed = s->depth > 0 || needs[i];
+        if (s->n_workers < 2)
+            continue;
+        s->is_loose = !is_needed && (s->waives_order || is_below_loose(s));
+        if (s->waives_order && is_needed)
+            warn_of_order(w, s, needs[i]);
+    }
+    free(needs);
 }
 
 static struct cp_stage *worker_copy(struct cp_plan *plan, const struct cp_stage *s)
@@ -375,6 +433,7 @@ void plan_layout(struct walk *w)
     plan_drops(w);
     plan_workers(w);
     check_threads(w);
+    plan_loose(w);
     plan_edges(plan);
     for (size_t i = 0; i < plan->n; i++) {
         struct cp_stage *s = plan->stages[i];

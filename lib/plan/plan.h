@@ -25,6 +25,7 @@ struct cp_edge {
     uint64_t sample;           /* CP_FULL_SAMPLE: of so many records one is kept */
     size_t lose;               /* of cp_plan_options */
     size_t senders, receivers; /* workers that send and receive */
+    bool is_shared;            /* by all of them: one channel, and no turns */
     bool is_counted;           /* the receiver counts groups: empty ones are sent too */
     bool is_late;              /* all that goes over it is made when the input has ended */
     uint16_t *live;            /* slots that are filled in what goes over it */
@@ -39,7 +40,7 @@ struct cp_edge {
     struct chan_rx **rx;
 };
 
-/* How many channels it has: one for each pair of workers that exchange batches. */
+/* How many channels it has: one for each pair of workers that exchange batches by turns. */
 size_t cp_edge_channels(const struct cp_edge *e);
 
 /* Whether it loses batches when it is full. There is one sender then, and one receiver. */

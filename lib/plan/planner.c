@@ -69,6 +69,11 @@ void cp_plan_makes_text(struct cp_planner *p)
     p->stage->makes_text = true;
 }
 
+void cp_plan_needs_order(struct cp_planner *p)
+{
+    p->stage->needs_order = true;
+}
+
 void cp_plan_waits(struct cp_planner *p)
 {
     p->stage->waits = true;

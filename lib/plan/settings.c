@@ -214,7 +214,7 @@ static void plan_when_full(struct cp_planner *p, const struct common *common)
 
 void plan_settings(struct cp_planner *p)
 {
-    struct common common = {0};
+    struct common common = {.order = true};
     const struct cp_item *item = p->item;
     const struct cp_node *defaults = walk_of(p)->doc->defaults;
 
@@ -222,6 +222,7 @@ void plan_settings(struct cp_planner *p)
         plan_setting(p, &(struct cp_setting){defaults->keys[i], defaults->items[i]}, &common);
     for (size_t i = 0; i < item->n_settings; i++)
         plan_setting(p, &item->settings[i], &common);
+    p->stage->waives_order = !common.order;
     plan_capacity(p, &common);
     plan_when_full(p, &common);
     p->stage->on_error = (enum cp_on_error)common.on_error;

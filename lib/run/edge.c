@@ -7,9 +7,12 @@
 
 static_assert(CP_UNBOUNDED == CHAN_UNBOUNDED, "capacities are the channels' own");
 
-/* Whether sender i and receiver j ever have the same turn. */
+/* Whether sender i and receiver j ever have the same turn; of a shared channel the first ones stand
+ * for all. */
 static bool do_meet(const struct cp_edge *e, size_t i, size_t j)
 {
+    if (e->is_shared)
+        return i == 0 && j == 0;
     size_t d = cp_greatest_divisor(e->senders, e->receivers);
     return i % d == j % d;
 }
@@ -37,7 +40,8 @@ static void drop_batch(void *elem, void *ctx)
     struct cp_batch *b = *(struct cp_batch **)elem;
     struct cp_edge_end *end = ctx;
 
-    count(&end->lost, b->n_sel);
+    /* Of a shared channel any receiver may be at it. */
+    atomic_fetch_add_explicit(&end->lost, b->n_sel, memory_order_relaxed);
     cp_batch_release(b);
 }
 
@@ -51,10 +55,15 @@ static int open_channel(struct cp_edge *e, size_t i, size_t j, struct cp_err *er
         .drop = drop_batch,
         .drop_ctx = receiver(e, j),
         .name = e->to->name,
-        .one_to_one = e->when_full != CP_FULL_DROP_OLD, /* the sender takes batches out, too */
+        /* With CP_FULL_DROP_OLD the sender takes batches out, too. */
+        .one_to_one = e->when_full != CP_FULL_DROP_OLD && !e->is_shared,
     };
     enum chan_status st = chan_open(&o, &e->tx[k], &e->rx[k]);
 
+    for (size_t n = 1; e->is_shared && n < e->senders && st == CHAN_OK; n++)
+        st = chan_tx_clone(e->tx[0], &e->tx[n * e->receivers]);
+    for (size_t n = 1; e->is_shared && n < e->receivers && st == CHAN_OK; n++)
+        st = chan_rx_clone(e->rx[0], &e->rx[n]);
     if (st == CHAN_OK)
         return 0;
     return cp_err_set(err, CP_EXIT_IO, 0, "cannot make the channel into %s: %s", e->to->name,
@@ -301,7 +310,8 @@ static bool is_lost(const struct cp_edge *e, struct cp_edge_end *end, const stru
 enum chan_status cp_edge_send(struct cp_edge *e, size_t worker, struct cp_batch *b)
 {
     struct cp_edge_end *end = sender(e, worker);
-    chan_tx *tx = e->tx[worker * e->receivers + end->turn % e->receivers];
+    size_t to = e->is_shared ? 0 : end->turn % e->receivers;
+    chan_tx *tx = e->tx[worker * e->receivers + to];
     bool has_more = b->has_more;
 
     if (!is_awaited(e, b)) {
@@ -321,7 +331,9 @@ enum chan_status cp_edge_send(struct cp_edge *e, size_t worker, struct cp_batch 
 
 chan_rx *cp_edge_next(const struct cp_edge *e, size_t worker)
 {
-    return e->rx[receiver(e, worker)->turn % e->senders * e->receivers + worker];
+    size_t from = e->is_shared ? 0 : receiver(e, worker)->turn % e->senders;
+
+    return e->rx[from * e->receivers + worker];
 }
 
 void cp_edge_count(struct cp_edge *e, size_t worker, const struct cp_batch *b)

@@ -15,7 +15,11 @@
  * dropped stays with the sender as a mark, without its records, and is sent when there is room:
  * before that thread waits for anything else (cp_edge_select), unless a later batch goes first.
  *
- * Rejected: one channel that all workers share, and a buffer in which the receiver puts what came
+ * Where the order is waived there is one channel that all workers share: whoever is free takes what
+ * comes next, and a slow batch holds up its worker alone. That goes on down to the next stage with
+ * one worker: where nobody knows whose batch comes next there are no turns.
+ *
+ * Rejected: such a channel everywhere, and a buffer in which the receiver puts what came
  * in order again: it balances uneven batches a little better, but its size is that of the whole
  * pool, and all channels become those of many threads.
  */

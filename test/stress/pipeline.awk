@@ -5,7 +5,7 @@ function one_of(list,   v, n) { n = split(list, v, "|"); return v[1 + pick(n)] }
 function workers() { return wild || pick(5) ? "" : " with workers=" (1 + pick(3)) }
 function policy() {
     if (!wild || pick(4)) return ""
-    return " with " one_of("capacity=0|capacity=1|capacity=2|capacity=unbounded|capacity=64KiB|when_full=drop_new|when_full=drop_old|when_full=\"sample 3\"|when_full=drop_new capacity=1|when_full=drop_old capacity=2" (pick(4) ? "" : "|when_full=fail"))
+    return " with " one_of("order=false|order=false capacity=1|capacity=0|capacity=1|capacity=2|capacity=unbounded|capacity=64KiB|when_full=drop_new|when_full=drop_old|when_full=\"sample 3\"|when_full=drop_new capacity=1|when_full=drop_old capacity=2" (pick(4) ? "" : "|when_full=fail"))
 }
 function condition() {
     return one_of("n % 3 == 0|n > 40|n % 7 != 3|s == \"k3\"|s != \"k5\" and n < 200|x > 3|n < 0|n > 0|len(t) > 3|t =~ \"e\"|m > 10|n in [5, 6, 7]|s > 2 or n > 3")
