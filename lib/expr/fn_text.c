@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <xxhash.h>
 
+#include "../base/base64.h"
 #include "../base/scan.h"
 #include "../format/json.h"
 #include "bind.h"
@@ -487,63 +488,29 @@ static const char *fn_urldecode(const struct cp_call *c, const struct cp_value *
     return why ? why : give_text((struct cp_slice){p, cp_url_decode(s, false, p)}, out);
 }
 
-static const char b64_digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
 static const char *b64_encode(const struct cp_call *c, struct cp_slice s, struct cp_value *out)
 {
-    size_t len = (s.n + 2) / 3 * 4;
+    size_t len = cp_base64_length(s.n);
     char *p;
     const char *why = cp_call_room(c, len, &p);
 
     if (why)
         return why;
     *out = cp_text(p, len);
-    for (size_t i = 0; i < s.n; i += 3) {
-        size_t left = s.n - i;
-        uint32_t x = (uint32_t)(unsigned char)s.p[i] << 16;
-        x |= left > 1 ? (uint32_t)(unsigned char)s.p[i + 1] << 8 : 0;
-        x |= left > 2 ? (unsigned char)s.p[i + 2] : 0;
-        *p++ = b64_digits[x >> 18];
-        *p++ = b64_digits[x >> 12 & 63];
-        *p++ = left > 1 ? b64_digits[x >> 6 & 63] : '=';
-        *p++ = left > 2 ? b64_digits[x & 63] : '=';
-    }
+    cp_base64_encode(s.p, s.n, p);
     return NULL;
 }
 
-static int b64_value(char c)
-{
-    const char *at = c ? strchr(b64_digits, c) : NULL;
-
-    return c == '-' ? 62 : c == '_' ? 63 : at ? (int)(at - b64_digits) : -1;
-}
-
-/* Both alphabets; the signs = at the end may be left out. */
 static const char *b64_decode(const struct cp_call *c, struct cp_slice s, struct cp_value *out)
 {
-    uint32_t bits = 0;
-    unsigned n_bits = 0;
-    size_t n = 0;
+    size_t n;
     char *p;
     const char *why = cp_call_room(c, s.n, &p);
 
     if (why)
         return why;
-    while (s.n > 0 && s.p[s.n - 1] == '=')
-        s.n--;
-    if (s.n % 4 == 1)
+    if (!cp_base64_decode(s.p, s.n, p, &n))
         return "not base64";
-    for (size_t i = 0; i < s.n; i++) {
-        int v = b64_value(s.p[i]);
-        if (v < 0)
-            return "not base64";
-        bits = bits << 6 | (uint32_t)v;
-        n_bits += 6;
-        if (n_bits >= 8) {
-            n_bits -= 8;
-            p[n++] = (char)(bits >> n_bits);
-        }
-    }
     *out = cp_text(p, n);
     return NULL;
 }
