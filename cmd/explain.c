@@ -336,7 +336,7 @@ static void explain_channels(const struct cp_plan *plan)
     put_row(&t, (const char *[]){"from", "to", "capacity", "when full"});
     for (size_t i = 0; i < plan->n_edges; i++) {
         const struct cp_edge *e = plan->edges[i];
-        cmd_table_cell(&t, "%s", e->from->name);
+        cmd_table_cell(&t, "%s%s", e->from->name, e->port == e->from->to.output ? ", failed" : "");
         cmd_table_cell(&t, "%s", e->to->name);
         put_capacity(&t, e);
         put_when_full(&t, e);
@@ -349,6 +349,61 @@ static void explain_stalls(const struct cp_plan *plan)
     put_head("Branches");
     if (!cmd_put_stalls(stdout, plan))
         puts("  none: a slow stage holds up all that is above it");
+}
+
+static const char *fate(const struct cp_stage *s, struct cp_heap *heap)
+{
+    bool is_expr = s->type->kind != CP_PARSE && s->type->kind != CP_SINK;
+
+    switch (s->on_error) {
+    case CP_ON_ERROR_KEEP:
+        return "go on with the reason in _error";
+    case CP_ON_ERROR_STOP:
+        return "end the pipeline";
+    case CP_ON_ERROR_TO:
+        return s->to.file ? cp_heap_printf(heap, "are written to %s", s->to.file)
+                          : cp_heap_printf(heap, "go to %s", s->to.stage);
+    case CP_ON_ERROR_DEFAULT:
+        if (is_expr)
+            return "go on, with null for what failed";
+        /* fall through */
+    default:
+        return "are left out";
+    }
+}
+
+static const char *limit(const struct cp_stage *s, struct cp_heap *heap)
+{
+    const struct cp_max_errors *most = &s->max_errors;
+
+    if (s->on_error == CP_ON_ERROR_STOP)
+        return "";
+    if (most->n != UINT64_MAX)
+        return cp_heap_printf(heap, "; more than %" PRIu64 " end the pipeline", most->n);
+    if (most->million != UINT64_MAX)
+        return cp_heap_printf(heap, "; more than %.7g%% end the pipeline",
+                              (double)most->million / 1e4);
+    return "";
+}
+
+/* Only where the pipeline says something about them. */
+static void explain_errors(const struct cp_plan *plan)
+{
+    struct cp_heap heap = {0};
+    bool is_any = false;
+
+    put_head("Failed records");
+    for (size_t i = 0; i < plan->n; i++) {
+        const struct cp_stage *s = plan->stages[i];
+        const char *most = limit(s, &heap);
+        if (s->on_error == CP_ON_ERROR_DEFAULT && !most[0])
+            continue;
+        put_entry(s->name, cp_heap_printf(&heap, "%s%s", fate(s, &heap), most));
+        is_any = true;
+    }
+    if (!is_any)
+        puts("  what does not parse is left out, an expression that fails gives null");
+    cp_heap_release(&heap);
 }
 
 static void explain_batches(const struct cp_plan *plan)
@@ -410,6 +465,7 @@ static void explain(const struct cp_plan *plan)
     explain_channels(plan);
     explain_order(plan);
     explain_stalls(plan);
+    explain_errors(plan);
     explain_batches(plan);
     explain_memory(plan);
 }

@@ -61,9 +61,17 @@ static bool has_cases(const struct cp_stage *s)
     return s->type->branches == CP_BRANCHES_CASES;
 }
 
-/* Which case of route the records are that go over it; NULL: it has no name. */
+static bool is_of_failed(const struct cp_edge *e)
+{
+    return e->port == e->from->to.output;
+}
+
+/* Which case of route the records are that go over it, or that they failed; NULL: it has no name.
+ */
 static const char *case_label(const struct cp_edge *e, struct cp_heap *heap)
 {
+    if (is_of_failed(e))
+        return "failed";
     if (!has_cases(e->from))
         return NULL;
     if (e->port >= e->from->item->n_branches)
@@ -132,7 +140,7 @@ static const struct marks {
 
 static bool is_fork(const struct cp_stage *s)
 {
-    return s->n_outs > 1 || has_cases(s);
+    return s->n_outs > 1 || has_cases(s) || s->to.stage;
 }
 
 static const char *node_text(struct drawing *d, const struct cp_stage *s)

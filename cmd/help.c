@@ -67,8 +67,12 @@ static const char settings[] =
     "             counted; the summary says how many\n"
     "  on_error   what becomes of a record that fails:\n"
     "             skip (left out and counted), keep (it goes on with the field\n"
-    "             _error), stop (the pipeline ends with status 3); default: parse\n"
-    "             stages skip, an expression that fails gives null\n";
+    "             _error), stop (the pipeline ends with status 3), {to: FILE} (it is\n"
+    "             written to a rejects file; `run --retry` reads that), {to: NAME} (it\n"
+    "             goes to the stage of that name below, with _error); default: parse\n"
+    "             stages skip, an expression that fails gives null\n"
+    "  max_errors more failed records than this number, or than this share of those\n"
+    "             seen (5%), end the pipeline with status 3\n";
 
 static const char branches[] =
     "Pipelines part with tee (every branch gets every record) and route (the first case that is "

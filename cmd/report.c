@@ -27,15 +27,29 @@ static void say_failed(const struct cp_stage *s, uint64_t n, const char *what)
             s->first_error[0] ? ")" : "");
 }
 
+/* Failed records that on_error sent elsewhere are not lost. Returns how many of the errored ones
+ * these are. */
+static uint64_t say_rejected(const struct cp_stage *s)
+{
+    uint64_t n = s->account.rejected;
+    char what[512];
+
+    snprintf(what, sizeof what, "failed and went to %s", s->to.file ? s->to.file : s->to.stage);
+    if (n > 0)
+        say_failed(s, n, what);
+    return s->to.file ? n : 0;
+}
+
 void cmd_report_errors(const struct cp_plan *plan, const char *but)
 {
     for (size_t i = 0; i < plan->n; i++) {
         const struct cp_stage *s = plan->stages[i];
         const struct cp_account *a = &s->account;
+        uint64_t kept = say_rejected(s);
         if (but && strcmp(s->name, but) == 0)
             continue;
-        if (a->errored > 0)
-            say_failed(s, a->errored, "skipped");
+        if (a->errored > kept)
+            say_failed(s, a->errored - kept, "skipped");
         if (a->warned > 0)
             say_failed(s, a->warned, "went on with an error");
         if (a->dropped > 0)
@@ -66,6 +80,7 @@ static const struct term {
     {"taken", offsetof(struct cp_account, taken), IF_ANY},
     {"held", offsetof(struct cp_account, held), IF_ANY},
     {"warned", offsetof(struct cp_account, warned), IF_ANY},
+    {"rejected", offsetof(struct cp_account, rejected), IF_ANY},
     {"unparsed", offsetof(struct cp_account, unparsed), NEVER},
     {"bad_utf8", offsetof(struct cp_account, bad_utf8), NEVER},
     {"bytes", offsetof(struct cp_account, bytes), NEVER},

@@ -13,7 +13,7 @@
 struct run_options {
     struct cmd_input input;
     const char *format, *workers, *account;
-    bool quiet, verbose, stats, strict, exit_empty, no_prefilter;
+    bool quiet, verbose, stats, strict, exit_empty, no_prefilter, retry;
     int64_t grace;
 };
 
@@ -39,6 +39,8 @@ static const struct cmd_option options[] = {
      "time to finish after SIGINT or SIGTERM, default 5s"},
     {0, "no-prefilter", CMD_FLAG, offsetof(struct run_options, no_prefilter), NULL,
      "parse every record, also those that no filter can pass"},
+    {0, "retry", CMD_FLAG, offsetof(struct run_options, retry), NULL,
+     "the inputs are files that on_error: {to: FILE} wrote: run over the records in them"},
     {'w', "workers", CMD_TEXT, offsetof(struct run_options, workers), "N|auto",
      "threads that share the work of each stage that can be shared"},
     {0},
@@ -77,6 +79,7 @@ static int make_plan(struct run *r)
         .n_operands = r->files.n,
         .is_terminal = isatty(STDOUT_FILENO),
         .no_prefilter = r->o.no_prefilter,
+        .retries = r->o.retry,
         .counts_errors = r->o.strict || r->o.account,
         .counts_values = r->o.stats,
         .workers = r->workers,
@@ -163,17 +166,21 @@ static int write_account(struct run *r)
 static uint64_t count_failed(const struct cp_plan *plan)
 {
     uint64_t n = 0;
-    for (size_t i = 0; i < plan->n; i++)
-        n += plan->stages[i]->account.errored + plan->stages[i]->account.warned;
+    for (size_t i = 0; i < plan->n; i++) {
+        const struct cp_account *a = &plan->stages[i]->account;
+        n += a->errored + a->warned + (plan->stages[i]->to.stage ? a->rejected : 0);
+    }
     return n;
 }
 
 static uint64_t count_written(const struct cp_plan *plan)
 {
     uint64_t n = 0;
-    for (size_t i = 0; i < plan->n; i++)
-        if (plan->stages[i]->type->kind == CP_SINK)
-            n += plan->stages[i]->account.out;
+    for (size_t i = 0; i < plan->n; i++) {
+        const struct cp_stage *s = plan->stages[i];
+        if (s->type->kind == CP_SINK)
+            n += s->account.out - (s->to.stage ? s->account.rejected : 0);
+    }
     return n;
 }
 
@@ -283,7 +290,9 @@ const struct cmd cmd_run = {
            "Options may stand before or after PIPELINE. A FILE whose name begins with - comes "
            "after --.\n"
            "Exit status: 0 ran to the end; 1 with -x, nothing reached a sink; 2 wrong usage or a "
-           "wrong pipeline, nothing was run; 3 records failed, with --strict or on_error: stop; 4 "
+           "wrong pipeline, nothing was run; 3 records failed, with --strict, on_error: stop or "
+           "max_errors; "
+           "4 "
            "input, output or system error, or when_full: fail; 5 the account did not balance; "
            "128+N ended by signal N.\n"
            "SIGUSR1 writes the account of the moment to standard error.",

@@ -41,6 +41,11 @@
  * one thread, sees to it that what several of them passed leaves once. What a record looks like is
  * the second one's business.
  *
+ * ERRORS. A stage tells of each record that fails, once per batch: with cp_stage_settle or
+ * cp_stage_pass after evaluating expressions, else with cp_stage_failed or cp_stage_give_up. What
+ * becomes of it is the runtime's business: where it goes, what is counted, and when it is too much
+ * (on_error, max_errors).
+ *
  * The private struct (descriptor.size bytes) is allocated zeroed by the planner; options are
  * already in it when plan is called. What a stage sends downstream may point into its memory until
  * close.
@@ -139,7 +144,32 @@ enum cp_when_full {
     CP_FULL_FAIL,     /* ends the pipeline */
 };
 
-enum cp_on_error { CP_ON_ERROR_DEFAULT, CP_ON_ERROR_SKIP, CP_ON_ERROR_KEEP, CP_ON_ERROR_STOP };
+enum cp_on_error {
+    CP_ON_ERROR_DEFAULT,
+    CP_ON_ERROR_SKIP,
+    CP_ON_ERROR_KEEP,
+    CP_ON_ERROR_STOP,
+    CP_ON_ERROR_TO,
+};
+
+#define CP_NO_OUTPUT SIZE_MAX
+
+/* on_error: {to: …}: where records that fail go. */
+struct cp_error_to {
+    const char *file;             /* a rejects file (format/rejects.h); or NULL */
+    const char *stage;            /* the name of a stage; or NULL */
+    size_t output;                /* to a stage: the last output of this one; else CP_NO_OUTPUT */
+    int error_slot;               /* `_error` in what goes over it */
+    int line_slot;                /* `line` there, where the record is its bytes; else CP_NO_SLOT */
+    const struct cp_shape *shape; /* to a file: of records without bytes of their own; else NULL */
+};
+
+/* max_errors: when more records have failed the stage stops. */
+struct cp_max_errors {
+    uint64_t n;       /* UINT64_MAX: any number may */
+    uint64_t million; /* of so many, once CP_ERRORS_SEEN have been seen; UINT64_MAX: all may */
+};
+enum { CP_ERRORS_SEEN = 1000 };
 
 /* How the source cuts and labels bytes; a parse stage sets it for its format. */
 struct cp_framing {
@@ -147,6 +177,7 @@ struct cp_framing {
     bool is_chosen;                 /* the user wrote `frame:` */
     uint8_t delimiter;              /* of CP_FRAME_CSV */
     bool wants_header;              /* the first record of every input names the columns */
+    size_t max_record;              /* CP_FRAME_REJECTS: bytes a record may have */
     struct cp_wants *lines;         /* who reads `line` before any parse stage */
     const struct cp_format *format; /* the parser that reads the bytes; NULL: lines */
     void *decoder;                  /* for format->header */
@@ -163,6 +194,7 @@ struct cp_plan_options {
     const struct cp_expr_names *names; /* var.X, env.X, ${X} */
     bool is_terminal;                  /* standard output is one */
     bool no_prefilter;
+    bool retries;         /* the inputs are rejects files */
     bool counts_errors;   /* --strict, --account: every bad record must be seen, so no prefilter */
     bool counts_values;   /* -s: parsers count the values they make */
     size_t block_size;    /* 0: CP_BLOCK_SIZE; tests use smaller ones */
@@ -226,6 +258,12 @@ void cp_plan_keeps_records(struct cp_planner *p);
 int cp_plan_join_in_order(struct cp_planner *p);
 /* The same records come over several inputs of the stage, for these part somewhere above. */
 bool cp_plan_share_records(const struct cp_stage *s);
+/* Sources: batches say of each record where it came from. */
+void cp_plan_tells_origins(struct cp_planner *p);
+/* Failed records of the stage are counted against a limit: each must be seen. */
+bool cp_plan_limits_errors(const struct cp_planner *p);
+/* Stages that read the records' bytes: with on_error {to: STAGE} they go there as `line`. */
+void cp_plan_fails_as_lines(struct cp_planner *p);
 /* Records of several inputs come to the stage by turns: those of one do not follow each other. */
 bool cp_plan_is_mixed(const struct cp_planner *p);
 /* Sinks: the stage writes the file of that name. -1 after a diagnostic: another one does. What lies
@@ -267,6 +305,8 @@ struct cp_account {
     uint64_t unparsed; /* part of filtered: ruled out by the prefilter */
     uint64_t values;   /* columns filled by a parser */
     uint64_t warned;   /* records with an error that went on */
+    uint64_t
+        rejected; /* went where on_error says; to a file: part of errored, to a stage: of out */
     uint64_t bytes, batches;
     uint64_t bad_utf8;
 };
@@ -285,8 +325,12 @@ struct cp_stage {
     const struct cp_item *item; /* as written; without arguments where nobody wrote it */
     struct cp_pos pos;
     enum cp_on_error on_error;
-    int error_slot;  /* of _error, with on_error keep; else CP_NO_SLOT */
-    size_t capacity; /* of the channel into it, in batches; CP_UNBOUNDED */
+    int error_slot; /* of _error, with on_error keep; else CP_NO_SLOT */
+    struct cp_error_to to;
+    struct cp_max_errors max_errors;
+    bool fails_as_lines; /* cp_plan_fails_as_lines */
+    bool tells_origins;  /* cp_plan_tells_origins */
+    size_t capacity;     /* of the channel into it, in batches; CP_UNBOUNDED */
     bool has_capacity;
     enum cp_when_full when_full; /* of the channel into it */
     uint64_t sample;             /* N of CP_FULL_SAMPLE */
@@ -323,7 +367,8 @@ struct cp_stage {
     struct cp_stage **workers; /* all of this stage, each with a struct of its own; the plan lists
                                   the first */
     size_t n_workers, worker;  /* how many there are, and which one this is */
-    struct cp_edge **ins, **outs; /* what comes in and goes out; shared by the workers */
+    struct cp_edge **ins, **outs; /* what comes in and goes out; shared by the workers. The last
+                                     output is that of failed records, where there is one */
     size_t n_ins, n_outs;
     bool wants_workers; /* workers: auto */
     bool waives_order;  /* order: false */
@@ -348,6 +393,11 @@ struct cp_stage {
     struct chan_rx *wake;
     bool is_due;    /* `due` is being called */
     int64_t due_at; /* the stage's: when it wants that, on the clock of chan_now_ns; 0: never */
+    struct cp_batch *rejected;  /* a view of it with those that failed, or NULL */
+    struct cp_rejects *rejects; /* run/rejects.h; or NULL */
+    uint64_t failed;            /* records, whatever became of them */
+    uint64_t failed_at;         /* the last of them: how many had been seen with it */
+    uint64_t seen;              /* records of the batches before the one that is being processed */
     size_t portion; /* records to process at a time, after an arena was full; 0: all of a batch */
     struct cp_account account;
     _Atomic uint64_t shown[CP_ACCOUNT_TERMS]; /* the account as other threads see it; relaxed */
@@ -363,8 +413,14 @@ struct cp_stage {
  * soon. For sources and stages that make records; process never needs it. */
 bool cp_emit(struct cp_stage *s, struct cp_batch *b);
 
-/* Stages with several outputs: sends a batch over one of them; it is gone. Not over the last one:
- * that gets the batch itself when process returns. */
+/* How many outputs a stage has for records that did not fail. */
+static inline size_t cp_stage_outputs(const struct cp_stage *s)
+{
+    return s->n_outs - (s->to.output != CP_NO_OUTPUT);
+}
+
+/* Stages with several outputs: sends a batch over one of them; it is gone. Not over the last one of
+ * cp_stage_outputs: that gets the batch itself when process returns. */
 void cp_emit_to(struct cp_stage *s, size_t output, struct cp_batch *b);
 /* Whether anybody takes what goes over an output. */
 bool cp_stage_is_taken(const struct cp_stage *s, size_t output);
@@ -410,17 +466,34 @@ void cp_stage_prepare(struct cp_stage *s, const struct cp_expr *x);
 
 /* For stages that drop records: makes keep[0..kept), chosen from b's selection with ev, the
  * selection; counts the others as filtered and treats records with an error as on_error says (skip:
- * errored, keep: they pass with _error). */
+ * errored, keep: they pass with _error, to: they go there). */
 enum cp_outcome cp_stage_pass(struct cp_stage *s, struct cp_batch *b, struct cp_eval *ev,
                               const uint16_t *keep, size_t kept);
 
 /* After evaluating with ev: counts the records that had an error and treats them as on_error says:
- * skip shortens b's selection, keep fills _error, stop fails the stage. To be called once per
+ * skip and to shorten b's selection, keep fills _error, stop fails the stage. To be called once per
  * batch, after everything was evaluated and no CP_EVAL_FULL can come any more. */
 enum cp_outcome cp_stage_settle(struct cp_stage *s, struct cp_batch *b, struct cp_eval *ev);
 
-/* Keeps the first example of a failed record, for the summary. Counting it is the caller's
- * business. */
+/* What becomes of a record that failed. */
+enum cp_fate {
+    CP_FATE_PASSES, /* with `_error`, where on_error is keep */
+    CP_FATE_GONE,   /* the stage leaves it out of the selection */
+    CP_FATE_STOPS,  /* it too, and ends with cp_stage_stop_at */
+};
+
+/* Record i of b has failed: counts it, keeps the first one for the summary, and does what on_error
+ * says. `before` records of the selection came before it. In process, once per record and batch. */
+enum cp_fate cp_stage_failed(struct cp_stage *s, struct cp_batch *b, uint32_t i, uint32_t before,
+                             const char *reason);
+/* The same where the record cannot pass, whatever on_error says. */
+enum cp_fate cp_stage_give_up(struct cp_stage *s, struct cp_batch *b, uint32_t i, uint32_t before,
+                              const char *reason);
+/* An error whose record the stage lets pass in its own way. True: it stops, as with CP_FATE_STOPS.
+ */
+bool cp_stage_passes_failed(struct cp_stage *s, const struct cp_batch *b, uint32_t i,
+                            uint32_t before, const char *reason);
+/* Keeps the first example of a failed record, for the summary, and counts nothing. */
 void cp_stage_record_error(struct cp_stage *s, const struct cp_batch *b, uint32_t i,
                            const char *reason);
 /* A reason as the value of `_error`: values need bytes behind them that can be read, which static
@@ -428,8 +501,14 @@ void cp_stage_record_error(struct cp_stage *s, const struct cp_batch *b, uint32_
 struct cp_value cp_stage_reason(struct cp_stage *s, const char *reason);
 /* Gives what it took back. */
 void cp_stage_forget_reasons(struct cp_stage *s);
-/* The same for an error without a record of its own (a line that is too long). */
+/* The same for an error without a record of its own. */
 void cp_stage_input_error(struct cp_stage *s, const char *input, uint64_t line, const char *reason);
+/* Sources: a record failed that is in no batch (a line that is too long). Counts it as errored; it
+ * may fail the stage. raw.p == NULL: its bytes are gone. */
+void cp_stage_lost(struct cp_stage *s, const struct cp_input *input, uint64_t line, uint64_t offset,
+                   struct cp_slice raw, const char *reason);
+/* When the input has ended: fails the stage if too many records did (max_errors). */
+void cp_stage_check_errors(struct cp_stage *s);
 
 /* Something that the user may want to know, shown with -v: one line, without the program's name. */
 void cp_stage_note(struct cp_stage *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
@@ -442,8 +521,8 @@ bool cp_stage_is_read(const struct cp_stage *s, uint64_t device, uint64_t inode)
  * -1: another one does. */
 int cp_stage_writes(struct cp_stage *s, uint64_t device, uint64_t inode, struct cp_err *err);
 
-/* on_error: stop: the first error becomes the failure, the first `kept` records of the selection go
- * on, `rest` of them do not. Returns what process returns then. */
+/* One error too many: it becomes the failure, the first `kept` records of the selection go on,
+ * `rest` of them do not. Returns what process returns then. */
 enum cp_outcome cp_stage_stop_at(struct cp_stage *s, struct cp_batch *b, uint32_t kept,
                                  uint32_t rest);
 

@@ -16,6 +16,8 @@ struct multiline {
     struct cp_regex *starts, *goes_on, *ends;
     struct cp_regex_scratch scratch;
     const char *reason; /* why a regex could not decide about the line at hand; or NULL */
+    uint32_t before;    /* lines of its batch that came before it */
+    bool must_stop;     /* that happened too often */
     struct trace trace;
     struct joiner joiner;
 };
@@ -131,6 +133,15 @@ static int check_rules(struct cp_planner *p, const struct multiline *self)
     return 0;
 }
 
+/* What a regex cannot decide about stays in its record. */
+static int check_errors(struct cp_planner *p)
+{
+    if (!p->stage->to.stage)
+        return 0;
+    return cp_diag_error(p->diags, p->stage->pos, "parse, below, can send what it cannot read",
+                         "multiline lets every line go on: none can go to %s", p->stage->to.stage);
+}
+
 /* Only lines as they came: with fields it would not be clear what the record's are. */
 static int check_place(struct cp_planner *p)
 {
@@ -183,7 +194,7 @@ static int multiline_plan(struct cp_planner *p, void *data)
     struct multiline *self = data;
 
     if (plan_words(p, self) < 0 || check_rules(p, self) < 0 || check_place(p) < 0 ||
-        plan_regex(p, self->start, "start", &self->starts) < 0 ||
+        check_errors(p) < 0 || plan_regex(p, self->start, "start", &self->starts) < 0 ||
         plan_regex(p, self->go_on, "continue", &self->goes_on) < 0 ||
         plan_regex(p, self->end, "end", &self->ends) < 0)
         return -1;
@@ -221,8 +232,8 @@ static bool matches(struct cp_stage *s, struct multiline *self, const struct cp_
     int rc = cp_regex_find(re, &self->scratch, raw.p, raw.n, 0);
 
     if (rc < 0) {
-        cp_stage_record_error(s, self->joiner.from, i, cp_regex_limit);
-        s->account.warned++;
+        self->must_stop |=
+            cp_stage_passes_failed(s, self->joiner.from, i, self->before, cp_regex_limit);
         self->reason = cp_regex_limit;
     }
     return rc > 0;
@@ -254,12 +265,6 @@ static bool take_line(struct cp_stage *s, struct multiline *self, uint32_t i)
     return (!is_last || joiner_complete(s, &self->joiner)) && ok;
 }
 
-/* on_error: stop, and a regex gave up. */
-static bool must_stop(const struct cp_stage *s)
-{
-    return s->on_error == CP_ON_ERROR_STOP && s->account.warned > 0;
-}
-
 /* From when on the record being joined does not wait any more. A batch without lines changes
  * nothing. */
 static void set_due(struct cp_stage *s, const struct multiline *self)
@@ -281,13 +286,15 @@ static enum cp_outcome multiline_process(struct cp_stage *s, void *data, struct 
     bool ok = true;
 
     joiner_begin_batch(&self->joiner, b);
-    while (k < n && ok && !must_stop(s))
+    while (k < n && ok && !self->must_stop) {
+        self->before = k;
         ok = take_line(s, self, b->sel[k++]);
+    }
     ok = joiner_end_batch(s, &self->joiner) && ok;
     if (k > 0)
         set_due(s, self);
     b->n_sel = 0;
-    if (must_stop(s))
+    if (self->must_stop)
         return cp_stage_stop_at(s, b, 0, n - k);
     s->account.filtered += n - k;
     return ok ? CP_OUTCOME_OK : CP_OUTCOME_DONE;

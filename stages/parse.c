@@ -200,6 +200,9 @@ static int plan_record(struct cp_planner *p, struct parse *self, const struct cp
     if (f->choices && (!p->framing || p->framing->format))
         return cp_diag_error(p->diags, p->stage->pos, "name the format",
                              "parse auto is the first parse stage or none");
+    if (f->choices && p->framing->frame == CP_FRAME_REJECTS)
+        return cp_diag_error(p->diags, p->stage->pos, "name the format",
+                             "records of a rejects file have no beginning that tells their format");
     if (by_header && p->framing && p->framing->format)
         return cp_diag_error(p->diags, p->stage->pos, "name the columns: header=a,b,c",
                              "a second parse stage cannot take the names from the first line");
@@ -214,11 +217,13 @@ static int plan_record(struct cp_planner *p, struct parse *self, const struct cp
     s->is_parsed = true;
     s->is_json = strcmp(f->name, "json") == 0 || f->choices;
     plan_keep(p, self);
+    cp_plan_fails_as_lines(p);
     self->skips_empty = !(f->flags & CP_FORMAT_KEEPS_EMPTY);
     if (p->stage->on_error == CP_ON_ERROR_DEFAULT || p->stage->on_error == CP_ON_ERROR_SKIP) {
         self->prefilter =
             (struct cp_prefilter){.can_probe = f->can_probe, .decoder = self->decoder};
-        bool may = f->probe && !p->options->no_prefilter && !p->options->counts_errors;
+        bool may = f->probe && !p->options->no_prefilter && !p->options->counts_errors &&
+                   !cp_plan_limits_errors(p);
         p->prefilter = may ? &self->prefilter : NULL;
     }
     return 0;
@@ -280,23 +285,19 @@ static int parse_open(struct cp_stage *s, void *data, struct cp_err *err)
 
 /* ---- Working ---- */
 
-/* A record that is none: counted; kept with `line` and `_error` where on_error says so. */
-static bool record_failed(struct cp_stage *s, struct parse *self, struct cp_batch *b, uint32_t i,
-                          const char *reason)
+/* A record that is none: kept with `line` and `_error` where on_error says so. */
+static enum cp_fate record_failed(struct cp_stage *s, struct parse *self, struct cp_batch *b,
+                                  uint32_t i, uint32_t before, const char *reason)
 {
     struct cp_slice raw = cp_batch_raw(b, i);
 
-    cp_stage_record_error(s, b, i, reason);
-    if (s->on_error != CP_ON_ERROR_KEEP) {
-        s->account.errored++;
-        return false;
-    }
-    s->account.warned++;
+    if (s->on_error != CP_ON_ERROR_KEEP)
+        return cp_stage_give_up(s, b, i, before, reason);
     for (size_t k = 0; k < self->wants->n; k++)
         b->col[self->wants->v[k].slot][i] = (struct cp_value){.kind = CP_MISSING};
     b->col[self->failed_slot][i] = cp_stage_reason(s, reason);
     b->col[self->line_slot][i] = cp_text(raw.p, raw.n);
-    return true;
+    return cp_stage_failed(s, b, i, before, reason);
 }
 
 /* Rules out records by their raw bytes: those for which none of the needs can hold. Returns how
@@ -406,9 +407,10 @@ static enum cp_outcome parse_process(struct cp_stage *s, void *data, struct cp_b
         if (self->failed_slot != CP_NO_SLOT)
             b->col[self->failed_slot][i] = b->col[self->line_slot][i] =
                 (struct cp_value){.kind = CP_MISSING};
-        if (!reason || record_failed(s, self, b, i, reason)) {
+        enum cp_fate fate = reason ? record_failed(s, self, b, i, k, reason) : CP_FATE_PASSES;
+        if (fate == CP_FATE_PASSES) {
             b->sel[kept++] = (uint16_t)i;
-        } else if (s->on_error == CP_ON_ERROR_STOP) {
+        } else if (fate == CP_FATE_STOPS) {
             s->account.filtered += empty;
             return cp_stage_stop_at(s, b, kept, n - k - 1);
         }
@@ -437,7 +439,8 @@ const struct cp_stage_type cp_stage_parse = {
            "counted, and the first one is shown; with on_error: keep it goes on with the fields "
            "line and "
            "_error, with on_error: stop "
-           "the pipeline ends with status 3.\n"
+           "the pipeline ends with status 3, and with on_error: {to: ...} it goes to a file or "
+           "another stage.\n"
            "Without from, the fields of the record are those of its bytes. With from, a field is "
            "read, and what is found is "
            "added to the record; as puts a prefix before each name.\n"
@@ -466,6 +469,9 @@ const struct cp_stage_type cp_stage_parse = {
              "{\"log\": \"{\\\"a\\\":1}\\n\", \"n\": 1}\n",
              "{\"log\": \"{\\\"a\\\":1}\\n\", \"n\": 1,\"log_a\":1}\n",
              "the record keeps its bytes, new fields come after"},
+            {"parse json with on_error={to: bad} | discard | bad: keep line, _error",
+             "{\"a\":1}\na=1\n", "{\"line\":\"a=1\",\"_error\":\"expected a value\"}\n",
+             "what is no JSON goes to another stage"},
             {"parse logfmt | parse regex \"(?<method>[A-Z]+) (?<path>.*)\" from req | unset req",
              "req=\"GET /a\" n=1\n", "{\"n\":1,\"method\":\"GET\",\"path\":\"/a\"}\n", NULL},
             {NULL},

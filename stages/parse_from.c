@@ -200,6 +200,14 @@ static void merge(const struct parse_from *f, struct cp_batch *b)
     }
 }
 
+static enum cp_fate record_failed(struct cp_stage *s, struct cp_batch *b, uint32_t i,
+                                  uint32_t before, const char *reason)
+{
+    if (s->on_error == CP_ON_ERROR_KEEP)
+        return cp_stage_failed(s, b, i, before, reason);
+    return cp_stage_give_up(s, b, i, before, reason);
+}
+
 enum cp_outcome parse_from_process(struct cp_stage *s, struct parse_from *f, struct cp_batch *b)
 {
     struct cp_row row = {.col = b->col};
@@ -211,15 +219,10 @@ enum cp_outcome parse_from_process(struct cp_stage *s, struct parse_from *f, str
     for (; k < n && outcome == CP_OUTCOME_OK; k++) {
         row.i = b->sel[k];
         const char *reason = decode(s, f, &row);
-        if (reason)
-            cp_stage_record_error(s, b, row.i, reason);
-        if (!reason || s->on_error == CP_ON_ERROR_KEEP) {
-            s->account.warned += reason != NULL;
+        enum cp_fate fate = reason ? record_failed(s, b, row.i, k, reason) : CP_FATE_PASSES;
+        if (fate == CP_FATE_PASSES)
             b->sel[kept++] = (uint16_t)row.i;
-            continue;
-        }
-        s->account.errored++;
-        if (s->on_error == CP_ON_ERROR_STOP)
+        else if (fate == CP_FATE_STOPS)
             outcome = cp_stage_stop_at(s, b, kept, n - k - 1);
     }
     b->n_sel = kept;

@@ -102,12 +102,13 @@ static enum cp_outcome route_process(struct cp_stage *s, void *data, struct cp_b
     if (decide(self, ev, b) == CP_EVAL_FULL)
         return CP_OUTCOME_FULL;
     enum cp_outcome outcome = cp_stage_settle(s, b, ev);
-    for (size_t k = 0; k + 1 < s->n_outs; k++) {
+    size_t last = cp_stage_outputs(s) - 1;
+    for (size_t k = 0; k < last; k++) {
         struct cp_batch *view = cp_stage_view(s, k, b);
         view->n_sel = choose(self, b, k, view->sel);
         cp_emit_to(s, k, view);
     }
-    b->n_sel = choose(self, b, s->n_outs - 1, b->sel);
+    b->n_sel = choose(self, b, last, b->sel);
     return outcome;
 }
 

@@ -207,17 +207,6 @@ static enum cp_outcome write_failed(struct cp_stage *s, struct sink *k)
                          (unsigned long long)k->writer.bytes);
 }
 
-static enum cp_outcome record_failed(struct cp_stage *s, struct cp_batch *b, uint32_t i,
-                                     const char *reason)
-{
-    cp_stage_record_error(s, b, i, reason);
-    s->account.errored++;
-    if (s->on_error != CP_ON_ERROR_STOP)
-        return CP_OUTCOME_OK;
-    cp_stage_fail(s, CP_EXIT_RECORDS, 0, "%s", s->first_error);
-    return CP_OUTCOME_DONE;
-}
-
 /* How many of the records at the front were made by the same branch: they have one shape. */
 static size_t same_branch(const struct cp_shape *shape, const struct cp_batch *b,
                           const uint16_t *sel, size_t n)
@@ -234,27 +223,34 @@ static size_t same_branch(const struct cp_shape *shape, const struct cp_batch *b
 enum cp_outcome sink_process(struct cp_stage *s, struct sink *k, struct cp_batch *b)
 {
     const uint16_t *sel = b->sel;
-    size_t n = b->n_sel;
+    size_t n = b->n_sel, all = n;
     enum cp_outcome step = CP_OUTCOME_OK;
     struct cp_account before = s->account;
+    uint64_t failed = s->failed;
 
     while (n > 0 && step == CP_OUTCOME_OK) {
         size_t done, same = same_branch(k->shape, b, sel, n);
         b->shape = cp_shape_of_record(k->shape, b, sel[0]);
         const char *reason = k->format->encode(k->encoder, b, sel, same, &k->out, &done);
         s->account.out += done;
-        if (reason)
-            step = record_failed(s, b, sel[done++], reason);
         sel += done;
         n -= done;
+        if (!reason)
+            continue;
+        enum cp_fate fate = cp_stage_give_up(s, b, *sel, (uint32_t)(all - n), reason);
+        sel++;
+        n--;
+        if (fate == CP_FATE_STOPS)
+            step = cp_stage_stop_at(s, b, 0, (uint32_t)n);
     }
-    s->account.filtered += n;
     s->account.bad_utf8 = k->out.bad_utf8;
     if (!k->out.failed)
         return step;
     step = write_failed(s, k);
-    if (step == CP_OUTCOME_FAILED) {
-        s->account = before; /* the runtime counts all of the batch */
+    if (step == CP_OUTCOME_FAILED) { /* the runtime counts what is left in the batch */
+        s->account.out = before.out;
+        s->account.filtered = before.filtered;
+        b->n_sel = (uint32_t)(all - (s->failed - failed));
         take_back(k);
     }
     return step;

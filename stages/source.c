@@ -1,6 +1,8 @@
 /* source.c: the options that all sources of bytes share. */
 #include "source.h"
 
+#include "../lib/format/rejects.h"
+
 enum { MOST = 1 << 30 };
 
 void source_plan(struct cp_planner *p, const struct source_options *o)
@@ -8,11 +10,20 @@ void source_plan(struct cp_planner *p, const struct source_options *o)
     if (o->max_line == 0 || o->max_line > MOST)
         cp_diag_error(p->diags, p->stage->pos, NULL, "max_line is a size from 1 byte to 1GiB");
     p->max_line = p->stage->max_line = o->max_line;
-    *p->framing = (struct cp_framing){.frame = CP_FRAME_LINE};
+    *p->framing = (struct cp_framing){.frame = CP_FRAME_LINE, .max_record = o->max_line};
     p->framing->lines = p->scope->wants = cp_plan_wants(p, cp_format_find(CP_SLICE("line")), NULL);
     cp_scope_declare(p->scope, CP_SLICE("line"));
     if (o->frame > 0) {
         p->framing->frame = (enum cp_frame)(o->frame - 1);
         p->framing->is_chosen = true;
+    }
+    if (p->options->retries) {
+        p->framing->frame = CP_FRAME_REJECTS;
+        p->framing->is_chosen = true;
+    }
+    if (p->framing->frame == CP_FRAME_REJECTS) {
+        p->stage->max_line = cp_reject_line_max(o->max_line);
+        cp_plan_tells_origins(p);
+        cp_plan_memory(p, 2 * p->stage->max_line);
     }
 }

@@ -13,10 +13,10 @@ struct source_options {
     {"frame",                                                                                      \
      CP_OPT_CHOICE,                                                                                \
      offsetof(type, member.frame),                                                                 \
-     "auto line nul blank whole csv document",                                                     \
+     "auto line nul blank whole csv document rejects",                                             \
      NULL,                                                                                         \
      "what a record is: a line, what ends in NUL, lines between empty ones, the whole file; "      \
-     "auto: as the parser has it"},                                                                \
+     "auto: as the parser has it; rejects: the records in a file of on_error: {to: FILE}"},        \
     {                                                                                              \
         "max_line", CP_OPT_SIZE, offsetof(type, member.max_line), NULL, "1MiB",                    \
             "bytes a record may have; longer ones are left out and counted"                        \

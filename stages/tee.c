@@ -12,7 +12,7 @@ static int tee_plan(struct cp_planner *p, void *data)
 static enum cp_outcome tee_process(struct cp_stage *s, void *data, struct cp_batch *b)
 {
     (void)data;
-    for (size_t k = 0; k + 1 < s->n_outs; k++) {
+    for (size_t k = 0; k + 1 < cp_stage_outputs(s); k++) {
         if (!cp_stage_is_taken(s, k))
             continue;
         struct cp_batch *view = cp_stage_view(s, k, b);

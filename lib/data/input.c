@@ -15,6 +15,11 @@ struct cp_input *cp_input_new(const char *name, int64_t modified)
     return in;
 }
 
+void cp_input_keep_header(struct cp_input *in, struct cp_slice raw)
+{
+    in->header_line = (struct cp_slice){cp_heap_copy(&in->heap, raw.p, raw.n), raw.n};
+}
+
 void cp_input_ref(struct cp_input *in)
 {
     atomic_fetch_add_explicit(&in->refs, 1, memory_order_relaxed);

@@ -17,6 +17,7 @@ enum cp_frame {
     CP_FRAME_WHOLE,    /* the whole input, without its last newline */
     CP_FRAME_CSV,      /* at \n outside quotes */
     CP_FRAME_DOCUMENT, /* JSON values, which may span lines */
+    CP_FRAME_REJECTS,  /* the records in the lines of a rejects file (format/rejects.h) */
 };
 
 struct cp_input {
@@ -26,11 +27,14 @@ struct cp_input {
     int64_t modified; /* ns; the file's, or when the pipeline started: for times without a year */
     struct cp_slice *header; /* names of its columns, decoded; NULL where the format has none */
     size_t n_header;
+    struct cp_slice header_line;    /* the record they were read from; p == NULL: none */
     const struct cp_choice *choice; /* `parse auto`: what this input is; else NULL */
     void *by_want;                  /* decoder's map from header to wants; in the heap */
 };
 
 struct cp_input *cp_input_new(const char *name, int64_t modified);
+/* Keeps a copy of the record that its header was read from; before its first batch is sent. */
+void cp_input_keep_header(struct cp_input *in, struct cp_slice raw);
 void cp_input_ref(struct cp_input *in);
 void cp_input_release(struct cp_input *in); /* NULL is allowed */
 

@@ -116,8 +116,8 @@ bool cp_is_future_kind(struct cp_slice kind, const char **hint)
     return false;
 }
 
-const char *const cp_common_keys[] = {"name",     "from",      "workers", "order",
-                                      "capacity", "when_full", "on_error"};
+const char *const cp_common_keys[] = {"name",     "from",      "workers",  "order",
+                                      "capacity", "when_full", "on_error", "max_errors"};
 const size_t cp_n_common_keys = sizeof(cp_common_keys) / sizeof(*cp_common_keys);
 
 bool cp_is_common_key(struct cp_slice key)

@@ -126,7 +126,8 @@ int cp_doc_read_yaml(struct cp_doc *doc, struct cp_heap *heap, struct cp_source 
 int cp_doc_read_text(struct cp_doc *doc, struct cp_heap *heap, struct cp_source source,
                      const struct cp_kinds *kinds, struct cp_diags *diags);
 
-/* The keys that every stage knows: name from workers order capacity when_full on_error. */
+/* The keys that every stage knows: name from workers order capacity when_full on_error max_errors.
+ */
 extern const char *const cp_common_keys[];
 extern const size_t cp_n_common_keys;
 bool cp_is_common_key(struct cp_slice key);

@@ -47,6 +47,18 @@ static bool is_listed(const uint16_t *slots, size_t n, size_t slot)
     return false;
 }
 
+/* Whether a slot is filled in what goes over e; is_new: the stage above makes it. Records that
+ * failed are as they came, but for a few columns. */
+static bool is_live_in(const struct cp_edge *e, bool is_new, size_t slot)
+{
+    const struct cp_stage *s = e->from;
+    bool is_of_failure = (int)slot == s->to.error_slot || (int)slot == s->to.line_slot;
+
+    if (is_new)
+        return is_of_failed(e) == is_of_failure;
+    return (is_of_failed(e) || !makes_rows(s)) && is_listed(s->live, s->n_live, slot);
+}
+
 /* Slots that are filled when a batch arrives at a stage: those that stages before it made, from the
  * last one on that makes rows. Stages before it have theirs. */
 static void plan_live(struct cp_plan *plan, struct cp_stage *s, struct cp_stage *const *maker)
@@ -63,7 +75,7 @@ static void plan_live(struct cp_plan *plan, struct cp_stage *s, struct cp_stage 
         struct cp_edge *e = s->outs[k];
         e->live = cp_heap_take(&plan->heap, (plan->n_slots + 1) * sizeof *e->live);
         for (size_t slot = 0; slot < plan->n_slots; slot++)
-            if (maker[slot] == s || (!makes_rows(s) && is_listed(s->live, s->n_live, slot)))
+            if (is_live_in(e, maker[slot] == s, slot))
                 e->live[e->n_live++] = (uint16_t)slot;
     }
 }
@@ -94,11 +106,6 @@ static void sort_stages(struct cp_plan *plan)
     plan->stages = sorted;
 }
 
-static bool is_origin(const struct cp_stage *s)
-{
-    return s->type->kind == CP_SOURCE || s->type->flags & CP_STAGE_MAKES || s->keeps_records;
-}
-
 /* ---- Pools ---- */
 
 /* What a batch comes by on its way down from an origin. */
@@ -111,10 +118,11 @@ struct way {
 
 static void follow(struct way *w, const struct cp_edge *e);
 
-static void follow_all(struct way *w, const struct cp_stage *s)
+static void follow_all(struct way *w, const struct cp_stage *s, bool own)
 {
     for (size_t k = 0; k < s->n_outs; k++)
-        follow(w, s->outs[k]);
+        if (is_own(s->outs[k]) == own)
+            follow(w, s->outs[k]);
 }
 
 /* Down to the next origin: what comes out of that are other batches. */
@@ -137,8 +145,7 @@ static void follow(struct way *w, const struct cp_edge *e)
         w->arena = 2 * s->max_line + ARENA_GUARDS;
     else if (s->makes_marks && w->arena == 0)
         w->arena = MARKS_ARENA;
-    if (!is_origin(s))
-        follow_all(w, s);
+    follow_all(w, s, false);
 }
 
 /* One batch for every place, and the one that is being filled. */
@@ -160,7 +167,7 @@ static size_t max_record(const struct cp_stage *s)
 
     for (size_t k = 0; k < s->n_ins; k++) {
         const struct cp_stage *above = s->ins[k]->from;
-        size_t n = is_origin(above) ? cp_keeper_max_record(&above->pool_size) : max_record(above);
+        size_t n = is_own(s->ins[k]) ? cp_keeper_max_record(&above->pool_size) : max_record(above);
         most = n > most ? n : most;
     }
     return most;
@@ -171,7 +178,7 @@ static bool has_origins(const struct cp_stage *s)
 {
     for (size_t k = 0; k < s->n_ins; k++) {
         const struct cp_stage *above = s->ins[k]->from;
-        if (is_origin(above) ? above->pool_size.origins : has_origins(above))
+        if (is_own(s->ins[k]) ? above->pool_size.origins : has_origins(above))
             return true;
     }
     return false;
@@ -182,13 +189,14 @@ static void plan_pool(struct cp_plan *plan, struct cp_stage *s)
     struct cp_pool_size *size = &s->pool_size;
     struct way w = {0};
 
-    follow_all(&w, s);
+    follow_all(&w, s, is_origin(s));
     *size = pool_size(plan, &w);
     size->max_record = s->max_line;
     if (s->type->kind == CP_SOURCE) {
         size->blocks = size->batches + 1; /* and the one that the source fills */
         size->block_size = plan->block_size;
         size->large_blocks = 2;
+        size->origins = s->tells_origins;
     }
     if (s->keeps_records) {
         size->blocks = size->batches;
@@ -210,12 +218,15 @@ static void plan_pool(struct cp_plan *plan, struct cp_stage *s)
     }
 }
 
-/* Views go over all outputs but the last: that one gets the batch itself. */
+/* Views go over all outputs but one: that gets the batch itself. */
 static void plan_views(struct cp_plan *plan, struct cp_stage *s)
 {
-    for (size_t k = 0; k + 1 < s->n_outs; k++) {
+    for (size_t k = 0; k < s->n_outs; k++) {
         struct way w = {0};
+        if (k + 1 == cp_stage_outputs(s))
+            continue;
         follow(&w, s->outs[k]);
+        w.places += s->n_workers; /* that fill one */
         /* A batch of records that joined again may hold on to two. */
         w.places *= 2;
         s->outs[k]->view_size = pool_size(plan, &w);
@@ -248,7 +259,7 @@ static size_t default_workers(const struct cp_plan *plan, const struct cp_stage 
 {
     size_t n = plan_wanted_workers(&plan->options, s);
 
-    return can_share(s) && s->on_error != CP_ON_ERROR_STOP && !s->numbers && n > 0 ? n : 1;
+    return can_share(s) && !limits_errors(s) && !s->numbers && n > 0 ? n : 1;
 }
 
 /* Turns are kept only where no batch is lost: a drop policy has one worker on either side. */
@@ -269,7 +280,7 @@ static void plan_drops(struct walk *w)
         if (e->to->when_full != CP_FULL_DROP_NEW && e->to->when_full != CP_FULL_DROP_OLD)
             continue;
         plan_one_worker(w, e, e->to);
-        if (!e->from->type->merge) /* what their workers have is sent by one */
+        if (!e->from->type->merge || is_of_failed(e)) /* what workers have is sent by one */
             plan_one_worker(w, e, e->from);
     }
 }
@@ -336,7 +347,8 @@ static void plan_edges(struct cp_plan *plan)
         e->when_full = e->to->when_full;
         e->sample = e->to->sample;
         e->lose = plan->options.lose;
-        e->senders = e->from->type->merge ? 1 : e->from->n_workers; /* what they have is merged */
+        bool is_merged = e->from->type->merge && !is_of_failed(e);
+        e->senders = is_merged ? 1 : e->from->n_workers;
         e->receivers = e->to->n_workers;
         bool has_many = e->senders > 1 || e->receivers > 1;
         e->is_shared = has_many && ((e->senders > 1 && e->from->is_loose) || e->to->is_loose);

@@ -9,26 +9,33 @@
 
 #include <stdlib.h>
 
-/* The stage that has several outputs: one that nobody wrote stands below what several read. */
-static struct cp_stage *parting_of(const struct walk *w, const struct cp_stage *join)
+/* The stage that has several outputs: one that nobody wrote stands below what several read. What
+ * fails in a stage may go another way than what comes together. */
+static struct cp_stage *parting_of(struct walk *w, const struct cp_stage *join)
 {
-    size_t i = join->parted_at->index;
+    struct cp_stage *s = w->plan->stages[join->parted_at->index];
 
-    while (w->plan->stages[i]->n_outs == 1)
-        i = w->plan->stages[i]->outs[0]->to->index;
-    return w->plan->stages[i];
+    while (cp_stage_outputs(s) == 1 && plan_is_above_all(s->outs[0]->to, join))
+        s = s->outs[0]->to;
+    if (cp_stage_outputs(s) == 1 && s->type->flags & CP_STAGE_MAKES)
+        cp_diag_error(w->diags, join->pos, "leave out by=order",
+                      "the records cannot come together in order: those that %s makes are others",
+                      s->name);
+    return s;
 }
 
-/* All that comes out of a stage is made when its input has ended: by it, or by those between it and
- * where the records parted. */
-static bool is_late(const struct cp_stage *s, const struct cp_stage *parting)
+/* All that goes over an edge is made when an input has ended: by the stage above, or by those
+ * between it and where the records parted. */
+static bool is_late(const struct cp_edge *e, const struct cp_stage *parting)
 {
+    const struct cp_stage *s = e->from;
+
     if (s == parting || s->type->kind == CP_SOURCE)
         return false;
-    if (s->type->flags & CP_STAGE_MAKES && !(s->type->flags & CP_STAGE_STREAMS))
+    if (s->type->flags & CP_STAGE_MAKES && !(s->type->flags & CP_STAGE_STREAMS) && !is_of_failed(e))
         return true;
     for (size_t k = 0; k < s->n_ins; k++)
-        if (!is_late(s->ins[k]->from, parting))
+        if (!is_late(s->ins[k], parting))
             return false;
     return true;
 }
@@ -107,7 +114,7 @@ void plan_order(struct walk *w)
         struct cp_stage *s = plan->stages[i];
         parting[i] = s->parted_at ? parting_of(w, s) : NULL;
         for (size_t k = 0; parting[i] && k < s->n_ins; k++)
-            s->ins[k]->is_late = is_late(s->ins[k]->from, parting[i]);
+            s->ins[k]->is_late = is_late(s->ins[k], parting[i]);
     }
     for (size_t t = 0; t < plan->n; t++)
         for (size_t i = 0; i < plan->n; i++)

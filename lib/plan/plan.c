@@ -1,6 +1,8 @@
 /* plan.c: from a doc to stages that can run. */
 #include "plan_impl.h"
 
+#include "../format/rejects.h"
+
 /* ---- One stage ---- */
 
 static bool is_regex(const struct cp_planner *p, const struct cp_word *w)
@@ -96,6 +98,9 @@ struct cp_stage *plan_stage_new(struct walk *w, const struct cp_item *item,
     s->item = item;
     s->pos = item->kind.pos;
     s->error_slot = CP_NO_SLOT;
+    s->to = (struct cp_error_to){
+        .output = CP_NO_OUTPUT, .error_slot = CP_NO_SLOT, .line_slot = CP_NO_SLOT};
+    s->max_errors = (struct cp_max_errors){UINT64_MAX, UINT64_MAX};
     s->stop_fd = -1;
     s->max_line = w->planner.max_line;
     s->records = plan->batch_records;
@@ -116,6 +121,28 @@ static void plan_on_error(struct cp_planner *p)
     s->error_slot = cp_scope_write(p->scope, CP_SLICE("_error"));
 }
 
+/* Records that have no bytes are written as what their fields are before the stage. */
+static bool may_be_made(const struct cp_scope *s)
+{
+    if (s->is_made)
+        return true;
+    for (size_t k = 0; s->wants && k < s->wants->n_branches; k++)
+        if (s->wants->branches[k].is_made)
+            return true;
+    return false;
+}
+
+static void plan_rejects(struct cp_planner *p)
+{
+    struct cp_stage *s = p->stage;
+
+    if (!s->to.file)
+        return;
+    if (s->type->kind != CP_SOURCE && may_be_made(p->scope))
+        s->to.shape = cp_plan_shape(p);
+    cp_plan_memory(p, CP_REJECTS_BUFFER);
+}
+
 /* A prefilter is for the parse stage while nothing but filters follows. */
 static void end_prefilter(struct cp_planner *p, const struct cp_prefilter *before)
 {
@@ -125,6 +152,8 @@ static void end_prefilter(struct cp_planner *p, const struct cp_prefilter *befor
         p->stage->prefilter = p->prefilter;
     if (type->flags & (CP_STAGE_COUNTS | CP_STAGE_JOINS) || type->kind == CP_AGGREGATE)
         p->prefilter = NULL;
+    else if (p->stage->on_error == CP_ON_ERROR_TO || limits_errors(p->stage))
+        p->prefilter = NULL; /* all that fails must be seen */
     else if (p->prefilter == before && type->kind != CP_FILTER && type->kind != CP_SOURCE)
         p->prefilter = NULL;
 }
@@ -152,7 +181,7 @@ static void line_store(struct walk *w)
  * here: then it is the first of two. */
 static bool is_front(const struct cp_stage *s, const struct cp_plan_options *o)
 {
-    return s->type->flags & CP_STAGE_SIFTS && plan_wanted_workers(o, s) > 1 && s->on_error != CP_ON_ERROR_STOP;
+    return s->type->flags & CP_STAGE_SIFTS && plan_wanted_workers(o, s) > 1 && !limits_errors(s);
 }
 
 /* The settings of the stage, or of the second of two: the channel between them only hands over. */
@@ -189,9 +218,11 @@ static void plan_one(struct walk *w, const struct cp_item *item, const struct cp
         cp_options_init(type->options, p->stage->self, p->heap);
     if (plan_args(p) == 0) {
         plan_own_settings(p, front);
+        plan_rejects(p);
         type->plan(p, p->stage->self);
     }
     plan_on_error(p);
+    plan_failed_end(w);
     p->scope->uses = NULL;
     end_prefilter(p, prefilter);
     p->words = (struct cp_words){0};

@@ -28,6 +28,15 @@ struct named {
     struct line line;
 };
 
+/* Records that fail in a stage and go to another one: on_error {to: NAME}. */
+struct failed {
+    const char *name;
+    struct cp_pos pos;
+    struct line line;
+    bool is_taken;
+};
+#define PORT_OF_FAILED (CP_NO_OUTPUT - 1) /* until the number of outputs is known */
+
 /* Where the walk over the stages stands. */
 struct walk {
     struct cp_plan *plan;
@@ -38,11 +47,13 @@ struct walk {
     size_t n_inputs;
     struct named *named;
     size_t n_named;
+    struct failed *failed;
+    size_t n_failed;
     struct cp_planner planner;
     size_t *slots_before; /* slots that existed before stage i was planned */
     size_t inside;        /* of how many branches */
     bool is_left;         /* the next stage says itself what it reads: from */
-    bool is_second;       /* the stage at hand is planned behind its own front: nothing new to say */
+    bool is_second; /* the stage at hand is planned behind its own front: nothing new to say */
     struct wants_of *wants;
     struct cp_pos warned; /* of an unbounded capacity, there */
 };
@@ -74,6 +85,13 @@ void plan_inputs(struct walk *w, const struct cp_item *item);
 /* The branches of the stage just planned, and where they come together again. */
 void plan_branches(struct walk *w, const struct cp_item *item);
 void line_name(struct walk *w, const char *name);
+/* What fails in the stage that is being planned goes to the stage `name` below. The line is still
+ * that before it. */
+void plan_to_stage(struct walk *w, const char *name, struct cp_pos pos);
+/* When the stage is planned. */
+void plan_failed_end(struct walk *w);
+/* Whether all that comes into join has come from s. */
+bool plan_is_above_all(const struct cp_stage *s, const struct cp_stage *join);
 /* When all stages are planned: outputs that several read, or nobody. */
 void plan_outputs(struct walk *w);
 
@@ -91,6 +109,30 @@ size_t plan_wanted_workers(const struct cp_plan_options *o, const struct cp_stag
 /* order.c: how records that parted come together again in their order: of all joins and partings.
  */
 void plan_order(struct walk *w);
+
+/* Whether so many errors end the stage: it counts them one after the other. */
+static inline bool limits_errors(const struct cp_stage *s)
+{
+    return s->max_errors.n != UINT64_MAX || s->max_errors.million != UINT64_MAX;
+}
+
+/* What goes over an edge are records that failed in the stage above. */
+static inline bool is_of_failed(const struct cp_edge *e)
+{
+    return e->port == e->from->to.output;
+}
+
+/* Whether batches of a stage's own come out of it. */
+static inline bool is_origin(const struct cp_stage *s)
+{
+    return s->type->kind == CP_SOURCE || s->type->flags & CP_STAGE_MAKES || s->keeps_records;
+}
+
+/* Whether they go over this edge; else it is what came in there. */
+static inline bool is_own(const struct cp_edge *e)
+{
+    return is_origin(e->from) && !is_of_failed(e);
+}
 
 /* Whether a stage may have workers. */
 static inline bool can_share(const struct cp_stage *s)

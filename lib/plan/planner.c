@@ -149,6 +149,21 @@ void cp_plan_keeps_records(struct cp_planner *p)
     p->stage->keeps_records = true;
 }
 
+void cp_plan_tells_origins(struct cp_planner *p)
+{
+    p->stage->tells_origins = true;
+}
+
+void cp_plan_fails_as_lines(struct cp_planner *p)
+{
+    p->stage->fails_as_lines = true;
+}
+
+bool cp_plan_limits_errors(const struct cp_planner *p)
+{
+    return limits_errors(p->stage);
+}
+
 void cp_plan_at_end(struct cp_planner *p, int (*fn)(struct cp_stage *, void *, struct cp_err *))
 {
     p->stage->at_end = fn;

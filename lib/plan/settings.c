@@ -19,6 +19,9 @@ struct common {
     struct cp_slice capacity, when_full;
     struct cp_pos capacity_pos, when_full_pos;
     int on_error;
+    const struct cp_node *to; /* of on_error; or NULL */
+    struct cp_slice max_errors;
+    struct cp_pos max_errors_pos;
     struct cp_slice workers;
     bool order;
 };
@@ -32,7 +35,9 @@ static const struct cp_option common_options[] = {
      "what the stage above does when that channel is full: wait, drop_new, drop_old, sample N "
      "(keep every Nth record of the batch, then wait), fail"},
     {"on_error", CP_OPT_CHOICE, offsetof(struct common, on_error), "default skip keep stop", NULL,
-     "what becomes of a record that fails"},
+     "what becomes of a record that fails; {to: NAME or FILE} is read apart"},
+    {"max_errors", CP_OPT_TEXT, offsetof(struct common, max_errors), NULL, NULL,
+     "when more records fail than this number, or this share (5%) of those seen, the stage stops"},
     {"workers", CP_OPT_TEXT, offsetof(struct common, workers), NULL, NULL,
      "threads that share the work of this stage; auto: as many as pay"},
     {"order", CP_OPT_BOOL, offsetof(struct common, order), NULL, "true",
@@ -77,6 +82,37 @@ static void note_pos(struct common *common, const struct cp_option *o, struct cp
         common->capacity_pos = pos;
     if (o->offset == offsetof(struct common, when_full))
         common->when_full_pos = pos;
+    if (o->offset == offsetof(struct common, max_errors))
+        common->max_errors_pos = pos;
+}
+
+/* on_error: {to: …}. Anything else is one word. */
+static bool is_to(const struct cp_node *value)
+{
+    return value->kind == CP_NODE_MAP && value->n == 1 && cp_slice_is(value->keys[0].s, "to") &&
+           value->items[0]->kind == CP_NODE_SCALAR && value->items[0]->text.s.n > 0;
+}
+
+/* It is no map, but was meant to be: on_error=to:FILE. */
+static bool begins_with_to(struct cp_slice s)
+{
+    return s.n >= 2 && memcmp(s.p, "to", 2) == 0;
+}
+
+static void plan_on_error(struct cp_planner *p, const struct cp_option *o,
+                          const struct cp_node *value, struct common *common)
+{
+    common->to = NULL;
+    common->on_error = CP_ON_ERROR_DEFAULT;
+    if (is_to(value)) {
+        common->to = value->items[0];
+        common->on_error = CP_ON_ERROR_TO;
+    } else if (value->kind != CP_NODE_SCALAR || begins_with_to(value->text.s)) {
+        cp_diag_error(p->diags, value->text.pos, "as in {to: rejects.jsonl}",
+                      "on_error is skip, keep, stop or {to: NAME or FILE}");
+    } else {
+        cp_option_set_node(o, common, value, p->heap, p->diags);
+    }
 }
 
 static void plan_setting(struct cp_planner *p, const struct cp_setting *set, struct common *common)
@@ -89,6 +125,8 @@ static void plan_setting(struct cp_planner *p, const struct cp_setting *set, str
         return;
     if (o) {
         cp_option_set_node(o, p->stage->self, set->value, p->heap, p->diags);
+    } else if (cp_slice_is(set->key.s, "on_error")) {
+        plan_on_error(p, cp_option_find(common_options, set->key.s), set->value, common);
     } else if ((o = cp_option_find(common_options, set->key.s))) {
         cp_option_set_node(o, common, set->value, p->heap, p->diags);
         note_pos(common, o, set->value->text.pos);
@@ -116,9 +154,10 @@ static void plan_workers_setting(struct cp_planner *p, const struct common *comm
     else if (n > 1 && !can_share(s))
         cp_diag_error(p->diags, plan_setting_pos(p, "workers"), NULL,
                       "%s has one worker: it must see all records in their order", s->type->name);
-    else if (n > 1 && s->on_error == CP_ON_ERROR_STOP)
+    else if (n > 1 && cp_plan_limits_errors(p))
         cp_diag_error(p->diags, plan_setting_pos(p, "workers"), NULL,
-                      "with on_error: stop a stage has one worker");
+                      "with %s a stage has one worker",
+                      s->on_error == CP_ON_ERROR_STOP ? "on_error: stop" : "max_errors");
     else
         s->n_workers = n;
 }
@@ -212,6 +251,70 @@ static void plan_when_full(struct cp_planner *p, const struct common *common)
                       "with capacity 0 there is no old batch to drop");
 }
 
+/* A name is that of a stage; a file has a dot or a slash in it, or anything else. */
+static bool is_name(struct cp_slice s)
+{
+    for (size_t i = 0; i < s.n; i++) {
+        char c = s.p[i];
+        bool is_digit = c >= '0' && c <= '9';
+        bool is_letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+        if (!is_letter && (i == 0 || (!is_digit && c != '-')))
+            return false;
+    }
+    return s.n > 0;
+}
+
+static void plan_to(struct cp_planner *p, const struct common *common)
+{
+    struct cp_stage *s = p->stage;
+
+    s->on_error = (enum cp_on_error)common->on_error;
+    if (!common->to)
+        return;
+    struct cp_slice to = common->to->text.s;
+    char *copy = cp_heap_copy(p->heap, to.p, to.n);
+    if (cp_slice_is(to, "-"))
+        cp_diag_error(p->diags, common->to->text.pos, "/dev/stderr is standard error",
+                      "- is no file");
+    else if (is_name(to))
+        plan_to_stage(walk_of(p), copy, common->to->text.pos);
+    else
+        s->to.file = copy;
+}
+
+/* `5%`, `0.5%`: of a million. */
+static bool read_share(struct cp_slice s, uint64_t *million)
+{
+    struct cp_num num;
+
+    if (s.n < 2 || s.p[s.n - 1] != '%' || cp_num_parse(s.p, s.n - 1, &num) == CP_NUM_NONE ||
+        s.p[0] == '-')
+        return false;
+    double percent = num.kind == CP_NUM_INT ? (double)num.i : num.d;
+    *million = percent <= 100 ? (uint64_t)(percent * 1e4 + 0.5) : 0;
+    return percent <= 100;
+}
+
+static void plan_max_errors(struct cp_planner *p, const struct common *common)
+{
+    struct cp_slice text = common->max_errors;
+    struct cp_max_errors *most = &p->stage->max_errors;
+    uint64_t n;
+
+    if (p->stage->on_error == CP_ON_ERROR_STOP)
+        most->n = 0;
+    if (text.n == 0)
+        return;
+    if (p->stage->on_error == CP_ON_ERROR_STOP)
+        cp_diag_error(p->diags, common->max_errors_pos, "leave out one of them",
+                      "on_error: stop ends with the first error: max_errors has nothing to count");
+    else if (text.n <= 18 && cp_digits_parse(text.p, text.n, &n))
+        most->n = n;
+    else if (!read_share(text, &most->million))
+        cp_diag_error(p->diags, common->max_errors_pos, "as in 100, or 0.5%",
+                      "max_errors is a number of records, or a share of them up to 100%%");
+}
+
 void plan_settings(struct cp_planner *p)
 {
     struct common common = {.order = true};
@@ -225,6 +328,7 @@ void plan_settings(struct cp_planner *p)
     p->stage->waives_order = !common.order;
     plan_capacity(p, &common);
     plan_when_full(p, &common);
-    p->stage->on_error = (enum cp_on_error)common.on_error;
+    plan_to(p, &common);
+    plan_max_errors(p, &common);
     plan_workers_setting(p, &common);
 }

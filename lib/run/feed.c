@@ -18,6 +18,9 @@ void cp_feed_release(struct cp_feed *f)
     cp_batch_release(f->batch);
     cp_block_release(f->block);
     cp_input_release(f->input);
+    cp_input_release(f->rejected_in);
+    cp_reject_reader_release(&f->rejects);
+    f->rejected_in = NULL;
     f->batch = NULL;
     f->block = NULL;
     f->input = NULL;
@@ -45,13 +48,13 @@ static size_t skip(struct cp_feed *f, bool *done)
 
 /* ---- Records that are too long ---- */
 
-static void count_too_long(struct cp_feed *f, uint64_t line)
+/* raw: its bytes, where they are at hand. */
+static void count_too_long(struct cp_feed *f, uint64_t line, uint64_t offset, struct cp_slice raw)
 {
     char reason[64];
     snprintf(reason, sizeof reason, "record longer than max_line (%zu bytes)", f->stage->max_line);
     f->stage->account.in++;
-    f->stage->account.errored++;
-    cp_stage_input_error(f->stage, f->input->name, line, reason);
+    cp_stage_lost(f->stage, f->input, line, offset, raw, reason);
     if (f->wants_header)
         cp_stage_fail(f->stage, CP_EXIT_RECORDS, 0, "%s:%llu: the header is longer than max_line",
                       f->input->name, (unsigned long long)f->line);
@@ -78,13 +81,16 @@ static void drop_too_long(struct cp_feed *f, struct cp_batch *b)
     uint32_t kept = 0;
     if (f->stage->max_line >= f->block->cap)
         return;
-    for (uint32_t k = 0; k < b->n_sel; k++) {
+    uint32_t k = 0, n = b->n_sel;
+    for (; k < n && f->stage->err.exit == CP_EXIT_OK; k++) {
         if (b->rec[b->sel[k]].len > f->stage->max_line)
-            count_too_long(f, cp_batch_line(b, b->sel[k]));
+            count_too_long(f, cp_batch_line(b, b->sel[k]), cp_batch_offset(b, b->sel[k]),
+                           cp_batch_raw(b, b->sel[k]));
         else
             b->sel[kept++] = b->sel[k];
     }
-    f->stage->account.in -= b->n_sel - kept;
+    f->stage->account.in -= k - kept;
+    f->stage->account.filtered += n - k;
     b->n_sel = kept;
 }
 
@@ -98,6 +104,7 @@ static bool take_header(struct cp_feed *f, struct cp_batch *b)
     struct cp_slice raw = cp_batch_raw(b, 0);
     const char *reason = fr->format->header(fr->decoder, raw.p, raw.n, f->input);
 
+    cp_input_keep_header(f->input, raw);
     f->wants_header = false;
     f->stage->account.filtered++;
     memmove(b->sel, b->sel + 1, (b->n_sel - 1) * sizeof *b->sel);
@@ -146,8 +153,137 @@ static void fill_lines(const struct cp_feed *f, struct cp_batch *b)
     }
 }
 
+/* ---- Rejects files ---- */
+
+/* The records of a batch come from one input, by whose header they are read. */
+static bool is_same_input(const struct cp_input *in, const struct cp_reject *r)
+{
+    return cp_slice_is(r->file, in->name) && r->header.n == in->header_line.n &&
+           memcmp(r->header.p ? r->header.p : "", in->header_line.p ? in->header_line.p : "",
+                  r->header.n) == 0;
+}
+
+/* The input that the record came from. NULL, or why there is none like it. */
+static const char *take_input(struct cp_feed *f, const struct cp_reject *r)
+{
+    const struct cp_framing *fr = f->framing;
+    struct cp_input *in = cp_input_new(r->file.p, f->input->modified);
+    const char *reason = NULL;
+
+    if (r->header.p)
+        cp_input_keep_header(in, r->header);
+    if (fr->wants_header)
+        reason = !r->header.p ? "there is no header beside this record"
+                              : fr->format->header(fr->decoder, in->header_line.p, r->header.n, in);
+    cp_input_release(f->rejected_in);
+    f->rejected_in = reason ? NULL : in;
+    if (reason)
+        cp_input_release(in);
+    return reason;
+}
+
+/* Puts the record in place of the line that held it: it is shorter. */
+static void put_record(struct cp_feed *f, struct cp_batch *b, uint32_t off,
+                       const struct cp_reject *r)
+{
+    char *p = (char *)f->block->data + off;
+    uint32_t i = b->n++;
+
+    memcpy(p, r->raw.p, r->raw.n);
+    memcpy(p + r->raw.n, r->has_crlf ? "\r\n" : "\n\n", 2);
+    b->rec[i] = (struct cp_record){off, (uint32_t)r->raw.n};
+    b->origin[i] = (struct cp_origin){f->rejected_in, r->line, r->offset};
+}
+
+/* A batch that is to be filled. */
+static struct cp_batch *begin_rejects(struct cp_feed *f)
+{
+    struct cp_batch *b = f->batch ? f->batch : cp_pool_batch(f->stage->pool);
+
+    f->batch = NULL;
+    b->block = f->block;
+    cp_block_ref(f->block);
+    b->input = f->rejected_in;
+    cp_input_ref(b->input);
+    b->start = (uint32_t)f->from;
+    b->zone = (struct cp_time_zone){.reference = b->input->modified};
+    return b;
+}
+
+static bool end_rejects(struct cp_feed *f, struct cp_batch *b)
+{
+    if (!b)
+        return true;
+    b->seq = f->stage->next_seq++;
+    cp_batch_select_all(b);
+    f->stage->account.in += b->n;
+    fill_lines(f, b);
+    return cp_emit(f->stage, b);
+}
+
+/* A line without a record that can be tried again. */
+static void count_unusable(struct cp_feed *f, struct cp_record line, const char *reason)
+{
+    const char *p = (const char *)f->block->data + line.off;
+
+    f->stage->account.in++;
+    cp_stage_lost(f->stage, f->input, f->line, f->offset, (struct cp_slice){p, line.len}, reason);
+}
+
+/* The record in a line goes to *b; a batch that is complete leaves. */
+static bool take_line(struct cp_feed *f, struct cp_record line, struct cp_batch **b)
+{
+    const char *p = (const char *)f->block->data + line.off, *reason;
+    struct cp_reject r;
+    bool is_wanted = true;
+
+    if ((reason = cp_reject_read(&f->rejects, p, line.len, &r))) {
+        count_unusable(f, line, reason);
+        return true;
+    }
+    if (r.raw.n > f->framing->max_record) {
+        count_unusable(f, line, "the record in it is longer than max_line");
+        return true;
+    }
+    if (!f->rejected_in || !is_same_input(f->rejected_in, &r)) {
+        is_wanted = end_rejects(f, *b);
+        *b = NULL;
+        if ((reason = take_input(f, &r))) {
+            count_unusable(f, line, reason);
+            return is_wanted;
+        }
+    }
+    if (!*b)
+        *b = begin_rejects(f);
+    put_record(f, *b, line.off, &r);
+    return is_wanted;
+}
+
+/* Sends the records that n lines hold. */
+static bool send_rejects(struct cp_feed *f, size_t n, size_t next)
+{
+    struct cp_record lines[CP_BATCH_RECORDS];
+    struct cp_batch *b = NULL;
+    bool is_wanted = true;
+
+    memcpy(lines, f->batch->rec, n * sizeof *lines);
+    f->stage->account.bytes += next - f->from;
+    f->offset -= f->from;
+    for (size_t k = 0; k < n && is_wanted && f->stage->err.exit == CP_EXIT_OK; k++) {
+        f->offset += lines[k].off;
+        is_wanted = take_line(f, lines[k], &b);
+        f->offset -= lines[k].off;
+        f->line++;
+    }
+    f->offset += next;
+    f->from = next;
+    return end_rejects(f, b) && is_wanted;
+}
+
 static bool send(struct cp_feed *f, size_t n, size_t next)
 {
+    if (f->framing->frame == CP_FRAME_REJECTS)
+        return send_rejects(f, n, next);
     struct cp_batch *b = batch_of(f, n, next);
 
     drop_too_long(f, b);
@@ -196,7 +332,7 @@ static void replace_block(struct cp_feed *f, struct cp_block *to)
  * nobody else sees. */
 static void start_skipping(struct cp_feed *f)
 {
-    count_too_long(f, f->line);
+    count_too_long(f, f->line, f->offset, (struct cp_slice){0});
     skip_on(f);
     replace_block(f, cp_pool_block(f->stage->pool));
 }
@@ -254,8 +390,10 @@ static void start_frames(struct cp_feed *f)
 {
     const struct cp_framing *fr = f->framing;
 
-    f->wants_header = fr->wants_header;
-    if (fr->frame != CP_FRAME_DOCUMENT)
+    f->wants_header = fr->wants_header && fr->frame != CP_FRAME_REJECTS;
+    if (fr->frame == CP_FRAME_REJECTS)
+        cp_frame_init(&f->frame, CP_FRAME_LINE, 0);
+    else if (fr->frame != CP_FRAME_DOCUMENT)
         cp_frame_init(&f->frame, fr->frame, fr->delimiter);
     f->documents = (struct cp_json_framer){0};
 }

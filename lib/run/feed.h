@@ -4,12 +4,16 @@
  * A record that a read cut in two is copied to the next block; one that is larger than a block gets
  * a large block; one that is longer than max_line is passed over, counted as an error. What a read
  * brought leaves at once: nothing waits for a block to fill.
+ *
+ * A rejects file is cut into lines. The record in each takes the place of its line in the block,
+ * before anybody else sees that, with the file, line and offset that it had once.
  */
 #ifndef CP_RUN_FEED_H
 #define CP_RUN_FEED_H
 
 #include "../format/frame.h"
 #include "../format/json_scan.h"
+#include "../format/rejects.h"
 #include "../io/reader.h"
 #include "../stage.h"
 
@@ -25,12 +29,14 @@ struct cp_feed {
     struct cp_input *input;
     struct cp_block *block; /* being filled; its bytes [from, have) have not left yet */
     size_t from, have;
-    size_t block_size;      /* of a block that is not large */
-    uint64_t line, offset;  /* of byte `from` */
-    struct cp_batch *batch; /* taken from the pool, still empty; or NULL */
-    bool wants_header;      /* the next record names the columns */
-    bool is_first;          /* nothing of the input has been cut yet */
-    bool is_skipping;       /* within a record that is too long */
+    size_t block_size;               /* of a block that is not large */
+    uint64_t line, offset;           /* of byte `from` */
+    struct cp_batch *batch;          /* taken from the pool, still empty; or NULL */
+    bool wants_header;               /* the next record names the columns */
+    bool is_first;                   /* nothing of the input has been cut yet */
+    bool is_skipping;                /* within a record that is too long */
+    struct cp_reject_reader rejects; /* CP_FRAME_REJECTS */
+    struct cp_input *rejected_in;    /* where the records at hand came from once; or NULL */
 };
 
 void cp_feed_init(struct cp_feed *f, struct cp_stage *s, const struct cp_framing *framing);

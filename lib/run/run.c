@@ -15,6 +15,7 @@
 
 #include "../base/alloc.h"
 #include "edge.h"
+#include "rejects.h"
 
 enum { STACK_SIZE = 256 * 1024 };
 
@@ -28,6 +29,7 @@ struct used_file {
 struct cp_run {
     struct cp_plan *plan;
     struct used_file *used_files; /* filled while stages are opened */
+    struct cp_rejects_file *rejects_files;
     const struct cp_run_options *options;
     _Atomic size_t ended;      /* threads */
     _Atomic bool is_late;      /* what is left to do has the time of grace only */
@@ -51,8 +53,11 @@ static void source_stop(struct cp_stage *s)
     (void)n; /* cannot fail: the counter is far from its limit */
 }
 
+/* A sink wants all there is until it says otherwise itself. */
 static bool is_wanted(const struct cp_stage *s)
 {
+    if (s->type->kind == CP_SINK)
+        return true;
     for (size_t k = 0; k < s->n_outs; k++)
         if (!atomic_load(&s->outs[k]->is_shut))
             return true;
@@ -246,11 +251,13 @@ static bool is_silent(const struct cp_stage *s)
 /* Sends b on. False: nobody takes anything more. */
 static bool stage_forward(struct cp_stage *s, struct cp_batch *b)
 {
-    if (s->n_outs == 0 || (is_silent(s) && b->n_sel == 0)) {
+    size_t n = cp_stage_outputs(s);
+
+    if (n == 0 || (is_silent(s) && b->n_sel == 0)) {
         cp_batch_release(b);
         return true;
     }
-    return send_over(s, s->n_outs - 1, b) || (s->n_outs > 1 && is_wanted(s));
+    return send_over(s, n - 1, b) || (s->n_outs > 1 && is_wanted(s));
 }
 
 /* An edge that refuses is known to be shut: is_wanted sees it. */
@@ -395,9 +402,10 @@ struct work {
 /* The arena is full: makes the batch smaller, or moves its one record to where it is alone. Even
  * that was not enough: the record is given up. At most three batches are held at a time; the plan
  * counted them. */
-static void work_shrink(struct cp_stage *s, struct work *w)
+static enum cp_outcome work_shrink(struct cp_stage *s, struct work *w)
 {
     struct cp_batch *b = w->batch;
+    enum cp_outcome step = CP_OUTCOME_OK;
 
     if (b->n_sel > 1) {
         s->portion = b->n_sel / 2;
@@ -406,10 +414,13 @@ static void work_shrink(struct cp_stage *s, struct work *w)
         w->is_alone = true;
         cp_batch_release(b);
     } else {
-        cp_stage_record_error(s, b, b->sel[0], "its computed texts are too large");
-        s->account.errored++;
+        if (cp_stage_give_up(s, b, b->sel[0], 0, "its computed texts are too large") ==
+            CP_FATE_STOPS)
+            step = cp_stage_stop_at(s, b, 0, 0);
+        s->seen++;
         b->n_sel = 0;
     }
+    return step;
 }
 
 /* Leaves as many records in the batch as its arena has lately been enough for. */
@@ -455,32 +466,59 @@ static void work_part(struct cp_stage *s, struct cp_batch *b)
         b->orders[s->depth] = (struct cp_order){.seq = s->next_seq++};
 }
 
+/* Sends the records that failed, where on_error says so; without any the end of the group may be
+ * waited for. */
+static void work_send_rejected(struct cp_stage *s, const struct work *w)
+{
+    struct cp_batch *view = s->rejected;
+    size_t output = s->to.output;
+
+    if (output == CP_NO_OUTPUT)
+        return;
+    if (!view && s->outs[output]->is_counted && cp_stage_is_taken(s, output))
+        view = cp_stage_view(s, output, w->batch);
+    s->rejected = NULL;
+    if (!view)
+        return;
+    view->has_more = w->batch->has_more;
+    for (size_t d = 0; d < s->depth; d++) {
+        view->orders[d].has_more = w->batch->orders[d].has_more;
+        view->orders[d].until = w->batch->orders[d].until;
+    }
+    cp_emit_to(s, output, view);
+}
+
 /* Processes the batch until its arena suffices, and sends it on. */
 static enum cp_outcome work_batch(struct cp_stage *s, struct work *w)
 {
     enum cp_outcome step = CP_OUTCOME_OK;
+    bool is_parting = cp_stage_outputs(s) > 1 || s->numbers;
 
     w->is_alone = false;
-    while (w->batch->n_sel > 0 || (s->n_outs > 1 && step == CP_OUTCOME_OK)) {
+    while (w->batch->n_sel > 0 || (is_parting && step == CP_OUTCOME_OK)) {
         work_cut(s, w);
         work_mark(s, w);
         work_part(s, w->batch);
         size_t mark = w->batch->arena.used;
+        uint32_t n = w->batch->n_sel;
         s->current = w->batch;
         s->rest = &w->rest;
         step = s->type->process(s, s->self, w->batch);
         s->current = NULL;
         if (step != CP_OUTCOME_FULL) {
+            s->seen += n;
             work_grow(s);
             break;
         }
         cp_arena_reset(&w->batch->arena, mark);
-        work_shrink(s, w);
-        step = CP_OUTCOME_OK;
+        step = work_shrink(s, w);
     }
     work_mark(s, w);
     s->heard_seq = w->batch->seq;
     s->heard_ordinal = w->batch->ordinal;
+    work_send_rejected(s, w);
+    if (cp_rejects_flush(s) < 0 && step == CP_OUTCOME_OK)
+        step = CP_OUTCOME_DONE;
     if (step != CP_OUTCOME_FAILED)
         return stage_forward(s, w->batch) ? step : CP_OUTCOME_DONE;
     s->account.held += w->batch->n_sel;
@@ -578,6 +616,8 @@ static void stage_loop(struct cp_stage *s)
     s->has_failed = step == CP_OUTCOME_FAILED;
     if (step != CP_OUTCOME_OK)
         cp_stage_cut_input(s);
+    else
+        cp_stage_check_errors(s);
 }
 
 static bool has_failed(const struct cp_stage *s)
@@ -590,7 +630,7 @@ static bool has_failed(const struct cp_stage *s)
 
 static void end_sending(struct cp_stage *s)
 {
-    for (size_t k = 0; k < s->n_outs; k++)
+    for (size_t k = 0; k < cp_stage_outputs(s); k++)
         cp_edge_end_sender(s->outs[k], s->worker);
 }
 
@@ -623,9 +663,18 @@ static void end_receiving(struct cp_stage *s)
 static void stage_end(struct cp_stage *s)
 {
     end_receiving(s);
+    if (s->to.output != CP_NO_OUTPUT) /* what failed each worker has sent itself */
+        cp_edge_end_sender(s->outs[s->to.output], s->worker);
     stage_finish(s);
     if (!s->type->merge)
         end_sending(s);
+}
+
+static void stage_run(struct cp_stage *s)
+{
+    s->type->run(s, s->self);
+    if (!atomic_load(&s->must_stop))
+        cp_stage_check_errors(s);
 }
 
 static void *stage_thread(void *arg)
@@ -633,7 +682,7 @@ static void *stage_thread(void *arg)
     struct cp_stage *s = arg;
 
     if (s->type->run)
-        s->type->run(s, s->self);
+        stage_run(s);
     else
         stage_loop(s);
     stage_end(s);
@@ -684,6 +733,17 @@ static void run_list_workers(struct cp_run *run)
     }
 }
 
+static int run_open_rejects(struct cp_run *run)
+{
+    for (size_t i = 0; i < run->n_workers; i++) {
+        if (cp_rejects_open(&run->rejects_files, run->workers[i], &run->result->err) < 0) {
+            run->result->err_stage = run->workers[i]->name;
+            return -1;
+        }
+    }
+    return 0;
+}
+
 static int run_open(struct cp_run *run)
 {
     struct cp_err *err = &run->result->err;
@@ -698,7 +758,7 @@ static int run_open(struct cp_run *run)
             return -1;
         }
     }
-    return 0;
+    return run_open_rejects(run);
 }
 
 static int run_connect(struct cp_run *run)
@@ -901,6 +961,7 @@ int cp_run(struct cp_plan *plan, const struct cp_run_options *options, struct cp
         run_threads(run);
     result->wall_ns = chan_now_ns() - start;
     if (!result->is_cut) {
+        cp_rejects_close(run->rejects_files, &result->err);
         free(run->threads);
         close(run->done_fd);
     }
@@ -914,6 +975,7 @@ static void worker_close(struct cp_stage *s)
     cp_stage_forget_reasons(s);
     chan_tx_drop(s->wake_tx);
     chan_rx_drop(s->wake);
+    cp_rejects_release(s);
     if (s->stop_fd >= 0)
         close(s->stop_fd);
 }

@@ -6,6 +6,7 @@
 #include "../base/alloc.h"
 #include "../expr/expr.h"
 #include "../stage.h"
+#include "rejects.h"
 
 struct cp_eval *cp_stage_eval(struct cp_stage *s, struct cp_batch *b)
 {
@@ -86,24 +87,38 @@ void cp_stage_forget_reasons(struct cp_stage *s)
     }
 }
 
-static void settle_keep(struct cp_stage *s, struct cp_batch *b, const char *const *reason)
+/* ---- Records that fail ---- */
+
+/* One more has failed, of so many that have been seen: that is more than max_errors allows. */
+static bool are_too_many(const struct cp_stage *s, uint64_t seen)
 {
-    struct cp_value *error = b->col[s->error_slot];
-    for (uint32_t k = 0; k < b->n_sel; k++) {
-        const char *r = reason ? reason[b->sel[k]] : NULL;
-        error[b->sel[k]] = r ? cp_stage_reason(s, r) : (struct cp_value){.kind = CP_MISSING};
-    }
+    const struct cp_max_errors *most = &s->max_errors;
+
+    if (s->failed > most->n)
+        return true;
+    return most->million != UINT64_MAX && seen > 0 &&
+           (unsigned __int128)s->failed * 1000000 > (unsigned __int128)most->million * seen;
 }
 
-/* Drops the records that failed. */
-static void settle_skip(struct cp_stage *s, struct cp_batch *b, const char *const *reason)
+/* A share is not judged by the first few records. */
+static bool must_stop(const struct cp_stage *s)
 {
-    uint32_t kept = 0;
-    for (uint32_t k = 0; k < b->n_sel; k++)
-        if (!reason[b->sel[k]])
-            b->sel[kept++] = b->sel[k];
-    s->account.errored += b->n_sel - kept;
-    b->n_sel = kept;
+    return are_too_many(s, s->failed_at < CP_ERRORS_SEEN ? 0 : s->failed_at);
+}
+
+static enum cp_outcome fail_of_errors(struct cp_stage *s, uint64_t seen)
+{
+    const struct cp_max_errors *most = &s->max_errors;
+
+    if (s->on_error == CP_ON_ERROR_STOP)
+        return cp_stage_fail(s, CP_EXIT_RECORDS, 0, "%s", s->first_error);
+    if (most->n != UINT64_MAX)
+        return cp_stage_fail(s, CP_EXIT_RECORDS, 0, "more than %llu record%s failed (first: %s)",
+                             (unsigned long long)most->n, most->n == 1 ? "" : "s", s->first_error);
+    return cp_stage_fail(s, CP_EXIT_RECORDS, 0,
+                         "%llu of %llu records failed, more than %.7g%% (first: %s)",
+                         (unsigned long long)s->failed, (unsigned long long)seen,
+                         (double)most->million / 1e4, s->first_error);
 }
 
 enum cp_outcome cp_stage_stop_at(struct cp_stage *s, struct cp_batch *b, uint32_t kept,
@@ -111,45 +126,116 @@ enum cp_outcome cp_stage_stop_at(struct cp_stage *s, struct cp_batch *b, uint32_
 {
     s->account.filtered += rest;
     b->n_sel = kept;
-    cp_stage_fail(s, CP_EXIT_RECORDS, 0, "%s", s->first_error);
+    fail_of_errors(s, s->failed_at);
     return CP_OUTCOME_DONE;
 }
 
-/* Those before the first failure pass. */
-static enum cp_outcome settle_stop(struct cp_stage *s, struct cp_batch *b,
-                                   const char *const *reason)
+void cp_stage_check_errors(struct cp_stage *s)
 {
-    uint32_t k = 0;
-    while (!reason[b->sel[k]])
-        k++;
-    s->account.errored++;
-    return cp_stage_stop_at(s, b, k, b->n_sel - k - 1);
+    if (are_too_many(s, s->account.in))
+        fail_of_errors(s, s->account.in);
 }
+
+static void note_failed(struct cp_stage *s, const struct cp_batch *b, uint32_t i, uint32_t before,
+                        const char *reason)
+{
+    s->failed++;
+    s->failed_at = s->seen + before + 1;
+    cp_stage_record_error(s, b, i, reason);
+}
+
+/* It leaves in a view of the batch. */
+static void send_to_stage(struct cp_stage *s, struct cp_batch *b, uint32_t i, const char *reason)
+{
+    if (!s->rejected)
+        s->rejected = cp_stage_view(s, s->to.output, b);
+    struct cp_batch *view = s->rejected;
+    view->sel[view->n_sel++] = (uint16_t)i;
+    view->col[s->to.error_slot][i] = cp_stage_reason(s, reason);
+    if (s->to.line_slot != CP_NO_SLOT) {
+        struct cp_slice raw = cp_batch_raw(b, i);
+        view->col[s->to.line_slot][i] = cp_text(raw.p, raw.n);
+    }
+}
+
+enum cp_fate cp_stage_give_up(struct cp_stage *s, struct cp_batch *b, uint32_t i, uint32_t before,
+                              const char *reason)
+{
+    note_failed(s, b, i, before, reason);
+    if (s->to.output != CP_NO_OUTPUT)
+        send_to_stage(s, b, i, reason);
+    else
+        s->account.errored++;
+    if (s->rejects)
+        cp_rejects_put(s, b, i, reason);
+    s->account.rejected += s->on_error == CP_ON_ERROR_TO;
+    return must_stop(s) ? CP_FATE_STOPS : CP_FATE_GONE;
+}
+
+enum cp_fate cp_stage_failed(struct cp_stage *s, struct cp_batch *b, uint32_t i, uint32_t before,
+                             const char *reason)
+{
+    if (s->on_error != CP_ON_ERROR_DEFAULT && s->on_error != CP_ON_ERROR_KEEP)
+        return cp_stage_give_up(s, b, i, before, reason);
+    if (!cp_stage_passes_failed(s, b, i, before, reason))
+        return CP_FATE_PASSES;
+    s->account.warned--;
+    s->account.errored++;
+    return CP_FATE_STOPS;
+}
+
+bool cp_stage_passes_failed(struct cp_stage *s, const struct cp_batch *b, uint32_t i,
+                            uint32_t before, const char *reason)
+{
+    note_failed(s, b, i, before, reason);
+    s->account.warned++;
+    return must_stop(s);
+}
+
+void cp_stage_lost(struct cp_stage *s, const struct cp_input *input, uint64_t line, uint64_t offset,
+                   struct cp_slice raw, const char *reason)
+{
+    s->failed++;
+    s->account.errored++;
+    cp_stage_input_error(s, input->name, line, reason);
+    if (s->rejects) {
+        const struct cp_reject r = {.file = cp_slice_of(input->name),
+                                    .line = line,
+                                    .offset = offset,
+                                    .stage = cp_slice_of(s->name),
+                                    .reason = cp_slice_of(reason),
+                                    .raw = raw};
+        s->account.rejected++;
+        cp_rejects_put_lost(s, &r);
+        cp_rejects_flush(s);
+    }
+    if (are_too_many(s, 0)) /* a share is judged at the end */
+        fail_of_errors(s, s->account.in);
+}
+
+/* ---- Expressions that fail ---- */
 
 enum cp_outcome cp_stage_settle(struct cp_stage *s, struct cp_batch *b, struct cp_eval *ev)
 {
-    if (ev->n_failed == 0) {
+    uint32_t kept = 0, n = b->n_sel;
+
+    if (ev->n_failed == 0 && s->error_slot == CP_NO_SLOT)
+        return CP_OUTCOME_OK;
+    for (uint32_t k = 0; k < n; k++) {
+        uint16_t i = b->sel[k];
+        const char *reason = ev->n_failed > 0 ? ev->reason[i] : NULL;
+        enum cp_fate fate = reason ? cp_stage_failed(s, b, i, k, reason) : CP_FATE_PASSES;
+        if (fate == CP_FATE_STOPS)
+            return cp_stage_stop_at(s, b, kept, n - k - 1);
+        if (fate == CP_FATE_GONE)
+            continue;
         if (s->error_slot != CP_NO_SLOT)
-            settle_keep(s, b, NULL);
-        return CP_OUTCOME_OK;
+            b->col[s->error_slot][i] =
+                reason ? cp_stage_reason(s, reason) : (struct cp_value){.kind = CP_MISSING};
+        b->sel[kept++] = i;
     }
-    for (uint32_t k = 0; k < b->n_sel && !s->first_error[0]; k++)
-        if (ev->reason[b->sel[k]])
-            cp_stage_record_error(s, b, b->sel[k], ev->reason[b->sel[k]]);
-    switch (s->on_error) {
-    case CP_ON_ERROR_SKIP:
-        settle_skip(s, b, ev->reason);
-        return CP_OUTCOME_OK;
-    case CP_ON_ERROR_STOP:
-        return settle_stop(s, b, ev->reason);
-    case CP_ON_ERROR_KEEP:
-        settle_keep(s, b, ev->reason);
-        s->account.warned += ev->n_failed;
-        return CP_OUTCOME_OK;
-    default:
-        s->account.warned += ev->n_failed;
-        return CP_OUTCOME_OK;
-    }
+    b->n_sel = kept;
+    return CP_OUTCOME_OK;
 }
 
 /* Whether a record passes: it was chosen, and on_error has nothing against it. */
@@ -191,7 +277,10 @@ enum cp_outcome cp_stage_pass(struct cp_stage *s, struct cp_batch *b, struct cp_
     }
     memmove(b->sel, keep, kept * sizeof *keep);
     b->n_sel = (uint32_t)kept;
-    s->account.filtered = before.filtered + n - kept - (s->account.errored - before.errored);
+    uint64_t gone = s->account.errored - before.errored;
+    if (s->to.output != CP_NO_OUTPUT)
+        gone += s->account.rejected - before.rejected;
+    s->account.filtered = before.filtered + n - kept - gone;
     return step;
 }
 
