@@ -30,7 +30,7 @@ function kind(   k) {
     if (k < 16) return "dedupe s"
     if (k < 17) return one_of("tail 3|tail 40|sort -n|sort s, n|sort t|top 4 s")
     if (k < 18) return one_of("count|count by s|stats sum(n), first(n), last(t), max(n) by s|stats count(), list(n), first(s)|stats uniq(s), last(x)")
-    if (k < 19) return "set v = 100 / (n % 4) with on_error=" one_of("skip|keep" (wild ? "|stop" : ""))
+    if (k < 19) return "set v = 100 / (n % 4) with on_error=" one_of("skip|keep|{to: r.jsonl}" (wild ? "|stop" : ""))
     return ""
 }
 function line(depth,   n, text, s) {
@@ -54,7 +54,10 @@ function parting(depth,   n, text, k) {
 BEGIN {
     srand(seed)
     text = one_of("parse json|parse json" workers() "|parse json with on_error=keep")
+    to = seed % 5 == 0
+    if (to) text = "parse json with on_error={to: bad}"
     if (!pick(3)) text = text " | " stage()
     sub(/ \| $/, "", text)
-    print text " | " parting(1) " | " line(1)
+    text = text " | " parting(1) " | " line(1)
+    print text (to ? " | discard | bad: set at = _line | sort at" : "")
 }
