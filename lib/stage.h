@@ -13,8 +13,8 @@
  *
  * open: before any thread starts and after the whole plan stands. Opens files, makes tables.
  *
- * run: sources only, in their thread. Sends batches with cp_emit until the input ends or cp_emit
- * says stop.
+ * run: sources, in their thread. Sends batches with cp_emit until the input ends or cp_emit
+ * says stop. Stages that join or wait have it too: what they receive is up to them.
  *
  * process: all others, in their thread, for every batch. Works on the batch in place: shortens the
  * selection, fills columns. The runtime sends the batch on. Aggregates take what they need and
@@ -76,6 +76,8 @@ enum cp_stage_flags {
     CP_STAGE_STREAMS = 8,   /* beside it: as the input comes, and not only at its end */
     CP_STAGE_JOINS = 16,    /* has several inputs: `run` takes from them (cp_stage_receive) */
     CP_STAGE_SIFTS = 32,    /* leaves out what has come before: may have workers, see above */
+    CP_STAGE_POLLS = 64,    /* `run` takes its one input with cp_stage_poll, beside descriptors; has one
+                            worker */
     CP_STAGE_COUNTS = 4,    /* what passes depends on how many came before (head, skip, sample): no
                                prefilter behind */
 };
@@ -115,6 +117,12 @@ struct cp_stage_type {
      * taken, also after a diagnostic; 0: unknown. The words have been split. NULL: all such are
      * unknown. */
     int (*setting)(struct cp_planner *p, void *self, const struct cp_setting *set);
+    /* A kind whose name means several stages: which one it is where nothing stands before it
+     * (is_first), or nothing behind it in its pipeline or branch (is_last). They all have its name;
+     * this one is that of the registry. NULL: it is this one everywhere. */
+    const struct cp_stage_type *(*by_place)(const struct cp_item *item, bool is_first,
+                                            bool is_last);
+    const struct cp_stage_type *const *others; /* those by_place can give beside it; NULL ends */
     int (*plan)(struct cp_planner *p, void *self);
     void (*fork)(struct cp_stage *s, void *self); /* NULL: a plain copy will do */
     int (*open)(struct cp_stage *s, void *self, struct cp_err *err);
@@ -253,6 +261,9 @@ void cp_plan_waits(struct cp_planner *p);
 /* The stage keeps records (data/keeper.h) and gives them back with cp_stage_give: its pool gets
  * blocks for them. It has CP_STAGE_MAKES. What it holds at most is told with cp_plan_memory. */
 void cp_plan_keeps_records(struct cp_planner *p);
+/* CP_STAGE_MAKES: records are cut from bytes that the stage reads (run/feed.h): they are lines, as
+ * those of a source, whatever came in. Gives how to cut them. */
+struct cp_framing *cp_plan_cuts_records(struct cp_planner *p);
 /* CP_STAGE_JOINS: records leave in the order in which they were before they parted. -1: they do not
  * come from one stage. */
 int cp_plan_join_in_order(struct cp_planner *p);
@@ -341,6 +352,7 @@ struct cp_stage {
     bool keeps_records;               /* cp_plan_keeps_records */
     bool needs_order;                 /* cp_plan_needs_order */
     bool waits;                       /* cp_plan_waits */
+    bool cuts_records;                /* cp_plan_cuts_records */
     const struct cp_stage *parted_at; /* where records join again in order: where they parted; else
                                          NULL */
     bool is_front;                    /* CP_STAGE_SIFTS: the first of two */
@@ -381,8 +393,8 @@ struct cp_stage {
     _Atomic size_t workers_alive; /* of the first worker: how many have not ended */
     bool has_failed;              /* process said CP_OUTCOME_FAILED */
     struct cp_eval *eval;         /* made by cp_stage_eval */
-    _Atomic bool must_stop;       /* sources: somebody asked it to end */
-    int stop_fd;                  /* sources: readable when must_stop */
+    _Atomic bool must_stop;       /* sources, CP_STAGE_POLLS: somebody asked it to end */
+    int stop_fd;                  /* the same: readable when must_stop */
     uint64_t next_seq;
     struct cp_batch *current;            /* being processed, or NULL */
     struct cp_order heard[CP_MAX_DEPTH]; /* the orders of the batch received last */
@@ -432,6 +444,18 @@ struct cp_batch *cp_stage_receive(struct cp_stage *s, size_t input);
 /* The next batch of any input; *input says of which. By turns, or the first that has one. NULL: all
  * have ended. */
 struct cp_batch *cp_stage_receive_any(struct cp_stage *s, bool by_priority, size_t *input);
+/* CP_STAGE_POLLS: waits until poll(2) has something to say of fds[0..n), the stage is asked to end,
+ * or timeout_ms are over (-1: never); with b not NULL also for the next batch of the one input, which
+ * goes before all else. Fills the revents in any case. At most 2 * CP_MAX_WORKERS descriptors. */
+enum cp_came {
+    CP_CAME_NOTHING, /* see the revents; or the time is over */
+    CP_CAME_BATCH,   /* *b */
+    CP_CAME_END,     /* the input has ended */
+    CP_CAME_STOP,    /* nobody wants more */
+};
+struct pollfd;
+enum cp_came cp_stage_poll(struct cp_stage *s, struct pollfd *fds, size_t n, int timeout_ms,
+                           struct cp_batch **b);
 /* Whether a slot of s->live is filled in what an input brings. */
 bool cp_stage_brings(const struct cp_stage *s, size_t input, uint16_t slot);
 /* Whether all that an input brings is made at the end of what comes in above it. */
@@ -533,6 +557,9 @@ void cp_stage_cut_input(struct cp_stage *s);
 /* A sink whose reader left (EPIPE): no failure, but the process ends by SIGPIPE. */
 void cp_stage_reader_left(struct cp_stage *s);
 
+/* The next failure has its cause in this signal, which ended a program of the stage: where it ends
+ * us as well, that is no failure. */
+void cp_stage_blame_signal(struct cp_stage *s, int signo);
 /* The stage cannot go on: s->err has been filled. */
 void cp_stage_report(struct cp_stage *s);
 /* The stage cannot go on. Fills its error (the first stays) and returns CP_OUTCOME_FAILED. */

@@ -197,6 +197,8 @@ static void take_back(struct sink *k)
 static enum cp_outcome write_failed(struct cp_stage *s, struct sink *k)
 {
     cp_async_close(&k->async);
+    if (k->writer.sys == EPIPE && k->reader_left)
+        return k->reader_left(s, k);
     if (k->writer.sys == EPIPE && k->writer.fd == 1) {
         cp_stage_reader_left(s);
         return CP_OUTCOME_DONE;
@@ -220,6 +222,15 @@ static size_t same_branch(const struct cp_shape *shape, const struct cp_batch *b
     return k;
 }
 
+const char *sink_encode(struct sink *k, struct cp_batch *b, const uint16_t *sel, size_t n,
+                        size_t *done)
+{
+    size_t same = same_branch(k->shape, b, sel, n);
+
+    b->shape = cp_shape_of_record(k->shape, b, sel[0]);
+    return k->format->encode(k->encoder, b, sel, same, &k->out, done);
+}
+
 enum cp_outcome sink_process(struct cp_stage *s, struct sink *k, struct cp_batch *b)
 {
     const uint16_t *sel = b->sel;
@@ -229,9 +240,8 @@ enum cp_outcome sink_process(struct cp_stage *s, struct sink *k, struct cp_batch
     uint64_t failed = s->failed;
 
     while (n > 0 && step == CP_OUTCOME_OK) {
-        size_t done, same = same_branch(k->shape, b, sel, n);
-        b->shape = cp_shape_of_record(k->shape, b, sel[0]);
-        const char *reason = k->format->encode(k->encoder, b, sel, same, &k->out, &done);
+        size_t done;
+        const char *reason = sink_encode(k, b, sel, n, &done);
         s->account.out += done;
         sel += done;
         n -= done;

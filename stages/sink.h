@@ -24,6 +24,9 @@ struct sink {
     bool cuts;               /* after a failed write the file ends behind its last whole line */
     uint64_t start;          /* then: size of the file before */
     uint64_t whole;          /* and the bytes written up to the last newline */
+    /* Who reads has left (EPIPE), and nothing is written any more: says what that means. NULL: a
+     * failed write; on standard output no failure. */
+    enum cp_outcome (*reader_left)(struct cp_stage *s, struct sink *k);
 };
 
 #define SINK_OPTIONS(type, member)                                                                 \
@@ -47,6 +50,11 @@ int sink_setting(struct cp_planner *p, struct sink *k, const struct cp_setting *
 /* Words key=value; `rest` gets the other words, in the heap, and their number. */
 int sink_words(struct cp_planner *p, struct sink *k, const struct cp_option *table, void *base,
                struct cp_words *rest, const char *wanted);
+
+/* Encodes the first records of sel[0..n): those that have one shape, up to one that cannot be
+ * written. Returns why that cannot, or NULL; *done is how many before it were written. */
+const char *sink_encode(struct sink *k, struct cp_batch *b, const uint16_t *sel, size_t n,
+                        size_t *done);
 
 int sink_open(struct cp_stage *s, struct sink *k, int fd, const char *path, struct cp_err *err);
 /* After sink_open, for a regular file that is ours alone and has `start` bytes. */

@@ -24,6 +24,7 @@ enum cp_exit {
 struct cp_err {
     enum cp_exit exit; /* CP_EXIT_OK: no error */
     int sys;           /* errno, or 0; its text is part of message */
+    int signal;        /* that ended a program of ours, which is the error; or 0 */
     char message[512]; /* one line, no final full stop */
     char hint[256];    /* what to do about it; may be empty */
 };

@@ -86,7 +86,6 @@ static const struct {
     const char *kind, *hint;
 } future_kinds[] = {
     {"context", NULL},
-    {"exec", "pipe the output of the program into chanpipe, or that of chanpipe into it"},
     {"follow", "`tail -F FILE | chanpipe …` reads a file that grows"},
     {"generate", NULL},
     {"http", "pipe the output of chanpipe into a program that sends it"},

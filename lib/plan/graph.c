@@ -154,10 +154,11 @@ void plan_branches(struct walk *w, const struct cp_item *item)
     struct cp_stage *s = w->planner.stage;
     struct line start = line_copy(&w->line),
                 *open = cp_heap_take(heap, (item->n_branches + 1) * sizeof *open);
-    bool has_else = false, is_left = w->is_left;
+    bool has_else = false, is_left = w->is_left, comes_back = w->comes_back;
     size_t n = 0;
 
     warn_of_row(w, item, false);
+    w->comes_back = false;
     for (size_t k = 0; k < item->n_branches; k++) {
         const struct cp_branch *b = &item->branches[k];
         w->line = part(&start, k);
@@ -168,6 +169,7 @@ void plan_branches(struct walk *w, const struct cp_item *item)
         if (!w->line.is_ended)
             open[n++] = w->line;
     }
+    w->comes_back = comes_back;
     s->n_outs = item->n_branches;
     if (s->type->branches == CP_BRANCHES_CASES ? !has_else : n == 0) {
         open[n] = part(&start, s->n_outs++);
@@ -185,6 +187,7 @@ void plan_branches(struct walk *w, const struct cp_item *item)
 void plan_inputs(struct walk *w, const struct cp_item *item)
 {
     struct line *lines = cp_heap_take(&w->plan->heap, item->n_branches * sizeof *lines);
+    bool comes_back = w->comes_back;
     size_t n = 0;
 
     if (w->line.stage)
@@ -192,6 +195,7 @@ void plan_inputs(struct walk *w, const struct cp_item *item)
                       "%.*s has inputs of its own, but stages come before it", (int)item->kind.s.n,
                       item->kind.s.p);
     warn_of_row(w, item, true);
+    w->comes_back = true;
     for (size_t k = 0; k < item->n_branches; k++) {
         const struct cp_branch *b = &item->branches[k];
         line_begin(w);
@@ -203,6 +207,7 @@ void plan_inputs(struct walk *w, const struct cp_item *item)
         else if (w->line.stage)
             lines[n++] = w->line;
     }
+    w->comes_back = comes_back;
     w->inputs = lines;
     w->n_inputs = n;
 }
@@ -405,6 +410,18 @@ void plan_from(struct walk *w, const struct cp_item *item)
     } else if (w->n_inputs > 1 && !(type->flags & CP_STAGE_JOINS)) {
         plan_join(w, w->inputs, w->n_inputs);
     }
+}
+
+bool plan_names_input(const struct cp_item *item, const char *name)
+{
+    const struct cp_node *from = find_setting(item, "from");
+
+    if (!from)
+        return false;
+    for (size_t i = 0; from->kind == CP_NODE_LIST && i < from->n; i++)
+        if (cp_slice_is(from->items[i]->text.s, name))
+            return true;
+    return from->kind == CP_NODE_SCALAR && cp_slice_is(from->text.s, name);
 }
 
 static bool is_above(const struct cp_stage *s, const struct cp_stage *of)

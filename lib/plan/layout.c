@@ -192,7 +192,7 @@ static void plan_pool(struct cp_plan *plan, struct cp_stage *s)
     follow_all(&w, s, is_origin(s));
     *size = pool_size(plan, &w);
     size->max_record = s->max_line;
-    if (s->type->kind == CP_SOURCE) {
+    if (s->type->kind == CP_SOURCE || s->cuts_records) {
         size->blocks = size->batches + 1; /* and the one that the source fills */
         size->block_size = plan->block_size;
         size->large_blocks = 2;
@@ -205,6 +205,8 @@ static void plan_pool(struct cp_plan *plan, struct cp_stage *s)
         size->max_record = max_record(s);
         size->origins = true;
         size->branches = true;
+        if (s->makes_text && size->arena < 2 * s->max_line)
+            size->arena = 2 * s->max_line;
     }
     if (s->type->flags & (CP_STAGE_JOINS | CP_STAGE_STREAMS))
         size->depth = s->depth;

@@ -173,6 +173,7 @@ static void line_store(struct walk *w)
     w->line.stage = p->stage;
     w->line.port = 0;
     w->line.is_ended = p->stage->type->kind == CP_SINK;
+    w->line.framing = p->framing;
     w->line.prefilter = p->prefilter;
     w->line.max_line = p->max_line;
 }
@@ -253,12 +254,20 @@ static const struct cp_stage_type *type_of(const struct cp_item *item)
     return cp_stage_type_find(item->kind.s);
 }
 
+/* The same, where the place says more than the name. */
+static const struct cp_stage_type *type_at(const struct cp_item *item, bool is_first, bool is_last)
+{
+    const struct cp_stage_type *type = type_of(item);
+
+    return type && type->by_place ? type->by_place(item, is_first, is_last) : type;
+}
+
 /* Where the walk over the items begins: 1 when the operands replace a source that the pipeline
  * names. */
 static size_t plan_source(struct walk *w)
 {
     const struct cp_doc *doc = w->doc;
-    const struct cp_stage_type *first = doc->n > 0 ? type_of(&doc->items[0]) : NULL;
+    const struct cp_stage_type *first = doc->n > 0 ? type_at(&doc->items[0], true, false) : NULL;
     bool has_source = first && (first->kind == CP_SOURCE ||
                                 (first->flags & CP_STAGE_JOINS && doc->items[0].n_branches > 0));
     bool has_operands = w->plan->options.n_operands > 0;
@@ -299,7 +308,7 @@ static bool check_place(struct walk *w, const struct cp_item *item,
     return false;
 }
 
-static void plan_item(struct walk *w, const struct cp_item *item)
+static void plan_item(struct walk *w, const struct cp_item *item, bool is_last)
 {
     const struct cp_stage_type *type = type_of(item);
 
@@ -308,6 +317,7 @@ static void plan_item(struct walk *w, const struct cp_item *item)
     plan_from(w, item);
     if (item->n_branches > 0 && type->flags & CP_STAGE_JOINS)
         plan_inputs(w, item);
+    type = type_at(item, !w->line.stage && w->n_inputs == 0, is_last);
     if (!check_place(w, item, type))
         return;
     plan_stage(w, item, type);
@@ -315,11 +325,24 @@ static void plan_item(struct walk *w, const struct cp_item *item)
         plan_branches(w, item);
 }
 
+/* Whether nothing of these items reads what comes out of items[i]. */
+static bool is_last(struct walk *w, const struct cp_item *items, size_t i, size_t n)
+{
+    const char *name = stage_name(w->plan, &items[i]);
+
+    if (i + 1 < n && !plan_has_from(&items[i + 1]))
+        return false;
+    for (size_t k = i + 1; k < n; k++)
+        if (plan_names_input(&items[k], name))
+            return false;
+    return true;
+}
+
 void plan_items(struct walk *w, const struct cp_item *items, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         w->is_left = i + 1 < n && plan_has_from(&items[i + 1]);
-        plan_item(w, &items[i]);
+        plan_item(w, &items[i], !w->comes_back && is_last(w, items, i, n));
     }
 }
 

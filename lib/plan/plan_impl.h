@@ -53,7 +53,8 @@ struct walk {
     size_t *slots_before; /* slots that existed before stage i was planned */
     size_t inside;        /* of how many branches */
     bool is_left;         /* the next stage says itself what it reads: from */
-    bool is_second; /* the stage at hand is planned behind its own front: nothing new to say */
+    bool is_second;       /* the stage at hand is planned behind its own front: nothing new to say */
+    bool comes_back;      /* what is planned is a branch of merge: something stands below it */
     struct wants_of *wants;
     struct cp_pos warned; /* of an unbounded capacity, there */
 };
@@ -77,9 +78,11 @@ void line_begin(struct walk *w);
 struct line line_copy(const struct line *line);
 /* Joins the lines that come into the stage which is being planned: the scope is theirs then. */
 void plan_connect(struct walk *w);
-bool plan_has_from(const struct cp_item *item);
 /* The line, or the inputs, that `from:` names. */
 void plan_from(struct walk *w, const struct cp_item *item);
+bool plan_has_from(const struct cp_item *item);
+/* Whether its `from:` names that stage. */
+bool plan_names_input(const struct cp_item *item, const char *name);
 /* The branches of merge: inputs of the stage that comes next. */
 void plan_inputs(struct walk *w, const struct cp_item *item);
 /* The branches of the stage just planned, and where they come together again. */

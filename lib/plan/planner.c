@@ -164,6 +164,23 @@ bool cp_plan_limits_errors(const struct cp_planner *p)
     return limits_errors(p->stage);
 }
 
+struct cp_framing *cp_plan_cuts_records(struct cp_planner *p)
+{
+    struct cp_framing *framing = cp_heap_take(p->heap, sizeof *framing);
+    struct cp_scope *s = p->scope;
+
+    p->stage->cuts_records = true;
+    cp_scope_close(s);
+    s->is_parsed = s->is_changed = s->is_made = s->is_json = false;
+    s->failed_slot = s->line_slot = CP_NO_SLOT;
+    s->time = (struct cp_slice){0};
+    s->wants = cp_plan_wants(p, cp_format_find(CP_SLICE("line")), NULL);
+    cp_scope_declare(s, CP_SLICE("line"));
+    *framing = (struct cp_framing){.frame = CP_FRAME_LINE, .lines = s->wants};
+    p->framing = framing;
+    return framing;
+}
+
 void cp_plan_at_end(struct cp_planner *p, int (*fn)(struct cp_stage *, void *, struct cp_err *))
 {
     p->stage->at_end = fn;

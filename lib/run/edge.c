@@ -2,6 +2,8 @@
 #include "edge.h"
 
 #include <assert.h>
+#include <errno.h>
+#include <poll.h>
 
 #include "../base/alloc.h"
 
@@ -377,6 +379,94 @@ enum chan_status cp_edge_receive_until(struct cp_edge *e, size_t worker, int64_t
     if (status == CHAN_OK)
         cp_edge_count(e, worker, *b);
     return status;
+}
+
+/* ---- Waiting beside descriptors ---- */
+
+/* Delivers the marks for which there is room. Those that have to wait are watched: adds what
+ * becomes readable when there is. */
+static size_t watch_marks(const struct cp_stage *s, struct pollfd *fds)
+{
+    size_t n = 0;
+
+    for (size_t k = 0; k < s->n_outs; k++) {
+        struct cp_edge_end *end = marked(s, k);
+        chan_tx *tx = s->outs[k]->tx[s->worker];
+        enum chan_status status = CHAN_FULL;
+        int fd = end ? chan_tx_fd(tx) : -1;
+        while (end && end->mark && (status = chan_try_send(tx, &end->mark)) == CHAN_FULL &&
+               chan_tx_arm(tx) == CHAN_OK)
+            ;
+        if (end && status == CHAN_OK)
+            end->mark = NULL;
+        else if (end && status != CHAN_FULL)
+            set_mark(end, NULL);
+        else if (end)
+            fds[n++] = (struct pollfd){.fd = fd, .events = POLLIN};
+    }
+    return n;
+}
+
+/* Takes the next batch, or watches for it. */
+static enum cp_came watch_input(const struct cp_stage *s, struct pollfd *fd, struct cp_batch **b)
+{
+    struct cp_edge *e = s->ins[0];
+    chan_rx *rx = cp_edge_next(e, s->worker);
+    int ready_fd = chan_rx_fd(rx);
+    enum chan_status status;
+
+    while ((status = cp_edge_try_receive(e, s->worker, b)) == CHAN_EMPTY &&
+           chan_rx_arm(rx) == CHAN_OK)
+        ;
+    if (status == CHAN_OK)
+        return CP_CAME_BATCH;
+    if (status != CHAN_EMPTY)
+        return CP_CAME_END;
+    *fd = (struct pollfd){.fd = ready_fd, .events = POLLIN};
+    return CP_CAME_NOTHING;
+}
+
+/* There are no more descriptors for one of the channels: it is looked at from time to time. */
+static int limit_wait(const struct pollfd *fds, size_t n, int timeout_ms)
+{
+    enum { TICK_MS = 10 };
+
+    for (size_t k = 0; k < n; k++)
+        if (fds[k].fd < 0 && (timeout_ms < 0 || timeout_ms > TICK_MS))
+            timeout_ms = TICK_MS;
+    return timeout_ms;
+}
+
+static bool has_news(const struct pollfd *fds, size_t n)
+{
+    for (size_t k = 0; k < n; k++)
+        if (fds[k].revents != 0)
+            return true;
+    return false;
+}
+
+enum cp_came cp_edge_poll(const struct cp_stage *s, struct pollfd *fds, size_t n, int timeout_ms,
+                          struct cp_batch **b)
+{
+    struct pollfd all[2 * CP_MAX_WORKERS + 2 + CP_PLAN_STAGES];
+    enum cp_came came = CP_CAME_NOTHING;
+
+    for (;;) {
+        size_t total = n;
+        memcpy(all, fds, n * sizeof *all);
+        if (b && (came = watch_input(s, &all[total], b)) == CP_CAME_NOTHING)
+            total++;
+        total += watch_marks(s, all + total);
+        int limit = limit_wait(all + n, total - n, timeout_ms);
+        int ready = poll(all, total, came != CP_CAME_NOTHING ? 0 : limit);
+        if (came == CP_CAME_NOTHING &&
+            ((ready < 0 && errno == EINTR) || (ready == 0 && timeout_ms < 0)))
+            continue;
+        for (size_t k = 0; k < n; k++)
+            fds[k].revents = ready > 0 ? all[k].revents : 0;
+        if (came != CP_CAME_NOTHING || ready <= 0 || has_news(fds, n))
+            return came;
+    }
 }
 
 /* ---- Ending ---- */

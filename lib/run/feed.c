@@ -8,9 +8,18 @@
 #include "../base/scan.h"
 #include "../format/detect.h"
 
+static bool emit(struct cp_feed *f, struct cp_batch *b)
+{
+    return cp_emit(f->stage, b);
+}
+
 void cp_feed_init(struct cp_feed *f, struct cp_stage *s, const struct cp_framing *framing)
 {
-    *f = (struct cp_feed){.stage = s, .planned = framing, .framing = framing};
+    *f = (struct cp_feed){.stage = s,
+                          .planned = framing,
+                          .framing = framing,
+                          .emit = emit,
+                          .counter = &s->account.in};
 }
 
 void cp_feed_release(struct cp_feed *f)
@@ -53,7 +62,7 @@ static void count_too_long(struct cp_feed *f, uint64_t line, uint64_t offset, st
 {
     char reason[64];
     snprintf(reason, sizeof reason, "record longer than max_line (%zu bytes)", f->stage->max_line);
-    f->stage->account.in++;
+    ++*f->counter;
     cp_stage_lost(f->stage, f->input, line, offset, raw, reason);
     if (f->wants_header)
         cp_stage_fail(f->stage, CP_EXIT_RECORDS, 0, "%s:%llu: the header is longer than max_line",
@@ -89,7 +98,7 @@ static void drop_too_long(struct cp_feed *f, struct cp_batch *b)
         else
             b->sel[kept++] = b->sel[k];
     }
-    f->stage->account.in -= k - kept;
+    *f->counter -= k - kept;
     f->stage->account.filtered += n - k;
     b->n_sel = kept;
 }
@@ -134,7 +143,7 @@ static struct cp_batch *batch_of(struct cp_feed *f, size_t n, size_t next)
     b->zone = (struct cp_time_zone){.reference = f->input->modified};
     b->n = (uint32_t)n;
     cp_batch_select_all(b);
-    f->stage->account.in += n;
+    *f->counter += n;
     f->stage->account.bytes += next - f->from;
     return b;
 }
@@ -296,7 +305,7 @@ static bool send(struct cp_feed *f, size_t n, size_t next)
     } else {
         advance(f, next);
     }
-    return cp_emit(f->stage, b) && ok;
+    return f->emit(f, b) && ok;
 }
 
 /* Cuts and sends all whole records that are there. */
@@ -411,11 +420,11 @@ static bool is_coming(const struct cp_reader *r)
 }
 
 /* Whether to read on before the format is chosen; makes room for that. */
-static bool wants_more(struct cp_feed *f, const struct cp_reader *r)
+static bool wants_more(struct cp_feed *f, bool may_follow)
 {
     size_t enough = f->stage->max_line < CP_DETECT_SIZE ? f->stage->max_line : CP_DETECT_SIZE;
 
-    if (f->have >= enough || !is_coming(r))
+    if (f->have >= enough || !may_follow)
         return false;
     if (f->have == f->block->cap)
         replace_block(f, cp_pool_large_block(f->stage->pool, enough));
@@ -441,22 +450,34 @@ static void choose_format(struct cp_feed *f)
     cp_stage_note(f->stage, "%s is read as %s", f->input->name, c->format->name);
 }
 
+uint8_t *cp_feed_room(struct cp_feed *f, size_t *n)
+{
+    *n = f->block->cap - f->have;
+    return f->block->data + f->have;
+}
+
+bool cp_feed_take(struct cp_feed *f, size_t n, bool may_follow)
+{
+    f->have += n;
+    if (f->must_choose && n > 0 && wants_more(f, may_follow))
+        return true;
+    if (f->must_choose)
+        choose_format(f);
+    return take_bytes(f, n == 0);
+}
+
 static bool feed_bytes(struct cp_feed *f, struct cp_reader *r)
 {
     for (;;) {
-        ssize_t n =
-            cp_reader_read(r, f->block->data + f->have, f->block->cap - f->have, &f->stage->err);
+        size_t room;
+        uint8_t *p = cp_feed_room(f, &room);
+        ssize_t n = cp_reader_read(r, p, room, &f->stage->err);
         if (n < 0) {
             if (n != CP_READER_STOPPED)
                 cp_stage_report(f->stage);
             return false;
         }
-        f->have += (size_t)n;
-        if (f->must_choose && n > 0 && wants_more(f, r))
-            continue;
-        if (f->must_choose)
-            choose_format(f);
-        if (!take_bytes(f, n == 0))
+        if (!cp_feed_take(f, (size_t)n, f->must_choose && is_coming(r)))
             return false;
         if (n == 0)
             return true;
@@ -470,11 +491,11 @@ static int64_t now_ns(void)
     return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
 }
 
-bool cp_feed_input(struct cp_feed *f, struct cp_reader *r)
+void cp_feed_begin(struct cp_feed *f, const char *name, int64_t modified)
 {
     const struct cp_framing *fr = f->planned;
 
-    f->input = cp_input_new(r->name, r->modified ? r->modified : now_ns());
+    f->input = cp_input_new(name, modified ? modified : now_ns());
     f->block = cp_pool_block(f->stage->pool);
     f->block_size = f->block->cap;
     f->from = f->have = 0;
@@ -485,6 +506,11 @@ bool cp_feed_input(struct cp_feed *f, struct cp_reader *r)
     f->framing = fr;
     f->must_choose = fr->format && fr->format->choose;
     start_frames(f);
+}
+
+bool cp_feed_input(struct cp_feed *f, struct cp_reader *r)
+{
+    cp_feed_begin(f, r->name, r->modified);
     bool ok = feed_bytes(f, r);
     cp_feed_release(f);
     return ok;

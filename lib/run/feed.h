@@ -7,6 +7,14 @@
  *
  * A rejects file is cut into lines. The record in each takes the place of its line in the block,
  * before anybody else sees that, with the file, line and offset that it had once.
+ *
+ * A source has cp_feed_input read an input from a reader. A stage that reads on its own, when there
+ * is something to read, calls for each input
+ *
+ *     cp_feed_begin(&f, name, 0);
+ *     p = cp_feed_room(&f, &n);                  read up to n bytes to p
+ *     ok = cp_feed_take(&f, got, may_follow);    got 0: that was the end
+ *     cp_feed_release(&f);
  */
 #ifndef CP_RUN_FEED_H
 #define CP_RUN_FEED_H
@@ -37,12 +45,33 @@ struct cp_feed {
     bool is_skipping;                /* within a record that is too long */
     struct cp_reject_reader rejects; /* CP_FRAME_REJECTS */
     struct cp_input *rejected_in;    /* where the records at hand came from once; or NULL */
+
+    /* May be changed after cp_feed_init: who sends a batch on, and the term of the account that
+     * counts the records; for sources cp_emit and `in`. */
+    bool (*emit)(struct cp_feed *f, struct cp_batch *b);
+    uint64_t *counter;
+    void *ctx; /* of emit */
 };
 
 void cp_feed_init(struct cp_feed *f, struct cp_stage *s, const struct cp_framing *framing);
 /* Reads one input to its end. False: the source shall end (stopped, nobody wants more, or the stage
  * has failed). */
 bool cp_feed_input(struct cp_feed *f, struct cp_reader *r);
+
+/* Starts on an input; modified: ns, 0 for now. */
+void cp_feed_begin(struct cp_feed *f, const char *name, int64_t modified);
+/* Where the next bytes go, and how many at most. */
+uint8_t *cp_feed_room(struct cp_feed *f, size_t *n);
+/* Takes n bytes that were put there; none: the end of the input. may_follow: more can be had at
+ * once, which is of interest as long as the format of the input is being chosen. False: as
+ * cp_feed_input. */
+bool cp_feed_take(struct cp_feed *f, size_t n, bool may_follow);
+/* The format is being chosen: cp_feed_take wants to know whether more can be had at once. */
+static inline bool cp_feed_is_choosing(const struct cp_feed *f)
+{
+    return f->must_choose;
+}
+/* Gives up what it holds. */
 void cp_feed_release(struct cp_feed *f);
 
 #endif

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "../base/alloc.h"
+#include "../io/process.h"
 #include "edge.h"
 #include "rejects.h"
 
@@ -75,7 +76,7 @@ static void stage_wake(struct cp_stage *s)
  * wants anything. Any thread: edges live until all threads have ended. */
 void cp_stage_cut_input(struct cp_stage *s)
 {
-    if (s->n_ins == 0)
+    if (s->stop_fd >= 0)
         source_stop(s);
     stage_wake(s);
     for (size_t k = 0; k < s->n_ins; k++) {
@@ -117,6 +118,11 @@ enum cp_outcome cp_stage_fail(struct cp_stage *s, enum cp_exit exit, int sys, co
     cp_err_set(&s->err, exit, sys, "%s", text);
     cp_stage_report(s);
     return CP_OUTCOME_FAILED;
+}
+
+void cp_stage_blame_signal(struct cp_stage *s, int signo)
+{
+    s->err.signal = signo;
 }
 
 void cp_stage_reader_left(struct cp_stage *s)
@@ -387,6 +393,29 @@ bool cp_stage_brings(const struct cp_stage *s, size_t input, uint16_t slot)
 bool cp_stage_is_late(const struct cp_stage *s, size_t input)
 {
     return s->ins[input]->is_late;
+}
+
+/* ---- Waiting for more than the input ---- */
+
+enum cp_came cp_stage_poll(struct cp_stage *s, struct pollfd *fds, size_t n, int timeout_ms,
+                           struct cp_batch **b)
+{
+    struct pollfd all[2 * CP_MAX_WORKERS + 1];
+    enum cp_came came;
+
+    cp_account_show(s);
+    if (n > 0)
+        memcpy(all, fds, n * sizeof *all);
+    all[n] = (struct pollfd){.fd = s->stop_fd, .events = POLLIN};
+    came = cp_edge_poll(s, all, n + 1, timeout_ms, b);
+    for (size_t k = 0; k < n; k++)
+        fds[k].revents = all[k].revents;
+    if (came == CP_CAME_BATCH) {
+        s->account.in += (*b)->n_sel;
+        memcpy(s->heard, (*b)->orders, sizeof s->heard);
+    }
+    s->is_ending |= came == CP_CAME_END;
+    return came != CP_CAME_BATCH && all[n].revents != 0 ? CP_CAME_STOP : came;
 }
 
 /* ---- One stage's thread ---- */
@@ -710,7 +739,8 @@ static int stage_open(struct cp_run *run, struct cp_stage *s, struct cp_err *err
     s->pool = s->workers[0]->pool;
     if (s->pool_size.batches > 0 && !s->pool)
         s->pool = cp_pool_new(&s->pool_size);
-    if (s->type->kind == CP_SOURCE && (s->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) < 0)
+    if ((s->type->kind == CP_SOURCE || s->type->flags & CP_STAGE_POLLS) &&
+        (s->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) < 0)
         return cp_err_set(err, CP_EXIT_IO, errno, "cannot make an event descriptor");
     if (s->waits && open_wake(s, err) < 0)
         return -1;
@@ -931,6 +961,26 @@ static void run_join(struct cp_run *run)
         cp_account_gather(run->plan->stages[i]);
 }
 
+/* The signal that ended us may have ended a program of a stage first, as the interrupt key does:
+ * that is no failure. */
+static void forgive_signal(struct cp_run *run, struct watch *w)
+{
+    struct cp_run_result *result = run->result;
+
+    pthread_mutex_lock(&run->mu);
+    int signo = result->err.signal;
+    pthread_mutex_unlock(&run->mu);
+    if (signo == 0)
+        return;
+    while (poll(&w->fds[1], 1, 0) > 0)
+        if (!on_signal(run, w))
+            break;
+    pthread_mutex_lock(&run->mu);
+    if (result->signal == signo)
+        result->err = (struct cp_err){0};
+    pthread_mutex_unlock(&run->mu);
+}
+
 static void run_threads(struct cp_run *run)
 {
     struct watch w = {.sink = stdout_sink(run->plan), .deadline = INT64_MAX};
@@ -941,10 +991,12 @@ static void run_threads(struct cp_run *run)
     w.fds[2] = (struct pollfd){.fd = w.sink ? STDOUT_FILENO : -1};
     if (run_start(run) < 0)
         run_unwind(run);
-    if (run_wait(run, &w))
-        run_join(run);
+    run->result->is_cut = !run_wait(run, &w);
+    if (run->result->is_cut)
+        cp_process_leave_all();
     else
-        run->result->is_cut = true;
+        run_join(run);
+    forgive_signal(run, &w);
     if (signal_fd >= 0)
         close(signal_fd);
 }

@@ -1,0 +1,734 @@
+/* exec_each.c: co-processes that answer each line with a line.
+ *
+ * DESIGN. Records wait for their answers in one queue, in their order, as copies (data/keeper.h):
+ * batches that are held would be missing above. Each has been given to one program. The one at the
+ * head leaves as soon as there is an answer for it; answers that come before their turn wait where
+ * they were read. A batch that has been taken is closed by a mark behind its records, so that what
+ * leaves is grouped as what came.
+ *
+ * A program is full when WEIGHT bytes of lines have been given to it that have not left. When it is
+ * that of the record at the head, and all was written to it, it has read them without an answer: it
+ * waits for more, and so do we, for ever: that is an error. When it is another one, new records go
+ * to those with room, and so, at last, to that of the head. A program that only takes its time is
+ * not in danger: what it does not read waits in its pipe, which is small.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "../lib/base/alloc.h"
+#include "../lib/format/json.h"
+#include "exec.h"
+
+enum {
+    WEIGHT = 1 << 20,       /* bytes of lines for one program that have not left */
+    MOST_WEIGHT = WEIGHT / 4, /* of one record, whatever it is */
+    KEPT_SHARE = 16,        /* bytes of a copy that weigh as much as one of the line */
+    READ_SIZE = 64 * 1024,
+    SUSPECT_MS = 50, /* no descriptor tells that a pipe has become empty */
+};
+
+/* Bytes that come in at the end and leave at the front. */
+struct bytes {
+    char *p;
+    size_t from, to, cap;
+};
+
+/* A program, and what is on the way to it and from it. */
+struct peer {
+    struct cp_process process;
+    struct bytes lines; /* of its records that have not left */
+    size_t sent;        /* of them: the end of what is written */
+    struct bytes answers;
+    size_t looked;   /* of them: no line end before */
+    size_t weight;   /* of its records that have not left */
+    uint64_t open;   /* how many those are */
+    uint64_t deaths; /* without an answer in between */
+    bool runs;       /* until see_ending has seen how it ended */
+};
+
+/* Where a record or batch stands in one of the orders of batches. */
+struct standing {
+    uint64_t seq;
+    uint32_t place; /* of a record; of the end of a batch: until */
+    bool has_more;
+};
+
+/* In the queue: a record, or the end of a batch. Its standings follow, then the copy of the record.
+ */
+struct entry {
+    uint32_t size;    /* with what follows; a multiple of 8 */
+    uint32_t line;    /* bytes of its line */
+    uint32_t weight;  /* of it */
+    uint32_t ordinal; /* of its batch */
+    uint64_t seq;     /* the same */
+    int16_t peer;     /* NOBODY: it gets no answer; END_OF_BATCH */
+    bool has_more;
+    const char *reason; /* why it has none */
+};
+
+enum { NOBODY = -1, END_OF_BATCH = -2 };
+
+struct each {
+    struct cp_stage *stage;
+    struct exec *exec;
+    struct peer *peers;
+    size_t n;
+    struct cp_keeper keeper;
+    struct bytes queue;
+    uint64_t waiting; /* records in it */
+
+    struct cp_batch *batch; /* being taken, up to sel[at]; or NULL */
+    uint32_t at;
+    struct peer *to; /* who gets its records */
+
+    uint64_t seq; /* of the batch whose records leave */
+    uint32_t ordinal;
+    bool has_input;
+    bool must_end; /* nobody wants more, or the stage has failed */
+};
+
+/* ---- Bytes ---- */
+
+static size_t held(const struct bytes *b)
+{
+    return b->to - b->from;
+}
+
+/* Room for n more; `mark` is a place in it that moves along, or NULL. */
+static char *make_room(struct bytes *b, size_t n, size_t *mark)
+{
+    if (b->from > 0 && held(b) <= b->from && (held(b) == 0 || n > b->cap - b->to)) {
+        memmove(b->p, b->p + b->from, held(b));
+        b->to -= b->from;
+        if (mark)
+            *mark -= b->from;
+        b->from = 0;
+    }
+    if (n > b->cap - b->to) {
+        b->cap = b->to + n + (b->to + n) / 4;
+        b->p = cp_xrealloc(b->p, b->cap, 1);
+    }
+    return b->p + b->to;
+}
+
+/* ---- Failing ---- */
+
+static void fail_hinting(struct each *x, const char *hint, const char *message)
+{
+    struct cp_stage *s = x->stage;
+
+    cp_err_set(&s->err, CP_EXIT_IO, 0, "%s: %s", x->exec->program.name, message);
+    cp_err_hint(&s->err, "%s", hint);
+    cp_stage_report(s);
+    x->must_end = true;
+}
+
+static void fail_silence(struct each *x, const struct peer *peer)
+{
+    char message[160];
+
+    snprintf(message, sizeof message, "it has read %" PRIu64 " lines (%zu bytes) and answered none",
+             peer->open, held(&peer->lines));
+    fail_hinting(x,
+                 "it holds its answers back: have it write each line at once (stdbuf -oL PROGRAM, "
+                 "python3 -u, PYTHONUNBUFFERED=1, grep --line-buffered)",
+                 message);
+}
+
+static void fail_extra(struct each *x)
+{
+    fail_hinting(x, "with mode=stream every line that it prints is a record of its own",
+                 "it has printed more lines than it was given");
+}
+
+static void fail_sys(struct each *x, const char *what)
+{
+    cp_stage_fail(x->stage, CP_EXIT_IO, errno, "cannot %s %s", what, x->exec->program.name);
+    x->must_end = true;
+}
+
+/* ---- Taking records ---- */
+
+static bool has_room(const struct peer *peer)
+{
+    return peer->weight < WEIGHT && peer->process.in >= 0;
+}
+
+/* The one with the least to do; NULL: all are full. */
+static struct peer *choose(struct each *x)
+{
+    struct peer *best = NULL;
+
+    for (size_t k = 0; k < x->n; k++)
+        if (has_room(&x->peers[k]) && (!best || x->peers[k].weight < best->weight))
+            best = &x->peers[k];
+    return best;
+}
+
+/* cp_out.write: the line of the record at hand. */
+static int add_line(void *ctx, const char *p, size_t n)
+{
+    struct each *x = ctx;
+    struct bytes *lines = &x->to->lines;
+
+    memcpy(make_room(lines, n, &x->to->sent), p, n);
+    lines->to += n;
+    return 0;
+}
+
+static struct standing *standings(const struct entry *e)
+{
+    return (struct standing *)(uintptr_t)(e + 1);
+}
+
+static char *copy_of(const struct each *x, const struct entry *e)
+{
+    return (char *)(standings(e) + x->stage->depth);
+}
+
+static struct entry *add_entry(struct each *x, size_t copy)
+{
+    size_t n = sizeof(struct entry) + x->stage->depth * sizeof(struct standing) + copy;
+    struct entry *e = (struct entry *)(void *)make_room(&x->queue, n, NULL);
+
+    *e = (struct entry){.size = (uint32_t)n, .peer = NOBODY, .seq = x->batch->seq};
+    e->ordinal = x->batch->ordinal;
+    x->queue.to += n;
+    return e;
+}
+
+/* Writes the line of record i. Returns why it has none. */
+static const char *encode(struct each *x, uint16_t i, uint32_t *length)
+{
+    struct sink *k = &x->exec->sink;
+    struct bytes *lines = &x->to->lines;
+    size_t before = held(lines), done;
+    const char *reason = sink_encode(k, x->batch, &i, 1, &done);
+
+    cp_out_flush(&k->out);
+    size_t n = held(lines) - before;
+    if (!reason && (n == 0 || memchr(lines->p + lines->to - n, '\n', n - 1)))
+        reason = "a record of several lines gets no answer of one line: format=json";
+    if (reason)
+        lines->to -= n;
+    *length = reason ? 0 : (uint32_t)n;
+    return reason;
+}
+
+/* A record that cannot be written. False: it is left out. */
+static bool record_failed(struct each *x, uint16_t i, const char *reason)
+{
+    struct cp_stage *s = x->stage;
+
+    cp_stage_record_error(s, x->batch, i, reason);
+    if (s->on_error == CP_ON_ERROR_KEEP) {
+        s->account.warned++;
+        return true;
+    }
+    s->account.errored++;
+    if (s->on_error == CP_ON_ERROR_STOP) {
+        cp_stage_fail(s, CP_EXIT_RECORDS, 0, "%s", s->first_error);
+        x->must_end = true;
+    }
+    return false;
+}
+
+static void take_record(struct each *x, uint16_t i)
+{
+    uint32_t line;
+    const char *reason = encode(x, i, &line);
+
+    if (reason && !record_failed(x, i, reason))
+        return;
+    size_t copy = cp_keeper_measure(&x->keeper, i);
+    struct entry *e = add_entry(x, copy);
+    cp_keeper_write(&x->keeper, copy_of(x, e));
+    for (size_t d = 0; d < x->stage->depth; d++) {
+        const struct cp_order *o = &x->batch->orders[d];
+        standings(e)[d] = (struct standing){.seq = o->seq, .place = cp_order_place(o, i)};
+    }
+    e->line = line;
+    e->reason = reason;
+    x->waiting++;
+    if (reason)
+        return;
+    size_t weight = line + copy / KEPT_SHARE;
+    e->weight = (uint32_t)(weight < MOST_WEIGHT ? weight : MOST_WEIGHT);
+    e->peer = (int16_t)(x->to - x->peers);
+    x->to->weight += e->weight;
+    x->to->open++;
+}
+
+/* Takes of the batch at hand what the programs have room for. */
+static void take(struct each *x)
+{
+    struct cp_batch *b = x->batch;
+
+    while (b && x->at < b->n_sel && !x->must_end) {
+        if (!x->to || !has_room(x->to))
+            x->to = choose(x);
+        if (!x->to)
+            return;
+        take_record(x, b->sel[x->at++]);
+    }
+    if (!b || x->must_end)
+        return;
+    struct entry *e = add_entry(x, 0);
+    e->peer = END_OF_BATCH;
+    e->has_more = b->has_more;
+    for (size_t d = 0; d < x->stage->depth; d++) {
+        const struct cp_order *o = &b->orders[d];
+        standings(e)[d] = (struct standing){o->seq, o->until, o->has_more};
+    }
+    x->batch = NULL;
+    x->to = NULL;
+    cp_batch_release(b);
+}
+
+static void begin_batch(struct each *x, struct cp_batch *b)
+{
+    x->batch = b;
+    x->at = 0;
+    x->to = choose(x);
+    cp_keeper_begin(&x->keeper, b);
+}
+
+/* ---- Giving them back ---- */
+
+/* Sends what has been put together. end: of the batch that it belongs to; NULL: not yet. */
+static void send(struct each *x, const struct entry *end)
+{
+    struct cp_batch *b = x->keeper.to;
+
+    x->keeper.to = NULL;
+    if (!b)
+        b = cp_stage_batch(x->stage);
+    b->seq = x->seq;
+    b->ordinal = x->ordinal;
+    b->has_more = !end || end->has_more;
+    x->ordinal += b->n;
+    for (size_t d = 0; d < x->stage->depth; d++) {
+        struct cp_order *o = &b->orders[d];
+        o->has_more = !end || standings(end)[d].has_more;
+        o->until = end ? standings(end)[d].place : 0;
+        if (end)
+            o->seq = standings(end)[d].seq;
+    }
+    if (!cp_emit(x->stage, b))
+        x->must_end = true;
+}
+
+/* Before it waits: nothing that is ready stays. */
+static void flush(struct each *x)
+{
+    if (x->keeper.to)
+        send(x, NULL);
+}
+
+/* The batch that record e goes on in, with room for its answer. */
+static struct cp_batch *batch_for(struct each *x, const struct entry *e, size_t answer)
+{
+    struct cp_keeper *k = &x->keeper;
+    const char *copy = copy_of(x, e);
+
+    if (k->to && answer > k->to->arena.cap - k->to->arena.used)
+        flush(x);
+    for (;;) {
+        if (!k->to) {
+            x->ordinal = x->seq == e->seq && x->ordinal > e->ordinal ? x->ordinal : e->ordinal;
+            x->seq = e->seq;
+            k->to = cp_stage_batch(x->stage);
+            for (size_t d = 0; d < x->stage->depth; d++)
+                k->to->orders[d].seq = standings(e)[d].seq;
+        }
+        if (cp_keeper_read(k, k->to, copy))
+            return k->to;
+        flush(x);
+    }
+}
+
+/* What a line says: JSON where it begins like that, else text as in a cell. */
+static struct cp_value value_of(struct cp_batch *b, const char *p, size_t n)
+{
+    struct cp_value v;
+    size_t at;
+
+    if (n > 0 && p[n - 1] == '\r')
+        n--;
+    if (n == 0)
+        return (struct cp_value){.kind = CP_NULL};
+    char *text = cp_arena_take(&b->arena, n);
+    memcpy(text, p, n);
+    if (strchr("{[\"", text[0]) && cp_json_value(text, n, &v, &at) == NULL)
+        return v;
+    return cp_untyped(text, n);
+}
+
+/* The record goes on, with its answer; p NULL: without. */
+static void give(struct each *x, const struct entry *e, const char *p, size_t n)
+{
+    static const struct cp_value missing = {.kind = CP_MISSING};
+    struct cp_stage *s = x->stage;
+    struct cp_batch *b = batch_for(x, e, n);
+    uint32_t i = b->n - 1;
+
+    for (size_t d = 0; d < s->depth; d++)
+        b->orders[d].places[i] = (uint16_t)standings(e)[d].place;
+    b->col[x->exec->answer_slot][i] = p ? value_of(b, p, n) : missing;
+    if (s->error_slot != CP_NO_SLOT)
+        b->col[s->error_slot][i] = e->reason ? cp_stage_reason(s, e->reason) : missing;
+    x->waiting--;
+}
+
+/* The next line of a program: its length without the line end, and with it in *all. False: it is
+ * not there yet. */
+static bool next_line(struct peer *peer, size_t *n, size_t *all)
+{
+    struct bytes *a = &peer->answers;
+    const char *p = a->p + a->from,
+               *end = peer->looked < a->to
+                          ? memchr(a->p + peer->looked, '\n', a->to - peer->looked)
+                          : NULL;
+
+    if (!end) {
+        peer->looked = a->to;
+        return false;
+    }
+    *n = (size_t)(end - p);
+    *all = *n + 1;
+    return true;
+}
+
+/* The record at the head, if it has been answered. */
+static bool give_answered(struct each *x, const struct entry *e)
+{
+    struct peer *peer = &x->peers[e->peer];
+    size_t n, all;
+
+    if (!next_line(peer, &n, &all))
+        return false;
+    if (peer->sent < peer->lines.from + e->line) {
+        fail_extra(x);
+        return false;
+    }
+    give(x, e, peer->answers.p + peer->answers.from, n);
+    peer->answers.from += all;
+    peer->looked = peer->answers.from;
+    peer->lines.from += e->line;
+    peer->weight -= e->weight;
+    peer->open--;
+    peer->deaths = 0;
+    return true;
+}
+
+/* Gives back from the head of the queue what is ready. */
+static void give_ready(struct each *x)
+{
+    struct bytes *q = &x->queue;
+
+    while (held(q) > 0 && !x->must_end) {
+        const struct entry *e = (const struct entry *)(const void *)(q->p + q->from);
+        if (e->peer == END_OF_BATCH) {
+            x->ordinal = x->seq == e->seq && x->ordinal > e->ordinal ? x->ordinal : e->ordinal;
+            x->seq = e->seq;
+            send(x, e);
+        } else if (e->peer == NOBODY) {
+            give(x, e, NULL, 0);
+        } else if (!give_answered(x, e)) {
+            break;
+        }
+        q->from += e->size;
+    }
+    if (!x->must_end)
+        flush(x);
+}
+
+/* ---- The programs ---- */
+
+static int start(struct each *x, struct peer *peer, struct cp_err *err)
+{
+    int rc = cp_process_start(&peer->process, x->exec->program.argv,
+                              CP_PROCESS_IN | CP_PROCESS_OUT | CP_PROCESS_GROUP, err);
+
+    peer->runs = rc == 0;
+    return rc;
+}
+
+/* What it was given and has not answered is given to the next one. Answers that have come and not
+ * left yet come again. */
+static void start_again(struct each *x, struct peer *peer)
+{
+    if (!exec_back_off(x->stage, x->exec, ++peer->deaths)) {
+        x->must_end = true;
+        return;
+    }
+    peer->sent = peer->lines.from;
+    peer->answers.from = peer->answers.to = peer->looked = 0;
+    if (start(x, peer, &x->stage->err) < 0) {
+        cp_stage_report(x->stage);
+        x->must_end = true;
+    }
+}
+
+/* Its output has ended within a line. That is an answer without its line end, unless the program
+ * came to grief over it. */
+static void end_answers(struct peer *peer)
+{
+    struct bytes *a = &peer->answers;
+
+    if (held(a) == 0 || a->p[a->to - 1] == '\n')
+        return;
+    cp_process_stop(&peer->process);
+    if (cp_process_is_good(&peer->process)) {
+        *make_room(a, 1, &peer->looked) = '\n';
+        a->to++;
+    } else {
+        const char *end = memrchr(a->p + a->from, '\n', held(a));
+        a->to = end ? (size_t)(end + 1 - a->p) : a->from;
+    }
+    peer->looked = a->from;
+}
+
+/* It has printed all that it will, and that has left. */
+static void see_ending(struct each *x, struct peer *peer)
+{
+    const struct exec *exec = x->exec;
+    bool is_early = peer->open > 0 || peer->process.in >= 0;
+
+    peer->runs = false;
+    if (is_early)
+        cp_process_stop(&peer->process); /* without its output it is of no use */
+    else if (!cp_process_wait(&peer->process, -1, x->stage->stop_fd))
+        return;
+    if (!is_early && cp_process_is_good(&peer->process))
+        return;
+    if (is_early && exec->on_exit == EXEC_RESTART && peer->deaths < exec->restarts) {
+        start_again(x, peer);
+        return;
+    }
+    exec_fail(x->stage, &exec->program, &peer->process,
+              peer->open > 0 ? " before it had answered all records"
+              : is_early     ? " before its input had ended"
+                             : "");
+    x->must_end = true;
+}
+
+static void read_answers(struct each *x, struct peer *peer)
+{
+    struct bytes *a = &peer->answers;
+    char *to = make_room(a, READ_SIZE, &peer->looked);
+    ssize_t n = read(peer->process.out, to, READ_SIZE);
+
+    if (n < 0 && errno != EINTR && errno != EAGAIN)
+        fail_sys(x, "read what is printed by");
+    if (n > 0)
+        a->to += (size_t)n;
+    if (n == 0) {
+        cp_process_close_out(&peer->process);
+        end_answers(peer);
+    }
+}
+
+static void write_lines(struct each *x, struct peer *peer)
+{
+    ssize_t n =
+        write(peer->process.in, peer->lines.p + peer->sent, peer->lines.to - peer->sent);
+
+    if (n > 0)
+        peer->sent += (size_t)n;
+    else if (n < 0 && errno == EPIPE)
+        cp_process_close_in(&peer->process); /* what it prints, or that it ends, says more */
+    else if (n < 0 && errno != EINTR && errno != EAGAIN)
+        fail_sys(x, "write to");
+}
+
+/* More answers than that of the head may wait, but not without bounds. */
+static bool may_read(const struct each *x, const struct peer *peer)
+{
+    return peer->process.out >= 0 && held(&peer->answers) <= x->stage->max_line;
+}
+
+static bool has_lines(const struct peer *peer)
+{
+    return peer->process.in >= 0 && peer->sent < peer->lines.to;
+}
+
+/* What no line of an answer may be, and no program do. */
+static void check_peer(struct each *x, struct peer *peer)
+{
+    size_t n, all;
+
+    if (peer->open == 0 && next_line(peer, &n, &all)) {
+        fail_extra(x);
+    } else if (peer->open > 0 && held(&peer->answers) > x->stage->max_line &&
+               !next_line(peer, &n, &all)) {
+        fail_hinting(x, "raise max_line of the source", "its answer is longer than max_line");
+    } else if (peer->runs && peer->process.out < 0 && held(&peer->answers) == 0) {
+        see_ending(x, peer);
+    }
+}
+
+/* The program that the record at the head waits for, where it is full and all was written to it. It
+ * waits for more than it will get, unless some of it is still in a pipe. Else NULL. */
+static struct peer *suspect(const struct each *x)
+{
+    const struct entry *e = (const struct entry *)(const void *)(x->queue.p + x->queue.from);
+
+    if (held(&x->queue) == 0 || e->peer < 0)
+        return NULL;
+    struct peer *peer = &x->peers[e->peer];
+    bool is_full = peer->weight >= WEIGHT && peer->sent == peer->lines.to;
+    return is_full && peer->process.in >= 0 && peer->process.out >= 0 ? peer : NULL;
+}
+
+static bool is_stuck(const struct peer *peer)
+{
+    struct pollfd fd = {.fd = peer->process.out, .events = POLLIN};
+    int unread = 0;
+
+    return ioctl(peer->process.in, FIONREAD, &unread) == 0 && unread == 0 && poll(&fd, 1, 0) == 0;
+}
+
+/* ---- The thread ---- */
+
+static bool is_done(const struct each *x)
+{
+    if (x->has_input || x->batch || held(&x->queue) > 0)
+        return false;
+    for (size_t k = 0; k < x->n; k++)
+        if (x->peers[k].runs)
+            return false;
+    return true;
+}
+
+/* All records are on their way: who has got all of his needs no more. */
+static void close_inputs(struct each *x)
+{
+    for (size_t k = 0; k < x->n && !x->has_input && !x->batch; k++)
+        if (!has_lines(&x->peers[k]))
+            cp_process_close_in(&x->peers[k].process);
+}
+
+/* Waits for something to do, and reads and writes. */
+static void wait_for_news(struct each *x, int timeout_ms)
+{
+    struct pollfd fds[2 * CP_MAX_WORKERS];
+    struct cp_batch *b = NULL;
+    bool wants_input = x->has_input && !x->batch && choose(x);
+
+    for (size_t k = 0; k < x->n; k++) {
+        const struct peer *peer = &x->peers[k];
+        fds[2 * k] = (struct pollfd){.fd = may_read(x, peer) ? peer->process.out : -1,
+                                     .events = POLLIN};
+        fds[2 * k + 1] = (struct pollfd){.fd = has_lines(peer) ? peer->process.in : -1,
+                                         .events = POLLOUT};
+    }
+    enum cp_came came = cp_stage_poll(x->stage, fds, 2 * x->n, timeout_ms, wants_input ? &b : NULL);
+    for (size_t k = 0; k < x->n && !x->must_end; k++) {
+        if (fds[2 * k].revents)
+            read_answers(x, &x->peers[k]);
+        if (fds[2 * k + 1].revents)
+            write_lines(x, &x->peers[k]);
+    }
+    if (came == CP_CAME_BATCH)
+        begin_batch(x, b);
+    else if (came == CP_CAME_END)
+        x->has_input = false;
+    else if (came == CP_CAME_STOP)
+        x->must_end = true;
+}
+
+static void run(struct each *x)
+{
+    while (!x->must_end && !is_done(x)) {
+        take(x);
+        close_inputs(x);
+        struct peer *peer = suspect(x);
+        if (peer && is_stuck(peer))
+            fail_silence(x, peer);
+        if (x->must_end)
+            return;
+        wait_for_news(x, peer ? SUSPECT_MS : -1);
+        give_ready(x);
+        for (size_t k = 0; k < x->n && !x->must_end; k++)
+            check_peer(x, &x->peers[k]);
+    }
+}
+
+/* What has not left: nobody wants it, or the stage has failed. */
+static void give_up(struct each *x)
+{
+    struct cp_stage *s = x->stage;
+    uint64_t n = x->waiting + (x->batch ? x->batch->n_sel - x->at : 0) +
+                 (x->keeper.to ? x->keeper.to->n_sel : 0);
+
+    if (s->err.exit != CP_EXIT_OK)
+        s->account.held += n;
+    else
+        s->account.filtered += n;
+    cp_batch_release(x->batch);
+    cp_batch_release(x->keeper.to);
+    x->batch = x->keeper.to = NULL;
+}
+
+void exec_each_run(struct cp_stage *s, struct exec *exec)
+{
+    struct each *x = exec->each;
+
+    run(x);
+    s->has_failed = s->err.exit != CP_EXIT_OK;
+    give_up(x);
+    cp_stage_cut_input(s);
+    for (size_t k = 0; k < x->n; k++) {
+        cp_process_close_in(&x->peers[k].process);
+        cp_process_close_out(&x->peers[k].process);
+    }
+    for (size_t k = 0; k < x->n; k++)
+        cp_process_stop(&x->peers[k].process);
+}
+
+size_t exec_each_memory(const struct cp_planner *p, size_t n)
+{
+    /* Twice as much before the front is given up, and a quarter more when it grows. */
+    size_t copies = (size_t)KEPT_SHARE * WEIGHT + WEIGHT / MOST_WEIGHT * p->max_line;
+    size_t lines = WEIGHT + WEIGHT / MOST_WEIGHT * p->max_line;
+    size_t answers = p->max_line + 2 * READ_SIZE;
+
+    return n * 3 * (copies + lines + answers);
+}
+
+int exec_each_open(struct cp_stage *s, struct exec *exec, struct cp_err *err)
+{
+    struct each *x = exec->each = cp_heap_take(s->heap, sizeof *x);
+
+    *x = (struct each){.stage = s, .exec = exec, .n = exec->n_processes, .has_input = true};
+    x->peers = cp_heap_take(s->heap, x->n * sizeof *x->peers);
+    for (size_t k = 0; k < x->n; k++)
+        x->peers[k].process = (struct cp_process)CP_PROCESS_NONE;
+    cp_keeper_init(&x->keeper, s->live, s->n_live);
+    for (size_t k = 0; k < x->n; k++)
+        if (start(x, &x->peers[k], err) < 0)
+            return -1;
+    return exec_open_encoder(s, exec, add_line, x, err);
+}
+
+void exec_each_close(struct exec *exec)
+{
+    struct each *x = exec->each;
+
+    if (!x)
+        return;
+    for (size_t k = 0; k < x->n; k++) {
+        if (x->peers[k].process.pid != 0)
+            cp_process_stop(&x->peers[k].process);
+        free(x->peers[k].lines.p);
+        free(x->peers[k].answers.p);
+    }
+    free(x->queue.p);
+    cp_keeper_release(&x->keeper);
+}
