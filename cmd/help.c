@@ -217,12 +217,20 @@ static void help_stage(const struct cp_stage_type *t)
     const struct cp_example *e = t->examples;
 
     printf("%s%s%s\n\n", t->name, t->usage[0] ? " " : "", t->usage);
-    printf("%s (a stage: %s).\n", t->summary, cmd_kind_name(t->kind));
+    printf("%s (a stage: %s", t->summary, cmd_kind_name(t->kind));
+    for (size_t k = 0; t->others && t->others[k]; k++)
+        printf("%s %s", k == 0 ? "; by its place also" : ",", cmd_kind_name(t->others[k]->kind));
+    puts(").");
     if (t->doc && t->doc[0]) {
         putchar('\n');
         cmd_put_wrapped(stdout, t->doc, 0);
     }
     put_options("Options", t->options);
+    for (size_t k = 0; t->others && t->others[k]; k++) {
+        char head[64];
+        snprintf(head, sizeof head, "Options as a %s", cmd_kind_name(t->others[k]->kind));
+        put_options(head, t->others[k]->options);
+    }
     puts("\n`chanpipe help settings` shows what every stage takes.");
     if (e && e->pipeline)
         puts("\nExamples:");

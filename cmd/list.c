@@ -19,13 +19,24 @@ const char *cmd_kind_name(enum cp_stage_kind kind)
     return kind_names[kind];
 }
 
+/* The stage of that name and kind, or NULL. */
+static const struct cp_stage_type *of_kind(const struct cp_stage_type *t, enum cp_stage_kind kind)
+{
+    if (t->kind == kind)
+        return t;
+    for (size_t k = 0; t->others && t->others[k]; k++)
+        if (t->others[k]->kind == kind)
+            return t->others[k];
+    return NULL;
+}
+
 static void list_kind(enum cp_stage_kind kind)
 {
     bool is_first = true;
 
     for (size_t i = 0; cp_stage_types[i]; i++) {
-        const struct cp_stage_type *t = cp_stage_types[i];
-        if (t->kind != kind)
+        const struct cp_stage_type *t = of_kind(cp_stage_types[i], kind);
+        if (!t)
             continue;
         if (is_first)
             printf("%s\n", kind_names[kind]);

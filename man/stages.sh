@@ -35,7 +35,7 @@ topic() {
     function show(l) {
         if (done) return
         if (l ~ /^`chanpipe help settings/) return
-        if (l ~ /^(Options|Options of parse|Options of sinks):$/) {
+        if (l ~ /^Options( (of|as a) [a-z]+)?:$/) {
             end_list(); print ".Pp"; print plain(l); print ".Bl -tag -width max_memory -compact"
             in_list = 1; mode = "options"; return
         }
@@ -60,6 +60,15 @@ topic() {
         sub(" *[(]a " what ": [^)]*[)]", "", l)
         text(l)
     }'
+}
+
+# What a name stands for beside the stage that its help is on.
+other() {
+    printf '.Ss %s\n' "$1"
+    "$CHANPIPE" list stages | awk -v kind="$2" -v name="$1" "$plain"'
+    /^[a-z]/ { now = $1 }
+    now == kind && $1 == name { sub(/^ *[^ ]+ */, ""); print plain($0) "." }'
+    printf 'See\n.Sx %s .\n' "$3"
 }
 
 # The kinds and names of the stages, one pair in a line.
@@ -97,7 +106,11 @@ END
             esac
         fi
         last=$kind
-        topic "$name" stage
+        if "$CHANPIPE" help "$name" | grep -q "(a stage: $kind[);]"; then
+            topic "$name" stage
+        else
+            other "$name" "$kind" TRANSFORMS
+        fi
     done
     echo '.Sh FORMATS'
     for name in $("$CHANPIPE" list formats | awk 'NR > 1 { print $1 }'); do

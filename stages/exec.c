@@ -47,7 +47,7 @@ static char *argument(struct cp_planner *p, const struct cp_option *table, const
 {
     if (w->key.n == 0)
         return cp_heap_copy(p->heap, w->text.s.p, w->text.s.n);
-    if (!w->quoted && cp_option_find(table, w->key))
+    if (!w->quoted && (cp_option_find(table, w->key) || cp_option_find(options, w->key)))
         cp_diag_warning(p->diags, cp_text_pos(&w->text, 0, w->text.s.n),
                         "an option of exec stands before the program",
                         "%.*s=%.*s is given to the program", (int)w->key.n, w->key.p,

@@ -25,9 +25,9 @@
 #include "exec.h"
 
 enum {
-    WEIGHT = 1 << 20,       /* bytes of lines for one program that have not left */
+    WEIGHT = 1 << 20,         /* bytes of lines for one program that have not left */
     MOST_WEIGHT = WEIGHT / 4, /* of one record, whatever it is */
-    KEPT_SHARE = 16,        /* bytes of a copy that weigh as much as one of the line */
+    KEPT_SHARE = 8,           /* bytes of a copy that weigh as much as one of the line */
     READ_SIZE = 64 * 1024,
     SUSPECT_MS = 50, /* no descriptor tells that a pipe has become empty */
 };
@@ -391,9 +391,8 @@ static bool next_line(struct peer *peer, size_t *n, size_t *all)
 {
     struct bytes *a = &peer->answers;
     const char *p = a->p + a->from,
-               *end = peer->looked < a->to
-                          ? memchr(a->p + peer->looked, '\n', a->to - peer->looked)
-                          : NULL;
+               *end = peer->looked < a->to ? memchr(a->p + peer->looked, '\n', a->to - peer->looked)
+                                           : NULL;
 
     if (!end) {
         peer->looked = a->to;
@@ -536,8 +535,7 @@ static void read_answers(struct each *x, struct peer *peer)
 
 static void write_lines(struct each *x, struct peer *peer)
 {
-    ssize_t n =
-        write(peer->process.in, peer->lines.p + peer->sent, peer->lines.to - peer->sent);
+    ssize_t n = write(peer->process.in, peer->lines.p + peer->sent, peer->lines.to - peer->sent);
 
     if (n > 0)
         peer->sent += (size_t)n;
@@ -623,10 +621,10 @@ static void wait_for_news(struct each *x, int timeout_ms)
 
     for (size_t k = 0; k < x->n; k++) {
         const struct peer *peer = &x->peers[k];
-        fds[2 * k] = (struct pollfd){.fd = may_read(x, peer) ? peer->process.out : -1,
-                                     .events = POLLIN};
-        fds[2 * k + 1] = (struct pollfd){.fd = has_lines(peer) ? peer->process.in : -1,
-                                         .events = POLLOUT};
+        fds[2 * k] =
+            (struct pollfd){.fd = may_read(x, peer) ? peer->process.out : -1, .events = POLLIN};
+        fds[2 * k + 1] =
+            (struct pollfd){.fd = has_lines(peer) ? peer->process.in : -1, .events = POLLOUT};
     }
     enum cp_came came = cp_stage_poll(x->stage, fds, 2 * x->n, timeout_ms, wants_input ? &b : NULL);
     for (size_t k = 0; k < x->n && !x->must_end; k++) {
@@ -699,7 +697,7 @@ size_t exec_each_memory(const struct cp_planner *p, size_t n)
     size_t lines = WEIGHT + WEIGHT / MOST_WEIGHT * p->max_line;
     size_t answers = p->max_line + 2 * READ_SIZE;
 
-    return n * 3 * (copies + lines + answers);
+    return n * (copies + lines + answers) / 2 * 5;
 }
 
 int exec_each_open(struct cp_stage *s, struct exec *exec, struct cp_err *err)

@@ -85,8 +85,7 @@ static bool wait_for_more(struct cp_stage *s, struct to_program *self, enum cp_c
 
 static enum cp_outcome take(struct cp_stage *s, struct to_program *self, struct cp_batch *b)
 {
-    enum cp_outcome step =
-        b->n_sel > 0 ? sink_process(s, &self->sink, b) : CP_OUTCOME_OK;
+    enum cp_outcome step = b->n_sel > 0 ? sink_process(s, &self->sink, b) : CP_OUTCOME_OK;
 
     if (step == CP_OUTCOME_FAILED)
         s->account.held += b->n_sel;

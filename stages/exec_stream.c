@@ -92,8 +92,7 @@ static void read_some(struct stream *x)
     }
     if (n < 0)
         return;
-    if (!cp_feed_take(&x->feed, (size_t)n,
-                      n > 0 && cp_feed_is_choosing(&x->feed) && is_coming(x)))
+    if (!cp_feed_take(&x->feed, (size_t)n, n > 0 && cp_feed_is_choosing(&x->feed) && is_coming(x)))
         x->must_end = true;
     if (n == 0) {
         cp_process_close_out(&x->process);
@@ -307,7 +306,9 @@ static void step(struct stream *x)
 {
     struct cp_process *process = &x->process;
     bool has_out = process->out >= 0;
-    struct pollfd fd = {.fd = !x->has_begun ? -1 : has_out ? process->out : process->ended_fd,
+    struct pollfd fd = {.fd = !x->has_begun ? -1
+                              : has_out     ? process->out
+                                            : process->ended_fd,
                         .events = POLLIN};
     struct cp_batch *b = NULL;
     enum cp_came came = cp_stage_poll(x->stage, &fd, 1, -1, x->has_input ? &b : NULL);

@@ -35,7 +35,7 @@ load helper
 }
 
 @test "stages of later versions are told from mistyped ones" {
-    for kind in follow exec listen generate lookup redact unnest context patterns pair \
+    for kind in follow listen generate lookup redact unnest context patterns pair \
         tcp udp unix syslog http sqlite; do
         refuses "error: $kind is not available in this version" "parse json | $kind"
         printf 'stages:\n  - %s: x\n' "$kind" >later.yaml

@@ -17,9 +17,9 @@
 extern char **environ;
 
 enum {
-    PATIENCE_MS = 300,     /* to end by itself, once its pipes are closed */
+    PATIENCE_MS = 300,       /* to end by itself, once its pipes are closed */
     TERM_PATIENCE_MS = 1000, /* to end after SIGTERM */
-    TICK_MS = 10,          /* where the system cannot tell of its end */
+    TICK_MS = 10,            /* where the system cannot tell of its end */
 };
 
 /* Those that run, and their numbers: a number is sent no signal once it was waited for. */

@@ -29,17 +29,20 @@ enum cp_process_flags {
 };
 
 struct cp_process {
-    pid_t pid;     /* 0: it does not run (any more) */
-    int in;        /* writes to it never block (EAGAIN); -1: none, or closed */
-    int out;       /* -1: none, or closed */
-    int ended_fd;  /* readable when it has ended; -1: the system has no such descriptor */
-    int status;    /* of the last one that ended, as waitpid(2) gives it */
-    bool is_alone; /* has its own group */
+    pid_t pid;               /* 0: it does not run (any more) */
+    int in;                  /* writes to it never block (EAGAIN); -1: none, or closed */
+    int out;                 /* -1: none, or closed */
+    int ended_fd;            /* readable when it has ended; -1: the system has no such descriptor */
+    int status;              /* of the last one that ended, as waitpid(2) gives it */
+    bool is_alone;           /* has its own group */
     struct cp_process *next; /* those that run */
 };
 
 /* What a struct is before anything was started. */
-#define CP_PROCESS_NONE {.in = -1, .out = -1, .ended_fd = -1}
+#define CP_PROCESS_NONE                                                                            \
+    {                                                                                              \
+        .in = -1, .out = -1, .ended_fd = -1                                                        \
+    }
 
 /* Starts argv[0] with the arguments argv, which NULL ends. 0, or -1 and err, which names it. */
 int cp_process_start(struct cp_process *p, char *const *argv, unsigned flags, struct cp_err *err);

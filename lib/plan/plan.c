@@ -280,7 +280,11 @@ static size_t plan_source(struct walk *w)
             return 1;
         }
         if (has_source)
-            cp_diag_error(w->diags, doc->items[0].kind.pos, "leave out the files or this stage",
+            cp_diag_error(w->diags, doc->items[0].kind.pos,
+                          first->kind == type_of(&doc->items[0])->kind
+                              ? "leave out the files or this stage"
+                              : "leave out the files; or give it a mode, then it stands behind "
+                                "them",
                           "the pipeline has a source of its own, %s", first->name);
     }
     const char *kind = has_operands ? "files" : "stdin";
