@@ -146,6 +146,11 @@ static void fail_extra(struct each *x)
                  "it has printed more lines than it was given");
 }
 
+static void fail_long(struct each *x)
+{
+    fail_hinting(x, "raise max_line of the source", "its answer is longer than max_line");
+}
+
 static void fail_sys(struct each *x, const char *what)
 {
     cp_stage_fail(x->stage, CP_EXIT_IO, errno, "cannot %s %s", what, x->exec->program.name);
@@ -415,6 +420,10 @@ static bool give_answered(struct each *x, const struct entry *e)
         fail_extra(x);
         return false;
     }
+    if (n > x->stage->max_line) {
+        fail_long(x);
+        return false;
+    }
     give(x, e, peer->answers.p + peer->answers.from, n);
     peer->answers.from += all;
     peer->looked = peer->answers.from;
@@ -565,7 +574,7 @@ static void check_peer(struct each *x, struct peer *peer)
         fail_extra(x);
     } else if (peer->open > 0 && held(&peer->answers) > x->stage->max_line &&
                !next_line(peer, &n, &all)) {
-        fail_hinting(x, "raise max_line of the source", "its answer is longer than max_line");
+        fail_long(x);
     } else if (peer->runs && peer->process.out < 0 && held(&peer->answers) == 0) {
         see_ending(x, peer);
     }
