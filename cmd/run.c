@@ -291,9 +291,8 @@ const struct cmd cmd_run = {
            "after --.\n"
            "Exit status: 0 ran to the end; 1 with -x, nothing reached a sink; 2 wrong usage or a "
            "wrong pipeline, nothing was run; 3 records failed, with --strict, on_error: stop or "
-           "max_errors; "
-           "4 "
-           "input, output or system error, or when_full: fail; 5 the account did not balance; "
+           "max_errors; 4 input, output or system error, a program of exec that failed, or "
+           "when_full: fail; 5 the account did not balance; "
            "128+N ended by signal N.\n"
            "SIGUSR1 writes the account of the moment to standard error.",
     .options = options,

@@ -43,6 +43,7 @@ static enum cp_outcome reader_left(struct cp_stage *s, struct sink *k)
     struct to_program *self = (struct to_program *)(void *)k;
 
     cp_process_close_in(&self->process);
+    cp_stage_cut_input(s); /* at once: the program may take its time to end */
     cp_process_wait(&self->process, -1, -1);
     if (cp_process_signal(&self->process) == SIGPIPE) {
         cp_stage_reader_left(s);
