@@ -32,6 +32,21 @@ until_gone() {
     fail "process $1 is still there"
 }
 
+# until_running PID: until its threads run, and with them what looks after signals.
+until_running() {
+    local i
+    for i in $(seq 2000); do
+        [ "$(ls "/proc/$1/task" 2>/dev/null | wc -l)" -gt 2 ] && return 0
+        sleep 0.01
+    done
+    fail "process $1 has no threads"
+}
+
+# A program that outlives its test would keep the suite waiting.
+teardown() {
+    [ ! -s pid ] || kill -KILL "$(cat pid)" 2>/dev/null || true
+}
+
 # until_file NAME: until there is something in it.
 until_file() {
     local i
@@ -364,6 +379,7 @@ a' ]
     program deaf <<<'echo $$ >pid; exec sleep 1000'
     yes | env --default-signal=INT "$CHANPIPE" --grace 200ms 'skip 0 | exec ./deaf' 2>err &
     until_file pid
+    until_running $!
     kill -INT $!
     status=0
     wait $! || status=$?
@@ -393,6 +409,7 @@ a' ]
     setsid env --default-signal=INT "$CHANPIPE" 'exec ./endless | count | file out.json' 2>err &
     pid=$!
     until_file pid
+    until_running $pid
     kill -INT -- -$pid
     status=0
     wait $pid || status=$?
