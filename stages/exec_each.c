@@ -639,7 +639,7 @@ static void wait_for_news(struct each *x, int timeout_ms)
     for (size_t k = 0; k < x->n && !x->must_end; k++) {
         if (fds[2 * k].revents)
             read_answers(x, &x->peers[k]);
-        if (fds[2 * k + 1].revents)
+        if (fds[2 * k + 1].revents && has_lines(&x->peers[k])) /* it may have ended just now */
             write_lines(x, &x->peers[k]);
     }
     if (came == CP_CAME_BATCH)
