@@ -346,6 +346,7 @@ struct cp_stage {
     enum cp_when_full when_full; /* of the channel into it */
     uint64_t sample;             /* N of CP_FULL_SAMPLE */
     size_t max_line;             /* bytes a text may have */
+    size_t max_record;           /* bytes of the largest record that comes in */
     size_t records;              /* of a batch, at most */
     bool makes_text;
     bool makes_marks;                 /* parse: leaves marks for a writer (format.h) */

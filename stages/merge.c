@@ -42,7 +42,7 @@ static const struct cp_option options[] = {
     {"max_disorder", CP_OPT_DURATION, offsetof(struct merge, timeline.max_disorder), NULL, "0s",
      "by=time: how far behind the latest before it a record of an input may be"},
     {"max_memory", CP_OPT_SIZE, offsetof(struct merge, timeline.max_memory), NULL, "256MiB",
-     "by=time: bytes for records that wait for older ones; beyond it the oldest leaves"},
+     "by=time: records that wait for older ones take half of it at most; then the oldest leaves"},
     {NULL},
 };
 
@@ -60,12 +60,12 @@ static int merge_plan(struct cp_planner *p, void *data)
 {
     struct merge *self = data;
 
+    if (p->stage->n_ins < 2 && self->by != TIME && p->diags->errors > 0)
+        return -1; /* one of the inputs is wrong */
     if (p->stage->n_ins < 2 && self->by != TIME)
         return cp_diag_error(p->diags, p->stage->pos, "merge { files a ; files b }",
                              "merge needs several inputs");
     self->wants = p->stage->n_ins < 2 ? &no_wants : p->scope->wants;
-    if (self->wants->n_branches > 255)
-        return cp_diag_error(p->diags, p->stage->pos, NULL, "more than 255 branches come together");
     if (self->by == TIME) {
         cp_plan_needs_order(p); /* that of each input */
         return plan_times(p, self);
@@ -496,7 +496,7 @@ static void pass_last(struct cp_stage *s, struct merge *self)
         struct cp_batch *b = self->inputs[k].batch;
         self->inputs[k].batch = NULL;
         for (; is_wanted && (b || (b = receive(s, self, k))); b = NULL)
-            is_wanted = pass(s, self, k, b);
+            is_wanted = pass(s, self, k, b) && tell_all(s, self);
     }
 }
 

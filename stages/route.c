@@ -104,6 +104,10 @@ static enum cp_outcome route_process(struct cp_stage *s, void *data, struct cp_b
     enum cp_outcome outcome = cp_stage_settle(s, b, ev);
     size_t last = cp_stage_outputs(s) - 1;
     for (size_t k = 0; k < last; k++) {
+        if (!cp_stage_is_taken(s, k)) {
+            s->account.filtered += choose(self, b, k, self->of);
+            continue;
+        }
         struct cp_batch *view = cp_stage_view(s, k, b);
         view->n_sel = choose(self, b, k, view->sel);
         cp_emit_to(s, k, view);

@@ -1,9 +1,9 @@
 /* timeline.c: a heap of kept records by time. */
 #include "timeline.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/mman.h>
 
 enum { MANY_HOLES = 1 << 20 }; /* bytes */
@@ -27,6 +27,9 @@ static size_t largest(const struct cp_planner *p)
 int timeline_plan(struct timeline *t, struct cp_planner *p)
 {
     size_t least = 2 * (largest(p) + sizeof(struct timeline_item));
+
+    if (t->max_disorder < 0)
+        return cp_diag_error(p->diags, p->stage->pos, NULL, "max_disorder cannot be below zero");
 
     operand_plan_path(p, &t->time, cp_path_literal(p->heap, CP_SLICE("_time")), p->stage->pos);
     if (t->time.ref.slot == CP_NO_SLOT && t->time.ref.times[0] == CP_NO_SLOT)
@@ -55,7 +58,7 @@ int timeline_open(struct timeline *t, struct cp_stage *s, size_t n_lines, const 
     if (t->memory != MAP_FAILED)
         return 0;
     t->memory = NULL;
-    return cp_err_set(err, CP_EXIT_IO, 0, "no room for %" PRIu64 " bytes of max_memory",
+    return cp_err_set(err, CP_EXIT_IO, errno, "no room for %" PRIu64 " bytes of max_memory",
                       t->max_memory);
 }
 
@@ -73,11 +76,18 @@ static struct timeline_item *item(const struct timeline *t, size_t k)
     return (struct timeline_item *)(void *)(t->memory + t->max_memory) - 1 - k;
 }
 
-static bool is_before(const struct timeline_item *a, const struct timeline_item *b)
+typedef bool is_first(const struct timeline_item *a, const struct timeline_item *b);
+
+static bool leaves_first(const struct timeline_item *a, const struct timeline_item *b)
 {
     if (a->time != b->time)
         return a->time < b->time;
     return a->line != b->line ? a->line < b->line : a->arrival < b->arrival;
+}
+
+static bool lies_last(const struct timeline_item *a, const struct timeline_item *b)
+{
+    return a->at > b->at;
 }
 
 static void swap(struct timeline_item *a, struct timeline_item *b)
@@ -90,44 +100,52 @@ static void swap(struct timeline_item *a, struct timeline_item *b)
 
 static void sift_up(const struct timeline *t, size_t k)
 {
-    for (; k > 0 && is_before(item(t, k), item(t, (k - 1) / 2)); k = (k - 1) / 2)
+    for (; k > 0 && leaves_first(item(t, k), item(t, (k - 1) / 2)); k = (k - 1) / 2)
         swap(item(t, k), item(t, (k - 1) / 2));
 }
 
-static void sift_down(const struct timeline *t, size_t k)
+/* Among the first n items. */
+static void sift_down(const struct timeline *t, size_t k, size_t n, is_first *first)
 {
-    for (size_t next = 2 * k + 1; next < t->n; k = next, next = 2 * k + 1) {
-        if (next + 1 < t->n && is_before(item(t, next + 1), item(t, next)))
+    for (size_t next = 2 * k + 1; next < n; k = next, next = 2 * k + 1) {
+        if (next + 1 < n && first(item(t, next + 1), item(t, next)))
             next++;
-        if (!is_before(item(t, next), item(t, k)))
+        if (!first(item(t, next), item(t, k)))
             return;
         swap(item(t, k), item(t, next));
     }
 }
 
+static void make_heap(const struct timeline *t, is_first *first)
+{
+    for (size_t k = t->n / 2; k-- > 0;)
+        sift_down(t, k, t->n, first);
+}
+
 /* ---- Memory ---- */
 
-static int by_place(const void *a, const void *b)
+/* Heapsort. */
+static void sort_by_place(const struct timeline *t)
 {
-    const struct timeline_item *x = a, *y = b;
-
-    return (x->at > y->at) - (x->at < y->at);
+    make_heap(t, lies_last);
+    for (size_t n = t->n; n > 1; n--) {
+        swap(item(t, 0), item(t, n - 1));
+        sift_down(t, 0, n - 1, lies_last);
+    }
 }
 
 static void close_holes(struct timeline *t)
 {
-    if (t->n > 0)
-        qsort(item(t, t->n - 1), t->n, sizeof *item(t, 0), by_place);
+    sort_by_place(t);
     t->used = 0;
-    for (size_t k = t->n; k-- > 0;) {
+    for (size_t k = 0; k < t->n; k++) {
         struct timeline_item *it = item(t, k);
         size_t size = cp_kept_size(t->memory + it->at);
         memmove(t->memory + t->used, t->memory + it->at, size);
         it->at = t->used;
         t->used += size;
     }
-    for (size_t k = t->n / 2; k-- > 0;)
-        sift_down(t, k);
+    make_heap(t, leaves_first);
 }
 
 static bool give_first(struct timeline *t, struct cp_stage *s)
@@ -139,23 +157,7 @@ static bool give_first(struct timeline *t, struct cp_stage *s)
     t->live -= cp_kept_size(record);
     s->account.held--;
     *item(t, 0) = *item(t, --t->n);
-    sift_down(t, 0);
-    return true;
-}
-
-/* Room for `size` bytes and an item. False: nobody wants what leaves for it. */
-static bool make_room(struct timeline *t, struct cp_stage *s, size_t size)
-{
-    size_t items = (t->n + 1) * sizeof(struct timeline_item);
-
-    while (t->n > 0 && t->live + size + items > t->max_memory / 2) {
-        if (!give_first(t, s))
-            return false;
-        t->early++;
-        items -= sizeof(struct timeline_item);
-    }
-    if (t->used > 2 * t->live + MANY_HOLES || t->used + size + items > t->max_memory)
-        close_holes(t);
+    sift_down(t, 0, t->n, leaves_first);
     return true;
 }
 
@@ -181,8 +183,8 @@ size_t timeline_least(const struct timeline *t)
 }
 
 /* The time that record i of b counts as. */
-static int64_t place(struct timeline *t, struct timeline_line *l, const struct cp_batch *b,
-                     uint32_t i)
+static int64_t time_as_kept(struct timeline *t, struct timeline_line *l, const struct cp_batch *b,
+                            uint32_t i)
 {
     int64_t ns, least = bound(t, l);
 
@@ -200,23 +202,6 @@ static int64_t place(struct timeline *t, struct timeline_line *l, const struct c
 
 /* ---- Working ---- */
 
-static bool keep(struct timeline *t, struct cp_stage *s, size_t line, struct cp_batch *b,
-                 uint32_t i)
-{
-    size_t size = cp_keeper_measure(&t->keeper, i);
-
-    if (!make_room(t, s, size))
-        return false;
-    cp_keeper_write(&t->keeper, t->memory + t->used);
-    *item(t, t->n) =
-        (struct timeline_item){place(t, &t->lines[line], b, i), t->arrivals++, t->used, line};
-    t->used += size;
-    t->live += size;
-    s->account.held++;
-    sift_up(t, t->n++);
-    return true;
-}
-
 static bool give_old(struct timeline *t, struct cp_stage *s)
 {
     size_t least = timeline_least(t);
@@ -228,6 +213,57 @@ static bool give_old(struct timeline *t, struct cp_stage *s)
     return is_wanted;
 }
 
+static bool has_room(const struct timeline *t, size_t size)
+{
+    return t->live + size + (t->n + 1) * sizeof(struct timeline_item) <= t->max_memory / 2;
+}
+
+/* Room for `size` bytes and an item, which are less than half of the memory. False: nobody wants
+ * what leaves for it. */
+static bool make_room(struct timeline *t, struct cp_stage *s, size_t size)
+{
+    if (!has_room(t, size) && !give_old(t, s))
+        return false;
+    while (!has_room(t, size)) {
+        if (!give_first(t, s))
+            return false;
+        t->early++;
+    }
+    if (t->used > 2 * t->live + MANY_HOLES ||
+        t->used + size + (t->n + 1) * sizeof(struct timeline_item) > t->max_memory)
+        close_holes(t);
+    return true;
+}
+
+static void refuse(struct cp_stage *s, const struct cp_batch *b, uint32_t i)
+{
+    cp_stage_record_error(s, b, i, "it is larger than half of max_memory");
+    s->account.errored++;
+}
+
+static bool keep(struct timeline *t, struct cp_stage *s, size_t line, struct cp_batch *b,
+                 uint32_t i)
+{
+    size_t size = cp_keeper_measure(&t->keeper, i);
+    int64_t time = time_as_kept(t, &t->lines[line], b, i);
+
+    if (size + sizeof(struct timeline_item) > t->max_memory / 2) {
+        refuse(s, b, i);
+        return true;
+    }
+    if (!make_room(t, s, size)) {
+        s->account.filtered++;
+        return false;
+    }
+    cp_keeper_write(&t->keeper, t->memory + t->used);
+    *item(t, t->n) = (struct timeline_item){time, t->arrivals++, t->used, line};
+    t->used += size;
+    t->live += size;
+    s->account.held++;
+    sift_up(t, t->n++);
+    return true;
+}
+
 bool timeline_add(struct timeline *t, struct cp_stage *s, size_t line, struct cp_batch *b)
 {
     bool is_wanted = true;
@@ -237,7 +273,8 @@ bool timeline_add(struct timeline *t, struct cp_stage *s, size_t line, struct cp
     for (uint32_t k = 0; k < b->n_sel; k++) {
         if (is_wanted)
             is_wanted = keep(t, s, line, b, b->sel[k]);
-        s->account.filtered += !is_wanted;
+        else
+            s->account.filtered++;
     }
     return is_wanted && give_old(t, s);
 }

@@ -96,6 +96,47 @@ by_time() {
     gives '' '' 'merge { files /dev/null | parse json ; files /dev/null | parse json } with by=time'
 }
 
+@test "merge by=order: from where all records come, over whatever ways" {
+    seq 1 40 | awk '{ print ($1 % 3 ? "a" : "b") ($1 % 5 ? "" : "b") " " $1 }' >in
+    printf '%s\n' 'stages:' '  - stdin:' '    name: s' '  - {grep: a, name: A}' '  - {grep: b, name: B, from: s}' \
+        '  - {merge: , from: [A, B], by: order, name: J}' '  - {merge: , from: [J, A], by: order}' >around.yaml
+    printf '%s\n' 'stages:' '  - stdin:' '    name: s' '  - {grep: a, name: x}' '  - {grep: b, name: y, from: s}' \
+        '  - {grep: 1, name: x1, from: x}' '  - {grep: 2, name: x2, from: x}' '  - {grep: 1, name: y1, from: y}' '  - {grep: 2, name: y2, from: y}' \
+        '  - {merge: , from: [x1, y1], by: order, name: J1}' '  - {merge: , from: [x2, y2], by: order, name: J2}' \
+        '  - {merge: , from: [J1, J2], by: order}' >crossed.yaml
+    for p in around crossed; do
+        cp_run -f $p.yaml <in
+        assert_equal "$status" 0
+        want=$output
+        sort -k2,2n -s -c <<<"$want"
+        for capacity in 0 1 4; do
+            CHANPIPE_TEST_BLOCK=61 CHANPIPE_TEST_BATCH=3 CHANPIPE_TEST_CAPACITY=$capacity cp_run -f $p.yaml <in
+            assert_equal "$output" "$want"
+        done
+    done
+    printf '%s\n' 'stages:' '  - stdin:' '    name: s' '  - {filter: "true", name: g}' \
+        '  - tee: [[{grep: a, name: x}, {merge: , from: [x, s], by: order}], [grep b]]' >outside.yaml
+    refuses '5:5: error: the inputs do not all come from one stage' check outside.yaml
+}
+
+@test "partings after each other are planned and ended as fast as others" {
+    local p=''
+    for n in $(seq 22); do p+=' | tee { grep a ; grep b } | parse json'; done
+    refuses 'nonsense' check -e "stdin$p | nonsense"
+    cp_run -e "stdin$p" </dev/null
+    assert_equal "$status" 0
+    refuses 'more than 255 branches come together' -e "stdin$(printf ' | tee { grep a ; grep b }%.0s' $(seq 24))"
+}
+
+@test "merge by=time: records that do not fit, odd settings" {
+    awk 'BEGIN { x = sprintf("%60000s", ""); gsub(/ /, "x", x); for (i = 1; i < 4; i++) print x }' >in
+    skips "$(cat in)\n" '' 'larger than half of max_memory' 'stdin max_line=61000 | set time=5 | tee { set a1=line.."", b1=line.."" | tee { set a2=line.."", b2=line.."" | tee { set a3=line.."", b3=line.."" | tee { set a4=line.."", b4=line.."" | merge with by=time max_memory=512KiB | keep line, a1 ; discard } ; discard } ; discard } ; discard }'
+    refuses 'max_disorder cannot be below zero' 'parse json | merge with by=time max_disorder=-2s'
+    refuses 'max_memory is more than there can be' 'parse json | merge with by=time max_memory=18446744073709551615'
+    seq 1000 | sed 's/.*/{"time":&}/' >in
+    gives '' "$(cat in)" 'files in with max_line=1000 | parse json | merge with by=time max_memory=300KiB'
+}
+
 @test "merge by=time: plan errors" {
     refuses 'needs the time of the records' 'merge { files a ; files b } with by=time'
     printf '%s\n' 'stages:' '  - files: a.json' '  - parse: json' '  - tee: [[{filter: a, name: x}], [{filter: b, name: y}]]' \

@@ -20,7 +20,8 @@
  *     close    cp_keeper_release(&k);
  *
  * What a stage wrote into columns itself (slots that are not in s->live) is not kept. Not thread
- * safe. Allocates only when an input is seen for the first time.
+ * safe. Allocates only when an input is seen for the first time; inputs are held to the end, also
+ * when nothing of them is kept any more.
  */
 #ifndef CP_DATA_KEEPER_H
 #define CP_DATA_KEEPER_H

@@ -252,13 +252,18 @@ static bool has_branches(const struct cp_scope *s)
     return s->wants && s->wants->branches;
 }
 
+size_t cp_scope_branches(const struct cp_scope *s)
+{
+    return has_branches(s) ? s->wants->n_branches : 1;
+}
+
 /* The branches of all inputs, one after the other. */
 static void list_branches(struct cp_wants *wants, struct cp_heap *heap)
 {
     size_t n = 0;
 
     for (size_t k = 0; k < wants->n_inputs; k++)
-        n += has_branches(&wants->inputs[k]) ? wants->inputs[k].wants->n_branches : 1;
+        n += cp_scope_branches(&wants->inputs[k]);
     wants->branches = cp_heap_take(heap, n * sizeof *wants->branches);
     wants->first = cp_heap_take(heap, wants->n_inputs);
     for (size_t k = 0; k < wants->n_inputs; k++) {

@@ -32,7 +32,7 @@
  * a all < 0                 there is no such field: null meta                    _raw _file _line
  * _offset _time; _time is the first of columns times[] (CP_NO_SLOT: none) that has a value, as a
  * time */
-enum { CP_TIME_FIELDS = 4, CP_PATH_STEPS = 64 };
+enum { CP_TIME_FIELDS = 4, CP_PATH_STEPS = 64, CP_MAX_BRANCHES = 255 };
 enum cp_meta {
     CP_META_NONE,
     CP_META_RAW,
@@ -111,9 +111,11 @@ void cp_scope_rename(struct cp_scope *s, struct cp_slice from, struct cp_slice t
 
 /* Makes s the scope of records that came from several: a name is asked for in the record's own.
  * wants: of the stage where they come together; the scopes are copied into it. Names are known when
- * all list the same. */
+ * all list the same. They have at most CP_MAX_BRANCHES in all. */
 void cp_scope_join(struct cp_scope *s, struct cp_wants *wants, struct cp_scope *const *from,
                    size_t n);
+/* How many branches the records of s came by. */
+size_t cp_scope_branches(const struct cp_scope *s);
 /* A copy that can be changed by itself. */
 struct cp_scope cp_scope_copy(const struct cp_scope *s);
 /* The scope of the records that came by branch k of s, with what has been changed since. */

@@ -63,15 +63,23 @@ static void join_inputs(struct walk *w)
 {
     struct cp_scope **scopes = cp_heap_take(&w->plan->heap, w->n_inputs * sizeof *scopes);
     struct line line = w->inputs[0];
+    size_t branches = 0;
 
     for (size_t k = 0; k < w->n_inputs; k++) {
         connect(w, w->inputs[k].stage, w->inputs[k].port, w->planner.stage);
+        branches += cp_scope_branches(&w->inputs[k].scope);
         scopes[k] = &w->inputs[k].scope;
         if (w->inputs[k].max_line > line.max_line)
             line.max_line = w->inputs[k].max_line;
     }
     line.framing = NULL;
     line.prefilter = NULL;
+    if (branches > CP_MAX_BRANCHES) { /* so that those above do not go on doubling */
+        cp_diag_error(w->diags, w->inputs[0].stage->pos,
+                      "end branches in sinks, or bring records into one shape with keep",
+                      "more than %d branches come together below", CP_MAX_BRANCHES);
+        w->n_inputs = 1;
+    }
     cp_scope_join(&line.scope, cp_plan_wants(&w->planner, NULL, NULL), scopes, w->n_inputs);
     w->line = line;
     w->n_inputs = 0;
@@ -177,7 +185,7 @@ void plan_branches(struct walk *w, const struct cp_item *item)
     }
     if (n > 1 && !is_left) {
         plan_join(w, open, n);
-        w->planner.stage->parted_at = s;
+        plan_join_parted(&w->planner, s);
         return;
     }
     w->line = n == 1 ? open[0] : start;
@@ -368,6 +376,14 @@ static void unknown_input(struct walk *w, const struct cp_text *name)
                   "there is no stage %.*s above", (int)name->s.n, name->s.p);
 }
 
+static bool is_input(const struct walk *w, const struct line *line)
+{
+    for (size_t k = 0; k < w->n_inputs; k++)
+        if (w->inputs[k].stage == line->stage && w->inputs[k].port == line->port)
+            return true;
+    return false;
+}
+
 static void add_input(struct walk *w, const struct cp_text *name)
 {
     const struct named *found = find_named(w, name->s);
@@ -376,6 +392,8 @@ static void add_input(struct walk *w, const struct cp_text *name)
         unknown_input(w, name);
     else if (found->line.is_ended)
         cp_diag_error(w->diags, name->pos, NULL, "nothing comes out of %s", found->name);
+    else if (is_input(w, &found->line))
+        cp_diag_error(w->diags, name->pos, NULL, "%s is read twice", found->name);
     else {
         w->inputs[w->n_inputs] = line_copy(&found->line);
         w->inputs[w->n_inputs++].framing = NULL;
@@ -422,71 +440,6 @@ bool plan_names_input(const struct cp_item *item, const char *name)
         if (cp_slice_is(from->items[i]->text.s, name))
             return true;
     return from->kind == CP_NODE_SCALAR && cp_slice_is(from->text.s, name);
-}
-
-static bool is_above(const struct cp_stage *s, const struct cp_stage *of)
-{
-    if (s == of)
-        return true;
-    for (size_t k = 0; k < of->n_ins; k++)
-        if (is_above(s, of->ins[k]->from))
-            return true;
-    return false;
-}
-
-bool plan_is_above_all(const struct cp_stage *s, const struct cp_stage *join)
-{
-    for (size_t k = 0; k < join->n_ins; k++)
-        if (!is_above(s, join->ins[k]->from))
-            return false;
-    return true;
-}
-
-bool cp_plan_is_mixed(const struct cp_planner *p)
-{
-    const struct cp_stage *s = p->stage;
-
-    while (s && s->n_ins > 0) {
-        if (s->type->flags & CP_STAGE_JOINS && (!s->parted_at || s->keeps_records))
-            return true;
-        s = s->n_ins > 1 ? s->parted_at : s->ins[0]->from;
-    }
-    return false;
-}
-
-static bool share_above(const struct cp_stage *a, const struct cp_stage *b)
-{
-    if (is_above(a, b))
-        return true;
-    for (size_t k = 0; k < a->n_ins; k++)
-        if (share_above(a->ins[k]->from, b))
-            return true;
-    return false;
-}
-
-bool cp_plan_share_records(const struct cp_stage *s)
-{
-    for (size_t i = 0; i < s->n_ins; i++)
-        for (size_t k = 0; k < i; k++)
-            if (share_above(s->ins[i]->from, s->ins[k]->from))
-                return true;
-    return false;
-}
-
-int cp_plan_join_in_order(struct cp_planner *p)
-{
-    const struct cp_stage *s = p->stage;
-
-    while (s->n_ins > 0) {
-        s = s->ins[0]->from;
-        if (plan_is_above_all(s, p->stage)) {
-            p->stage->parted_at = s;
-            return 0;
-        }
-    }
-    return cp_diag_error(p->diags, p->stage->pos,
-                         "inputs that all part at one stage; or by=time with sources of their own",
-                         "the inputs do not all come from one stage: they have no common order");
 }
 
 /* ---- Outputs ---- */

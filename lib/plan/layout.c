@@ -140,7 +140,7 @@ static void follow(struct way *w, const struct cp_edge *e)
     w->is_seen[s->index] = true;
     w->places += s->n_workers * (s->makes_text || s->waits ? 3 : 1); /* see work_shrink */
     if (s->type->flags & CP_STAGE_JOINS)
-        w->places += 3 * s->n_ins; /* see merge.c: parts, and one for each input */
+        w->places += 3 * s->n_ins; /* see merge.c: two parts and one at hand for each input */
     if (s->makes_text)
         w->arena = 2 * s->max_line + ARENA_GUARDS;
     else if (s->makes_marks && w->arena == 0)
@@ -148,7 +148,10 @@ static void follow(struct way *w, const struct cp_edge *e)
     follow_all(w, s, false);
 }
 
-/* One batch for every place, and the one that is being filled. */
+/* One batch for every place, and the one that is being filled. That is what a pipeline that keeps
+ * up needs. It is no strict bound where batches of records that joined hold on to several; there a
+ * pool may run dry, but comes to be filled again: what parts records gives each batch to all
+ * outputs before the next, so a join can always send on what it has. */
 static struct cp_pool_size pool_size(const struct cp_plan *plan, const struct way *w)
 {
     return (struct cp_pool_size){
@@ -160,28 +163,14 @@ static struct cp_pool_size pool_size(const struct cp_plan *plan, const struct wa
     };
 }
 
-/* The largest record that comes in. */
-static size_t max_record(const struct cp_stage *s)
-{
-    size_t most = 0;
-
-    for (size_t k = 0; k < s->n_ins; k++) {
-        const struct cp_stage *above = s->ins[k]->from;
-        size_t n = is_own(s->ins[k]) ? cp_keeper_max_record(&above->pool_size) : max_record(above);
-        most = n > most ? n : most;
-    }
-    return most;
-}
-
-/* Some of the batches that come in say of each record where it came from. */
-static bool has_origins(const struct cp_stage *s)
+/* The largest record that comes in; from the top down. */
+static void plan_record(struct cp_stage *s)
 {
     for (size_t k = 0; k < s->n_ins; k++) {
         const struct cp_stage *above = s->ins[k]->from;
-        if (is_own(s->ins[k]) ? above->pool_size.origins : has_origins(above))
-            return true;
+        size_t n = is_own(s->ins[k]) ? cp_keeper_max_record(&above->pool_size) : above->max_record;
+        s->max_record = n > s->max_record ? n : s->max_record;
     }
-    return false;
 }
 
 static void plan_pool(struct cp_plan *plan, struct cp_stage *s)
@@ -202,7 +191,7 @@ static void plan_pool(struct cp_plan *plan, struct cp_stage *s)
         size->blocks = size->batches;
         size->block_size = plan->block_size;
         size->large_blocks = 2;
-        size->max_record = max_record(s);
+        size->max_record = s->max_record;
         size->origins = true;
         size->branches = true;
         if (s->makes_text && size->arena < 2 * s->max_line)
@@ -214,9 +203,8 @@ static void plan_pool(struct cp_plan *plan, struct cp_stage *s)
         size->batches++; /* one that is joined, beside the one that is given back */
     if (s->type->flags & CP_STAGE_JOINS) {
         size->parts = 2 * s->n_ins;
-        size->origins = has_origins(s);
-        size->branches = true;
         size->origins = true;
+        size->branches = true;
     }
 }
 
@@ -451,6 +439,7 @@ void plan_layout(struct walk *w)
     plan_edges(plan);
     for (size_t i = 0; i < plan->n; i++) {
         struct cp_stage *s = plan->stages[i];
+        plan_record(s);
         if (is_origin(s) || s->type->flags & CP_STAGE_JOINS)
             plan_pool(plan, s);
         plan_views(plan, s);

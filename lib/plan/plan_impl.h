@@ -93,8 +93,6 @@ void line_name(struct walk *w, const char *name);
 void plan_to_stage(struct walk *w, const char *name, struct cp_pos pos);
 /* When the stage is planned. */
 void plan_failed_end(struct walk *w);
-/* Whether all that comes into join has come from s. */
-bool plan_is_above_all(const struct cp_stage *s, const struct cp_stage *join);
 /* When all stages are planned: outputs that several read, or nobody. */
 void plan_outputs(struct walk *w);
 
@@ -112,6 +110,8 @@ size_t plan_wanted_workers(const struct cp_plan_options *o, const struct cp_stag
 /* order.c: how records that parted come together again in their order: of all joins and partings.
  */
 void plan_order(struct walk *w);
+/* The stage at hand joins what parted at `parting`. */
+void plan_join_parted(struct cp_planner *p, struct cp_stage *parting);
 
 /* Whether so many errors end the stage: it counts them one after the other. */
 static inline bool limits_errors(const struct cp_stage *s)

@@ -88,6 +88,9 @@ int cp_plan_least_memory(struct cp_planner *p, uint64_t max_memory, size_t least
 {
     size_t kib = (least + 1023) / 1024;
 
+    if (max_memory > PTRDIFF_MAX / 2)
+        return cp_diag_error(p->diags, plan_setting_pos(p, "max_memory"), NULL,
+                             "max_memory is more than there can be");
     if (max_memory >= least)
         return 0;
     return cp_diag_error(p->diags, plan_setting_pos(p, "max_memory"), hint,

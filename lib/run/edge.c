@@ -490,12 +490,14 @@ void cp_edge_end_receiver(struct cp_edge *e, size_t worker)
     }
 }
 
-void cp_edge_shut(struct cp_edge *e)
+bool cp_edge_shut(struct cp_edge *e)
 {
-    atomic_store(&e->is_shut, true);
+    bool was_open = !atomic_exchange(&e->is_shut, true);
+
     for (size_t k = 0; k < e->senders * e->receivers; k++)
-        if (e->rx[k])
+        if (e->rx[k] && was_open)
             chan_rx_shutdown(e->rx[k]);
+    return was_open;
 }
 
 /* ---- Counting ---- */

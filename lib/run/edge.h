@@ -81,8 +81,8 @@ void cp_edge_count(struct cp_edge *e, size_t worker, const struct cp_batch *b);
 void cp_edge_end_sender(struct cp_edge *e, size_t worker);
 /* That worker takes nothing more: what is queued for it is released. */
 void cp_edge_end_receiver(struct cp_edge *e, size_t worker);
-/* Nobody takes anything more. Any thread, until cp_edge_close. */
-void cp_edge_shut(struct cp_edge *e);
+/* Nobody takes anything more. Any thread, until cp_edge_close. False: that was so before. */
+bool cp_edge_shut(struct cp_edge *e);
 
 /* What its ends counted. Any thread; the terms fit together when all threads have ended. */
 struct cp_edge_account {

@@ -79,11 +79,9 @@ void cp_stage_cut_input(struct cp_stage *s)
     if (s->stop_fd >= 0)
         source_stop(s);
     stage_wake(s);
-    for (size_t k = 0; k < s->n_ins; k++) {
-        cp_edge_shut(s->ins[k]);
-        if (!is_wanted(s->ins[k]->from))
+    for (size_t k = 0; k < s->n_ins; k++)
+        if (cp_edge_shut(s->ins[k]) && !is_wanted(s->ins[k]->from))
             cp_stage_cut_input(s->ins[k]->from);
-    }
 }
 
 static void run_stop_sources(struct cp_run *run)
