@@ -481,3 +481,27 @@ assert_empty() {
     cp_run -x -q 'parse json with on_error={to: r.jsonl}' in
     assert_equal "$status" 1
 }
+
+@test "max_errors: records that wait are seen once" {
+    seq 1 1200 | awk '{ printf "{\"n\":%d,\"k\":%s}\n", $1, $1 % 10 ? 1 : 0 }' >in
+    cp_run --account acc 'parse json | throttle 400 per 5ms by 1 / k with wait=true max_errors=10%' in
+    assert_equal "$status" 0
+    balanced
+    cp_run --account acc 'parse json | throttle 400 per 5ms by 1 / k with wait=true max_errors=9% on_error=skip | count' in
+    assert_equal "$status" 3
+    assert_stderr 'throttle: 100 of 1000 records failed, more than 9% '
+    balanced
+}
+
+@test "to a stage: what fails in workers without turns goes on without any" {
+    mixed 300 in
+    for w in 2 3; do
+        tiny cp_run -q --account acc -w $w 'parse json with on_error=skip | count by 1 / a as k with order=false on_error={to: bad} | file good | bad: set x = 1 | set y = 2 | keep n | sort n' in
+        assert_equal "$status" 0
+        cmp <(jq .n <<<"$output") <(grep '"a":0' in | jq .n)
+        balanced
+        tiny cp_run -q --account acc -w $w 'parse json with order=false on_error={to: bad} | set b = 1 / a with on_error={to: bad} | file good | bad: set at = _line | set b = 1 | keep at | sort at' in
+        cmp <(jq .at <<<"$output") <(awk '/bad/ || /"a":0/ { print NR }' in)
+        balanced
+    done
+}

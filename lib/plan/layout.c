@@ -350,9 +350,11 @@ static void plan_edges(struct cp_plan *plan)
  * cannot take turns either. */
 static bool is_below_loose(const struct cp_stage *s)
 {
-    for (size_t k = 0; k < s->n_ins; k++)
-        if (s->ins[k]->from->is_loose && !s->ins[k]->from->type->merge)
+    for (size_t k = 0; k < s->n_ins; k++) {
+        const struct cp_stage *from = s->ins[k]->from;
+        if (from->is_loose && (!from->type->merge || is_of_failed(s->ins[k])))
             return true;
+    }
     return false;
 }
 

@@ -493,6 +493,12 @@ static void work_part(struct cp_stage *s, struct cp_batch *b)
         b->orders[s->depth] = (struct cp_order){.seq = s->next_seq++};
 }
 
+/* Records that come again in another batch. */
+static uint32_t work_waiting(const struct work *w)
+{
+    return w->rest ? w->rest->n_sel : 0;
+}
+
 /* Sends the records that failed, where on_error says so; without any the end of the group may be
  * waited for. */
 static void work_send_rejected(struct cp_stage *s, const struct work *w)
@@ -527,13 +533,13 @@ static enum cp_outcome work_batch(struct cp_stage *s, struct work *w)
         work_mark(s, w);
         work_part(s, w->batch);
         size_t mark = w->batch->arena.used;
-        uint32_t n = w->batch->n_sel;
+        uint32_t n = w->batch->n_sel + work_waiting(w);
         s->current = w->batch;
         s->rest = &w->rest;
         step = s->type->process(s, s->self, w->batch);
         s->current = NULL;
         if (step != CP_OUTCOME_FULL) {
-            s->seen += n;
+            s->seen += n - work_waiting(w);
             work_grow(s);
             break;
         }
