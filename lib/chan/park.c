@@ -57,6 +57,9 @@
 /* Waiters that are woken with the lock taken once. */
 #define WAKE_BATCH 16
 
+/* How long a thread whose time is over sleeps before it looks at a busy peer again. */
+#define BUSY_NS 1000000
+
 static uint32_t word_epoch(uint64_t word)
 {
     return (uint32_t)word;
@@ -233,10 +236,13 @@ static void wait_begin(struct chani_wait *wait)
     chani_spinner_init(&wait->spinner, wait->expired ? NULL : &wait->park->spin);
 }
 
-/* The time when the wait is to attempt again in any case. */
-static int64_t wait_until(const struct chani_wait *wait, bool busy)
+/*
+ * The time when the wait is to attempt again in any case. Beyond its deadline a thread waits for a
+ * busy peer alone; but what the peer ends with wakes one of those who wait for it.
+ */
+static int64_t wait_until(const struct chani_wait *wait)
 {
-    int64_t deadline = busy ? CHAN_FOREVER : wait->deadline;
+    int64_t deadline = wait->expired ? chan_now_ns() + BUSY_NS : wait->deadline;
 
     return wait->event < deadline ? wait->event : deadline;
 }
@@ -249,9 +255,9 @@ static void wait_return(struct chani_wait *wait)
     wait->slept = true;
 }
 
-static void wait_sleep(struct chani_wait *wait, bool busy)
+static void wait_sleep(struct chani_wait *wait)
 {
-    int64_t until = wait_until(wait, busy);
+    int64_t until = wait_until(wait);
 
     if (!chani_futex_wait(epoch_address(wait->park), wait->ticket, until) &&
         until == wait->deadline)
@@ -279,7 +285,7 @@ bool chani_wait_again(struct chani_wait *wait, bool busy)
         park_enter(wait);
         return true;
     case CHANI_ENTERED:
-        wait_sleep(wait, busy);
+        wait_sleep(wait);
         return true;
     case CHANI_WOKEN:
         park_enter(wait);

@@ -127,8 +127,8 @@ static inline void chani_wait_init(struct chani_wait *wait, struct chani_park *p
 
 /*
  * The attempt failed: true when it should be repeated, false when the deadline is over. `busy` says
- * that a peer is in the middle of an operation and sure to notify soon, so that the deadline does
- * not count.
+ * that a peer is in the middle of an operation and sure to finish it soon, so that the deadline
+ * does not count.
  */
 bool chani_wait_again(struct chani_wait *wait, bool busy);
 

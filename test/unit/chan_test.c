@@ -967,6 +967,73 @@ static void *run_large_source(void *arg)
     return NULL;
 }
 
+/* A receiver that never waits for a value, and how often it was answered. */
+struct asker {
+    pthread_t thread;
+    chan_rx *rx;
+    size_t elem_size;
+    atomic_long answers;
+    atomic_bool over;
+};
+
+static void *run_asker(void *arg)
+{
+    struct asker *asker = arg;
+    void *elem = malloc(asker->elem_size);
+    bool timed = false;
+
+    while (elem != NULL && !atomic_load(&asker->over)) {
+        timed = !timed;
+        if (timed)
+            chan_recv_timeout(asker->rx, elem, 1000);
+        else
+            chan_try_recv(asker->rx, elem);
+        atomic_fetch_add(&asker->answers, 1);
+    }
+    free(elem);
+    chan_rx_drop(asker->rx);
+    return NULL;
+}
+
+static void await_answers(struct asker *askers, size_t n)
+{
+    long before;
+
+    for (size_t i = 0; i < n; i++) {
+        before = atomic_load(&askers[i].answers);
+        AWAIT(atomic_load(&askers[i].answers) > before + 1);
+    }
+}
+
+/* Several wait for the end of one copy, which brings a value to one of them. */
+static void test_askers_in_copy(bool one)
+{
+    struct asker askers[3] = {{0}};
+    size_t size = 8 << 20;
+    struct chan_options options = {
+        .size = sizeof(options), .capacity = capacity_of(1), .elem_size = size};
+    struct pair pair;
+    void *elem = calloc(1, size);
+
+    (void)one;
+    CHECK_STATUS(chan_open(&options, &pair.tx, &pair.rx), CHAN_OK);
+    for (size_t i = 0; i < 3; i++) {
+        askers[i].elem_size = size;
+        CHECK_STATUS(chan_rx_clone(pair.rx, &askers[i].rx), CHAN_OK);
+        pthread_create(&askers[i].thread, NULL, run_asker, &askers[i]);
+    }
+    for (int i = 0; i < 10; i++) {
+        CHECK_STATUS(chan_send(pair.tx, elem), CHAN_OK);
+        await_answers(askers, 3);
+    }
+    for (size_t i = 0; i < 3; i++)
+        atomic_store(&askers[i].over, true);
+    for (size_t i = 0; i < 3; i++)
+        pthread_join(askers[i].thread, NULL);
+    drop_pair(&pair);
+    free(elem);
+}
+
 /* What was sent when the receiver goes is destroyed at once, what was not is the sender's. */
 static void test_rx_drop_in_copy(bool one)
 {
@@ -1450,6 +1517,7 @@ static const struct test tests[] = {
     {"a timeout races with a value", test_timeout_race, ALL},
     {"the receiver goes at a random moment", test_random_rx_drop, ALL},
     {"the receiver goes in the middle of a copy", test_rx_drop_in_copy, BOTH},
+    {"who does not wait is answered, with others in a copy", test_askers_in_copy, MANY | UNBOUNDED},
     {"one to one: no clones", test_clone_one_to_one, ONE | UNBOUNDED},
     {"clone of a sender", test_clone_tx, MANY | UNBOUNDED},
     {"clone of a receiver", test_clone_rx, MANY | UNBOUNDED},
