@@ -29,8 +29,9 @@
 #endif
 
 /*
- * Whether this process can do that; as long as it says no, both sides use sequentially consistent
- * operations. Constant once it was called.
+ * Whether this process can do that; where it says no, both sides use sequentially consistent
+ * operations. To be asked once for each pair of sides: it may say no later, when the system refuses
+ * what it allowed before, and chani_barrier_heavy still works for those it said yes to.
  */
 bool chani_barrier_is_possible(void);
 

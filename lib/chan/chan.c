@@ -95,10 +95,8 @@ static struct chan *chan_new(const struct chan_options *options)
         chan_free(chan);
         return NULL;
     }
-    if (chan->ring->light) {
-        chani_park_set_light(&chan->not_empty);
-        chani_park_set_light(&chan->not_full);
-    }
+    chani_park_set_publish(&chan->not_empty, chan->ring->publish);
+    chani_park_set_publish(&chan->not_full, chan->ring->publish);
     return chan;
 }
 

@@ -78,6 +78,18 @@ static inline struct chani_park *chani_park_of(struct chan *chan, enum chani_sid
     return side == CHANI_SENDING ? &chan->not_full : &chan->not_empty;
 }
 
+/*
+ * Wakes receivers for a push that gave `how`, of n values. One that ran out of memory may have been
+ * what receivers wait for that were told CHANI_BUSY.
+ */
+static inline void chani_tell_pushed(struct chan *chan, enum chani_moved how, size_t n)
+{
+    if (how == CHANI_MOVED)
+        chani_park_notify(&chan->not_empty, n);
+    else if (how == CHANI_NOMEM)
+        chani_park_notify(&chan->not_empty, SIZE_MAX);
+}
+
 /* The deadline that is `timeout_ns` from now. */
 int64_t chani_deadline_after(int64_t timeout_ns);
 

@@ -12,6 +12,7 @@
  * Rejected: a descriptor that is readable as long as there is something to receive. It needs a
  * system call for every send and receive, or an answer that is late.
  */
+#include "barrier.h"
 #include "bell.h"
 #include "chan_impl.h"
 
@@ -106,6 +107,10 @@ static bool descriptor_arm(struct chani_descriptor *descriptor)
     chani_park_watch(chani_park_of(chan, descriptor->side), &descriptor->watcher);
     descriptor->armed = true;
     is_ready = chani_is_ready(chan, descriptor->side);
+    if (!is_ready && chani_park_hides(chani_park_of(chan, descriptor->side), true)) {
+        chani_barrier_heavy();
+        is_ready = chani_is_ready(chan, descriptor->side);
+    }
     if (is_ready) {
         disarm(descriptor);
         chani_bell_ring(&descriptor->bell);

@@ -13,13 +13,13 @@
  *     chani_wait_end(&wait);
  *
  * The attempt must read what the event changes with seq_cst loads, and the event must be published
- * with a seq_cst store or read-modify-write, or with chani_barrier_light_store in a park that is
- * `light`: see DESIGN in park.c.
+ * as the park was told (publish.h): see DESIGN in park.c.
  */
 #ifndef CHANI_PARK_H
 #define CHANI_PARK_H
 
 #include "lock.h"
+#include "publish.h"
 #include "spin.h"
 #include "waiter.h"
 
@@ -54,8 +54,8 @@ struct chani_park {
      */
     _Alignas(CHANI_LINE) _Atomic uint64_t word;
 
-    /* Constant after start: events are published lightly, so waiters need the heavy barrier. */
-    _Alignas(CHANI_LINE) bool light;
+    /* Constant after start: how events are published. */
+    _Alignas(CHANI_LINE) enum chani_publish publish;
 
     struct chani_spin spin;
     struct chani_lock lock;
@@ -76,27 +76,40 @@ struct chani_wait {
     uint32_t ticket; /* epoch at the entry */
     enum chani_phase phase;
     bool begun;   /* an attempt failed */
+    bool fenced;  /* entered: the last attempt sees all that is published, CHANI_BUSY or not */
     bool expired; /* the deadline is over */
     bool slept;   /* a wake-up may have been spent on this thread */
 };
 
 void chani_park_init(struct chani_park *park);
 
-/* From now on events are published with chani_barrier_light_store (barrier.h). Before first use. */
-void chani_park_set_light(struct chani_park *park);
+/* How events are published from now on; CHANI_PUBLISH_FENCED if never told. Before first use. */
+void chani_park_set_publish(struct chani_park *park, enum chani_publish publish);
 
 /* Number of threads that are asleep in the park or about to be. */
 size_t chani_park_waiters(const struct chani_park *park);
 
 /*
  * Enter and leave the list of watchers. After chani_park_watch attempt once more: what happened
- * before is not told. A watcher is notified of one event, and has left the list then.
+ * before is not told. If that fails and chani_park_hides says so, call chani_barrier_heavy, once
+ * for any number of parks, and attempt again. A watcher is notified of one event, and has left the
+ * list then.
  * chani_park_unwatch tells whether it was notified: if the caller made no use of the event, it must
  * call chani_park_notify(park, 1) as long as an attempt could succeed. It may be called at any time
  * after chani_park_watch. Observers need not pass anything on. O(1).
  */
 void chani_park_watch(struct chani_park *park, struct chani_watcher *watcher);
 bool chani_park_unwatch(struct chani_park *park, struct chani_watcher *watcher);
+
+/*
+ * An attempt after chani_park_watch may have missed an event. `unsure` says that it was told
+ * CHANI_BUSY, or only asked, which does not tell busy from blocked.
+ */
+static inline bool chani_park_hides(const struct chani_park *park, bool unsure)
+{
+    return park->publish == CHANI_PUBLISH_LIGHT ||
+           (unsure && park->publish == CHANI_PUBLISH_CLAIMED);
+}
 
 /* Number of watchers in the list. */
 size_t chani_park_watchers(struct chani_park *park);

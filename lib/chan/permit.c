@@ -94,8 +94,7 @@ enum chan_status chan_commit(struct chan_permit *permit, const void *elem)
     enum chani_moved how;
 
     how = chan->ring->ops->commit(chan->ring, elem);
-    if (how == CHANI_MOVED)
-        chani_park_notify(&chan->not_empty, 1);
+    chani_tell_pushed(chan, how, 1);
     chani_guard_leave(&tx->guard);
     if (how == CHANI_MOVED)
         return CHAN_OK;

@@ -2,14 +2,15 @@
  * ring.h - what a channel needs from the queue inside it.
  *
  * A ring never waits for the other side and never wakes it: it says what is the matter, and
- * transfer.c does the rest. What it publishes for the other side it publishes with a seq_cst
- * operation, or lightly (barrier.h) if it says so, and what it reads of the other side to say
- * CHANI_BLOCKED, CHANI_BUSY or CHANI_CLOSED with seq_cst loads, so that the caller may park on the
- * answer (see park.h). Where a peer on the same side is in the middle of an operation the ring may
- * wait for that by itself.
+ * transfer.c does the rest. What it publishes for the other side it publishes as it says in
+ * `publish` (publish.h), and what it reads of the other side to say CHANI_BLOCKED, CHANI_BUSY or
+ * CHANI_CLOSED with seq_cst loads, so that the caller may park on the answer (see park.h). Where a
+ * peer on the same side is in the middle of an operation the ring may wait for that by itself.
  */
 #ifndef CHANI_RING_H
 #define CHANI_RING_H
+
+#include "publish.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -19,7 +20,7 @@
 enum chani_moved {
     CHANI_MOVED,   /* at least one value */
     CHANI_BLOCKED, /* full, or empty */
-    CHANI_BUSY,    /* a peer is in the middle of copying the value or slot that is next */
+    CHANI_BUSY,    /* a peer is in the middle of moving the value or slot that is next */
     CHANI_SHUT,    /* push, reserve, commit: closed */
     CHANI_NOMEM,   /* push, commit: out of memory */
     CHANI_LIMIT    /* reserve: more permits than can be counted */
@@ -102,7 +103,7 @@ struct chani_ring {
     const struct chani_ring_ops *ops;
     size_t capacity;
     size_t elem_size;
-    bool light; /* publishes with chani_barrier_light_store: who parks calls chani_barrier_heavy */
+    enum chani_publish publish;
 };
 
 /* NULL when out of memory. */

@@ -11,33 +11,11 @@
  * The line of an index holds nothing else, since the other side polls it: each side works with its
  * own copy, and stores the index when it is done.
  *
- * Publishing is a plain store where the system lets waiters pay for the barrier (barrier.h), else a
- * seq_cst store. In the first case an index may be seen a little after the call that stored it has
- * returned. Parking allows for that. And so that no two answers contradict each other, such as "Y
- * is empty" from who has sent to X and "X is empty" from who has sent to Y, a full barrier goes
- * before each look that says empty or full: what a thread stored before is seen by all others then.
- * It costs nothing where it counts, since no value moves. Rings below LIGHT_MIN_CAPACITY go
- * without, for their threads sleep so often that the barrier of the sleeper costs more (16 us while
- * the other side runs) than all that is saved. Measured in turn, ns per value:
- * capacity 64 99 with read-modify-writes and 56 without, capacity 1024 85 and 57.
- *
- * Closing must not lose a value that is on its way: a push is either before the close, and discard
- * finds it, or it fails and the value stays the sender's. `end` is OPEN, then CLOSING, then for
- * good the number of values that count. Who closes sets CLOSING, then the heavy barrier, reads the
- * tail, and makes this the end with a compare-and-exchange from CLOSING. The producer, which does
- * not begin a push unless the end is OPEN, looks again after it has published:
- *
- *     OPEN       by the barrier (or the seq_cst order) who closes will see this tail
- *     CLOSING    it tries to make its own tail the end: there is none beyond it
- *     a number   settled: the push counts if it is not beyond
- *
- * The consumer looks at the end after the tail. If it is OPEN, the same argument says that the end
- * will not be before this tail. If it is CLOSING, the consumer does what the closing thread does,
- * for the tail that it read may be too old. If it is a number, values beyond it do not exist. So
- * every end that is tried is at least every tail that somebody acted upon with the end still OPEN,
- * and one is chosen, once. Rejected: the closed bit in the tail and a compare-and-exchange to
- * publish, which is simple and slower; and a flag of its own without an end, which lets a
- * value slip in behind the discard.
+ * The tail is published lightly, and closed, as tail.h says; the head in the same way, and it needs
+ * no end. Rings below LIGHT_MIN_CAPACITY go without, for their threads sleep so often that the
+ * barrier of the sleeper costs more (16 us while the other side runs) than all that is saved.
+ * Measured in turn, ns per value: capacity 64 99 with read-modify-writes and 56 without, capacity
+ * 1024 85 and 57.
  *
  * Permits are a count that only the producer changes: what it finds room for is less by that. At
  * all times tail - seen_head + reserved <= capacity, so that a commit need not look.
@@ -45,12 +23,9 @@
 #include "barrier.h"
 #include "park.h"
 #include "ring.h"
+#include "tail.h"
 
 #include <stdlib.h>
-
-/* Values of `end` before it is a count. */
-#define OPEN UINT64_MAX
-#define CLOSING (UINT64_MAX - 1)
 
 #define LIGHT_MIN_CAPACITY 16u
 
@@ -59,18 +34,16 @@ struct ring_1to1 {
     struct chani_ring base;
     unsigned char *slots;
 
-    /* Atomic (seq_cst). How many values count: OPEN, CLOSING or the number, which is final. */
-    _Atomic uint64_t end;
-
     /* Producer only; others may read the limit. */
     _Alignas(CHANI_LINE) uint64_t my_tail; /* values pushed */
     uint64_t seen_head;
     size_t tail_slot;
     _Atomic size_t limit; /* (relaxed) capacity less permits */
 
-    /* Atomic. Written by the producer, and by the consumer. */
-    _Alignas(CHANI_LINE) _Atomic uint64_t tail; /* my_tail for the consumer */
-    _Alignas(CHANI_LINE) _Atomic uint64_t head; /* my_head for the producer */
+    struct chani_tail tail; /* my_tail for the consumer */
+
+    /* Atomic. Written by the consumer: my_head for the producer. */
+    _Alignas(CHANI_LINE) _Atomic uint64_t head;
 
     /* Consumer only. */
     _Alignas(CHANI_LINE) uint64_t my_head; /* values popped */
@@ -143,55 +116,26 @@ static size_t room_now(struct ring_1to1 *ring)
 {
     ring->seen_head = atomic_load(&ring->head);
     if (seen_room(ring) == 0) {
-        chani_barrier_own(ring->base.light);
+        chani_barrier_own(ring->tail.light);
         ring->seen_head = atomic_load(&ring->head);
     }
     return seen_room(ring);
 }
 
-/* A close has begun: settles the end at `tail` unless that is done. */
-static uint64_t settle(struct ring_1to1 *ring, uint64_t tail)
-{
-    uint64_t end = CLOSING;
-
-    return atomic_compare_exchange_strong(&ring->end, &end, tail) ? tail : end;
-}
-
-/* Settles the end for who does not know the newest tail. */
-static uint64_t settle_unknown(struct ring_1to1 *ring)
-{
-    if (ring->base.light)
-        chani_barrier_heavy();
-    return settle(ring, atomic_load(&ring->tail));
-}
-
-/* For the consumer: how many values were pushed. No close takes back what was counted here. */
-static uint64_t settled_tail(struct ring_1to1 *ring)
-{
-    uint64_t tail = atomic_load(&ring->tail);
-    uint64_t end = atomic_load(&ring->end);
-
-    if (end == OPEN)
-        return tail;
-    if (end == CLOSING)
-        end = settle_unknown(ring);
-    return tail < end ? tail : end;
-}
-
 /* The consumer looks at the tail again. */
 static size_t values_now(struct ring_1to1 *ring)
 {
-    ring->seen_tail = settled_tail(ring);
+    ring->seen_tail = chani_tail_settled(&ring->tail);
     if (ring->seen_tail == ring->my_head) {
-        chani_barrier_own(ring->base.light);
-        ring->seen_tail = settled_tail(ring);
+        chani_barrier_own(ring->tail.light);
+        ring->seen_tail = chani_tail_settled(&ring->tail);
     }
     return (size_t)(ring->seen_tail - ring->my_head);
 }
 
 static bool is_closed(const struct chani_ring *base)
 {
-    return atomic_load(&const_ring_of(base)->end) != OPEN;
+    return chani_tail_is_closed(&const_ring_of(base)->tail);
 }
 
 static CHANI_BOTH enum chani_moved push(struct chani_ring *base, const void *elems, size_t n,
@@ -211,8 +155,7 @@ static CHANI_BOTH enum chani_moved push(struct chani_ring *base, const void *ele
     }
     copy_in(ring, elems, n);
     tail = ring->my_tail + n;
-    chani_barrier_light_store(&ring->tail, tail, base->light);
-    if (is_closed(base) && settle(ring, tail) < tail)
+    if (!chani_tail_publish(&ring->tail, tail))
         return CHANI_SHUT;
     ring->my_tail = tail;
     ring->tail_slot = slot_after(ring, ring->tail_slot, n);
@@ -235,7 +178,7 @@ static CHANI_BOTH enum chani_moved pop(struct chani_ring *base, void *elems, siz
     copy_out(ring, elems, n);
     ring->head_slot = slot_after(ring, ring->head_slot, n);
     ring->my_head += n;
-    chani_barrier_light_store(&ring->head, ring->my_head, base->light);
+    chani_barrier_light_store(&ring->head, ring->my_head, ring->tail.light);
     *moved = n;
     return CHANI_MOVED;
 }
@@ -261,17 +204,15 @@ static size_t len(const struct chani_ring *base)
     uint64_t before;
     uint64_t head;
     uint64_t tail;
-    uint64_t end;
 
-    chani_barrier_own(base->light);
+    chani_barrier_own(ring->tail.light);
     head = atomic_load(&ring->head);
     do {
         before = head;
-        tail = atomic_load(&ring->tail);
-        end = atomic_load(&ring->end);
+        tail = chani_tail_seen(&ring->tail);
         head = atomic_load(&ring->head);
     } while (head != before);
-    return (size_t)((tail < end ? tail : end) - head);
+    return (size_t)(tail - head);
 }
 
 static bool has_room(const struct chani_ring *base)
@@ -296,7 +237,7 @@ static uint64_t push_token(const struct chani_ring *base)
 
 static uint64_t pop_token(const struct chani_ring *base)
 {
-    return atomic_load(&const_ring_of(base)->tail);
+    return atomic_load(&const_ring_of(base)->tail.count);
 }
 
 static enum chani_moved reserve(struct chani_ring *base)
@@ -330,18 +271,14 @@ static enum chani_moved commit(struct chani_ring *base, const void *elem)
 
 static void close_ring(struct chani_ring *base)
 {
-    struct ring_1to1 *ring = ring_of(base);
-    uint64_t end = OPEN;
-
-    atomic_compare_exchange_strong(&ring->end, &end, CLOSING);
-    settle_unknown(ring);
+    chani_tail_close(&ring_of(base)->tail);
 }
 
 static enum chani_moved discard(struct chani_ring *base, void (*drop)(void *elem, void *ctx),
                                 void *ctx)
 {
     struct ring_1to1 *ring = ring_of(base);
-    uint64_t tail = settled_tail(ring);
+    uint64_t tail = chani_tail_settled(&ring->tail);
 
     while (ring->my_head < tail) {
         if (drop != NULL)
@@ -391,8 +328,9 @@ struct chani_ring *chani_ring_1to1_new(size_t capacity, size_t elem_size)
         return NULL;
     memset(ring, 0, sizeof(*ring));
     ring->base = (struct chani_ring){.ops = &ops, .capacity = capacity, .elem_size = elem_size};
-    ring->base.light = capacity >= LIGHT_MIN_CAPACITY && chani_barrier_is_possible();
-    atomic_init(&ring->end, OPEN);
+    chani_tail_init(&ring->tail, capacity >= LIGHT_MIN_CAPACITY && chani_barrier_is_possible());
+    if (ring->tail.light)
+        ring->base.publish = CHANI_PUBLISH_LIGHT;
     atomic_init(&ring->limit, capacity);
     ring->slots = malloc(bytes > 0 ? bytes : 1);
     if (ring->slots == NULL) {

@@ -21,6 +21,11 @@
  * spinning or yielding until the peer is done, which wastes whole time slices when both share a
  * processor.
  *
+ * The claim is the one full barrier of a push or pop; the stamp is stored lightly where the system
+ * has a heavy barrier (CHANI_PUBLISH_CLAIMED in publish.h). Whoever finds the ring full or empty
+ * has seen that there is no claim, and the claim of the next peer comes before that peer looks for
+ * waiters.
+ *
  * The tail word is {reserved: 15, position: 48, closed: 1}. With the closed bit in it no push can
  * be claimed after the close. With the number of permits in it one compare-and-exchange keeps
  *
@@ -32,7 +37,7 @@
  * the next position in one step. By the invariant the head is beyond the value that was in that
  * slot a lap ago, so at most a receiver in the middle of copying it out has to be waited for. That
  * wait is not for room, and a wake-up meant for it must not go to somebody who waits for room: it
- * marks the stamp (WAITED) and parks apart, and who sets the next stamp sees the mark.
+ * parks apart, and who sets a stamp looks there, too.
  *
  * A send that evicts first adds a permit beyond the capacity, and then pops a value, which makes
  * the permit a proper one: nobody can come between and take the room, so that one value per call is
@@ -44,6 +49,7 @@
  * are powers of two, so that the wrap falls between two laps. They are compared for equality and
  * subtracted, never compared for order.
  */
+#include "barrier.h"
 #include "park.h"
 #include "ring.h"
 
@@ -58,9 +64,6 @@
 _Static_assert(UINT64_MAX / RESERVED == CHANI_PERMITS_MAX, "permits fit into the tail");
 
 #define OUTDATED UINT64_MAX
-
-/* A mark in a stamp: somebody waits for the next one. */
-#define WAITED ((uint64_t)1 << 63)
 
 /* What of the head and of the count of releases goes into a token. */
 #define TOKEN_RELEASES_BITS 28
@@ -98,7 +101,7 @@ struct ring_many {
     /* Written by receivers. */
     _Alignas(CHANI_LINE) _Atomic uint64_t head; /* position */
 
-    struct chani_park stamped;  /* who set WAITED in a stamp waits here */
+    struct chani_park stamped;  /* who waits for a copy alone waits here */
     struct chani_lock evicting; /* held by the one who evicts */
 
     /* Atomic (seq_cst). Permits given back, before and after the tail shows it. */
@@ -202,29 +205,25 @@ static bool is_full_at(const struct ring_many *ring, uint64_t tail)
     return taken >= ring->base.capacity && taken != OUTDATED;
 }
 
+static bool is_light(const struct ring_many *ring)
+{
+    return ring->base.publish == CHANI_PUBLISH_CLAIMED;
+}
+
 /* The copy is over: says so in the stamp, and to who waits for just this. */
 static inline void set_stamp(struct ring_many *ring, struct slot *slot, uint64_t stamp)
 {
-    if (atomic_exchange(&slot->stamp, stamp) & WAITED)
-        chani_park_notify(&ring->stamped, SIZE_MAX);
+    chani_barrier_light_store(&slot->stamp, stamp, is_light(ring));
+    chani_park_notify(&ring->stamped, SIZE_MAX);
 }
 
-/* True as long as the stamp is `busy`; who sets the next one then knows that somebody waits. */
-static bool mark_busy(struct slot *slot, uint64_t busy)
-{
-    uint64_t stamp = busy;
-
-    return atomic_compare_exchange_strong(&slot->stamp, &stamp, busy | WAITED) ||
-           stamp == (busy | WAITED);
-}
-
-/* Waits for the peer that is in the middle of copying. */
+/* Waits for the peer that is in the middle of copying: until the stamp is not `busy`. */
 static void await_stamp(struct ring_many *ring, struct slot *slot, uint64_t busy)
 {
     struct chani_wait wait;
 
     chani_wait_init(&wait, &ring->stamped, INT64_MAX);
-    while (mark_busy(slot, busy))
+    while (atomic_load(&slot->stamp) == busy)
         chani_wait_again(&wait, true);
     chani_wait_end(&wait);
 }
@@ -424,14 +423,17 @@ static bool has_room(const struct chani_ring *base)
 
 /*
  * "No" is true at some instant: an index that moved in between is looked at again, since who asks
- * on behalf of a sleeper (pass_on) must not be misled by somebody who went ahead.
+ * on behalf of a sleeper (pass_on) must not be misled by somebody who went ahead. Stamps that this
+ * thread set itself are seen by all others first: see ring_1to1.c.
  */
 static bool can_push(const struct chani_ring *base)
 {
     const struct ring_many *ring = const_ring_of(base);
-    uint64_t tail = atomic_load(&ring->tail);
+    uint64_t tail;
     uint64_t seen;
 
+    chani_barrier_own(is_light(ring));
+    tail = atomic_load(&ring->tail);
     do {
         if (tail & CLOSED)
             return false;
@@ -446,9 +448,11 @@ static bool can_push(const struct chani_ring *base)
 static bool can_pop(const struct chani_ring *base)
 {
     const struct ring_many *ring = const_ring_of(base);
-    uint64_t head = atomic_load(&ring->head);
+    uint64_t head;
     uint64_t seen;
 
+    chani_barrier_own(is_light(ring));
+    head = atomic_load(&ring->head);
     do {
         if (atomic_load(&slot_at(ring, head)->stamp) == head + 1)
             return true;
@@ -536,8 +540,8 @@ static enum chani_moved claim_commit(struct ring_many *ring, struct place *at)
                 return CHANI_MOVED;
             continue;
         }
-        if ((stamp & ~WAITED) == lap_before(ring, at->pos) + 1)
-            await_stamp(ring, at->slot, stamp & ~WAITED);
+        if (stamp == lap_before(ring, at->pos) + 1)
+            await_stamp(ring, at->slot, stamp);
         tail = atomic_load(&ring->tail);
     }
     release(&ring->base);
@@ -728,6 +732,10 @@ struct chani_ring *chani_ring_many_new_at(size_t capacity, size_t elem_size, uin
     }
     init_slots(ring, laps);
     chani_park_init(&ring->stamped);
+    if (chani_barrier_is_possible()) {
+        ring->base.publish = CHANI_PUBLISH_CLAIMED;
+        chani_park_set_publish(&ring->stamped, CHANI_PUBLISH_LIGHT);
+    }
     chani_lock_init(&ring->evicting);
     return &ring->base;
 }

@@ -4,20 +4,23 @@
  * DESIGN
  *
  * Senders append to the last segment, receivers take from the first. Each end has a word {values so
- * far, locked, closed}: whoever works at an end holds its lock, and gives it back together with the
- * new count, so that a push or pop of one value and of a batch both cost two atomic operations. The
- * ends do not touch each other's fields; a receiver remembers the count of the tail and reads it
- * again only when its values are used up.
+ * far, locked, closed}: whoever works at an end takes its lock by a compare-and-exchange, and gives
+ * it back together with the new count, so that a push or pop of one value and of a batch both cost
+ * one full barrier. The ends do not touch each other's fields; a receiver remembers the count of
+ * the tail and reads it again only when its values are used up.
  *
- * The closed bit is in the tail's word, and publishing is a compare-and-exchange that fails when
- * the bit came in between: a push is either before the close, and discard finds it, or it fails and
- * the value stays the sender's. So nobody waits for a push that was begun before the close, and
+ * Where the system has a heavy barrier the new count is stored lightly; the lock that was taken
+ * before is the claim of CHANI_PUBLISH_CLAIMED (publish.h): a receiver that finds no value and the
+ * tail locked is told CHANI_BUSY. Senders never park here but on a lock, hence only the tail must
+ * be published for parking.
+ *
+ * Closing takes the lock of the tail and gives it back with the closed bit, so that a push is
+ * either before the close, and discard finds it, or it fails and the value stays the sender's; and
  * discard has the values for itself.
  *
- * Senders never park here, hence only the tail must be published for parking (see park.h). A thread
- * that finds an end locked waits in a park of that end, as any waiter does: spinning, yielding,
- * then asleep, until the holder has copied its values. A one_to_one channel has one thread at each
- * end and leaves the locks out.
+ * A thread that finds an end locked waits in a park of that end, as any waiter does: spinning,
+ * yielding, then asleep, until the holder has copied its values. A one_to_one channel has one
+ * thread at each end and leaves the locks out; its tail is that of tail.h.
  *
  * A segment that was emptied is kept as a spare for the next sender that needs one, so that a
  * steady flow allocates nothing; when there is a spare already it is freed. A drained queue has one
@@ -29,9 +32,11 @@
  * the machine shared), list and this: 20 and 19 with one sender and one receiver, 24 and 22 with 4
  * and 1, 23 and 23 with 2 and 2, 26 and 26 with 4 and 4.
  */
+#include "barrier.h"
 #include "chan.h"
 #include "park.h"
 #include "ring.h"
+#include "tail.h"
 
 #include <stdlib.h>
 
@@ -56,8 +61,11 @@ struct segment {
 
 /* One end of the list. */
 struct end {
-    /* Atomic (seq_cst). Written by who holds the lock; anybody may set CLOSED in the tail. */
-    _Alignas(CHANI_LINE) _Atomic uint64_t word; /* values so far * STEP | LOCKED | CLOSED */
+    /*
+     * Atomic. Values so far * STEP | LOCKED | CLOSED; only who holds the lock changes it. Without
+     * locks that of the head is the receiver's, and that of the tail is not used.
+     */
+    _Alignas(CHANI_LINE) _Atomic uint64_t word;
 
     /* Guarded by LOCKED; on a one_to_one channel the one thread's. */
     struct segment *segment;
@@ -72,9 +80,11 @@ struct ring_unbounded {
     struct chani_ring base;
     size_t slots;         /* in a segment */
     size_t segment_bytes; /* what to allocate for one */
+    bool alone;           /* one_to_one: without locks */
 
     struct end tail;
     struct end head;
+    struct chani_tail tail_alone; /* count and end of a one_to_one channel */
 
     /* Atomic (acq_rel). An empty segment for the next sender that needs one, or NULL. */
     _Alignas(CHANI_LINE) struct segment *_Atomic spare;
@@ -128,23 +138,17 @@ static inline bool end_enter(struct end *end, uint64_t *word)
     return end_wait_enter(end, word);
 }
 
-/* Gives the lock of the head back, n values on. */
-static inline void head_leave(struct end *head, uint64_t word, size_t n)
+static bool is_light(const struct ring_unbounded *ring)
 {
-    atomic_store(&head->word, word + n * STEP);
-    chani_park_notify(&head->unlocked, 1);
+    return ring->base.publish != CHANI_PUBLISH_FENCED;
 }
 
-/* Gives the lock of the tail back, n values on. False when it was closed: they do not count. */
-static inline bool tail_leave(struct end *tail, uint64_t word, size_t n)
+/* Gives the lock back, n values on. */
+static inline void end_leave(const struct ring_unbounded *ring, struct end *end, uint64_t word,
+                             size_t n)
 {
-    uint64_t locked = word | LOCKED;
-    bool open = atomic_compare_exchange_strong(&tail->word, &locked, word + n * STEP);
-
-    if (!open)
-        atomic_fetch_and(&tail->word, ~(uint64_t)LOCKED);
-    chani_park_notify(&tail->unlocked, 1);
-    return open;
+    chani_barrier_light_store(&end->word, word + n * STEP, is_light(ring));
+    chani_park_notify(&end->unlocked, 1);
 }
 
 /* NULL when out of memory. */
@@ -236,14 +240,22 @@ static inline void take(struct ring_unbounded *ring, unsigned char *elems, size_
     }
 }
 
-/* How many of n values are there. */
-static inline size_t queued(struct ring_unbounded *ring, uint64_t head_word, size_t n)
+/* How many of n values are there, as far as the receiver knows. */
+static inline size_t seen_queued(const struct ring_unbounded *ring, uint64_t head_word, size_t n)
 {
-    uint64_t head = head_word / STEP;
+    return min_size(n, (size_t)(ring->head.seen - head_word / STEP));
+}
 
-    if (ring->head.seen - head < n)
-        ring->head.seen = atomic_load(&ring->tail.word) / STEP;
-    return min_size(n, (size_t)(ring->head.seen - head));
+/* The same after a look at the tail, if that may help; *tail is its word then. */
+static inline size_t queued(struct ring_unbounded *ring, uint64_t head_word, size_t n,
+                            uint64_t *tail)
+{
+    *tail = 0;
+    if (ring->head.seen - head_word / STEP < n) {
+        *tail = atomic_load(&ring->tail.word);
+        ring->head.seen = *tail / STEP;
+    }
+    return seen_queued(ring, head_word, n);
 }
 
 static CHANI_BOTH enum chani_moved push(struct chani_ring *base, const void *elems, size_t n,
@@ -255,8 +267,7 @@ static CHANI_BOTH enum chani_moved push(struct chani_ring *base, const void *ele
     if (!end_enter(&ring->tail, &word))
         return CHANI_SHUT;
     *moved = append(ring, elems, n);
-    if (!tail_leave(&ring->tail, word, *moved))
-        return CHANI_SHUT;
+    end_leave(ring, &ring->tail, word, *moved);
     return *moved > 0 ? CHANI_MOVED : CHANI_NOMEM;
 }
 
@@ -265,13 +276,16 @@ static CHANI_BOTH enum chani_moved pop(struct chani_ring *base, void *elems, siz
 {
     struct ring_unbounded *ring = ring_of(base);
     uint64_t word;
+    uint64_t tail;
 
     end_enter(&ring->head, &word);
-    n = queued(ring, word, n);
+    n = queued(ring, word, n, &tail);
     take(ring, elems, n);
-    head_leave(&ring->head, word, n);
+    end_leave(ring, &ring->head, word, n);
     *moved = n;
-    return n > 0 ? CHANI_MOVED : CHANI_BLOCKED;
+    if (n > 0)
+        return CHANI_MOVED;
+    return tail & LOCKED ? CHANI_BUSY : CHANI_BLOCKED;
 }
 
 static enum chani_moved push_one(struct chani_ring *base, const void *elem)
@@ -293,17 +307,28 @@ static CHANI_BOTH enum chani_moved push_alone(struct chani_ring *base, const voi
                                               size_t *moved)
 {
     struct ring_unbounded *ring = ring_of(base);
-    uint64_t word = atomic_load(&ring->tail.word);
+    uint64_t count = atomic_load_explicit(&ring->tail_alone.count, memory_order_relaxed);
 
-    if (word & CLOSED)
+    if (chani_tail_is_closed(&ring->tail_alone))
         return CHANI_SHUT;
     n = append(ring, elems, n);
     if (n == 0)
         return CHANI_NOMEM;
-    if (!atomic_compare_exchange_strong(&ring->tail.word, &word, word + n * STEP))
+    if (!chani_tail_publish(&ring->tail_alone, count + n))
         return CHANI_SHUT;
     *moved = n;
     return CHANI_MOVED;
+}
+
+/* The receiver looks at the tail again. */
+static size_t queued_alone(struct ring_unbounded *ring, uint64_t head_word, size_t n)
+{
+    ring->head.seen = chani_tail_settled(&ring->tail_alone);
+    if (ring->head.seen == head_word / STEP) {
+        chani_barrier_own(is_light(ring));
+        ring->head.seen = chani_tail_settled(&ring->tail_alone);
+    }
+    return seen_queued(ring, head_word, n);
 }
 
 static CHANI_BOTH enum chani_moved pop_alone(struct chani_ring *base, void *elems, size_t n,
@@ -312,9 +337,11 @@ static CHANI_BOTH enum chani_moved pop_alone(struct chani_ring *base, void *elem
     struct ring_unbounded *ring = ring_of(base);
     uint64_t word = atomic_load_explicit(&ring->head.word, memory_order_relaxed);
 
-    n = queued(ring, word, n);
-    if (n == 0)
-        return CHANI_BLOCKED;
+    if (seen_queued(ring, word, n) < n) {
+        n = queued_alone(ring, word, n);
+        if (n == 0)
+            return CHANI_BLOCKED;
+    }
     take(ring, elems, n);
     atomic_store_explicit(&ring->head.word, word + n * STEP, memory_order_release);
     *moved = n;
@@ -335,9 +362,17 @@ static enum chani_moved pop_one_alone(struct chani_ring *base, void *elem)
     return pop_alone(base, elem, 1, &moved);
 }
 
+static bool is_closed(const struct chani_ring *base)
+{
+    const struct ring_unbounded *ring = const_ring_of(base);
+
+    return ring->alone ? chani_tail_is_closed(&ring->tail_alone)
+                       : atomic_load(&ring->tail.word) & CLOSED;
+}
+
 static bool can_push(const struct chani_ring *base)
 {
-    return !(atomic_load(&const_ring_of(base)->tail.word) & CLOSED);
+    return !is_closed(base);
 }
 
 /* A permit is nothing here but a promise. */
@@ -364,17 +399,25 @@ static bool has_room(const struct chani_ring *base)
     return true;
 }
 
+/* How many values were pushed. */
+static uint64_t pushed(const struct ring_unbounded *ring)
+{
+    return ring->alone ? chani_tail_seen(&ring->tail_alone) : atomic_load(&ring->tail.word) / STEP;
+}
+
 /* The counts are of one instant when the head did not move meanwhile. */
 static size_t len(const struct chani_ring *base)
 {
     const struct ring_unbounded *ring = const_ring_of(base);
-    uint64_t head = atomic_load(&ring->head.word) / STEP;
     uint64_t before;
+    uint64_t head;
     uint64_t tail;
 
+    chani_barrier_own(is_light(ring));
+    head = atomic_load(&ring->head.word) / STEP;
     do {
         before = head;
-        tail = atomic_load(&ring->tail.word) / STEP;
+        tail = pushed(ring);
         head = atomic_load(&ring->head.word) / STEP;
     } while (head != before);
     return (size_t)(tail - head);
@@ -382,34 +425,35 @@ static size_t len(const struct chani_ring *base)
 
 static bool can_pop(const struct chani_ring *base)
 {
-    const struct ring_unbounded *ring = const_ring_of(base);
-    uint64_t head = atomic_load(&ring->head.word) / STEP;
-
-    return atomic_load(&ring->tail.word) / STEP != head;
+    return len(base) > 0;
 }
 
 /* A push is never blocked. */
 static uint64_t push_token(const struct chani_ring *base)
 {
-    return atomic_load(&const_ring_of(base)->tail.word) & CLOSED;
+    return is_closed(base);
 }
 
 static uint64_t pop_token(const struct chani_ring *base)
 {
-    return atomic_load(&const_ring_of(base)->tail.word) & ~(uint64_t)LOCKED & TOKEN_BITS;
+    return pushed(const_ring_of(base)) & TOKEN_BITS;
 }
 
+/* Waits for a push that began before. */
 static void close_ring(struct chani_ring *base)
 {
     struct ring_unbounded *ring = ring_of(base);
+    uint64_t word;
 
-    atomic_fetch_or(&ring->tail.word, CLOSED);
+    if (!end_enter(&ring->tail, &word))
+        return;
+    atomic_store(&ring->tail.word, word | CLOSED);
     chani_park_notify(&ring->tail.unlocked, SIZE_MAX);
 }
 
-static bool is_closed(const struct chani_ring *base)
+static void close_ring_alone(struct chani_ring *base)
 {
-    return atomic_load(&const_ring_of(base)->tail.word) & CLOSED;
+    chani_tail_close(&ring_of(base)->tail_alone);
 }
 
 /*
@@ -420,11 +464,12 @@ static size_t take_run(struct ring_unbounded *ring, unsigned char **values, stru
 {
     struct end *head = &ring->head;
     uint64_t word;
+    uint64_t tail;
     size_t all;
     size_t run;
 
     end_enter(head, &word);
-    all = queued(ring, word, SIZE_MAX);
+    all = ring->alone ? queued_alone(ring, word, SIZE_MAX) : queued(ring, word, SIZE_MAX, &tail);
     if (all > 0 && head->slot == ring->slots)
         head_advance(ring);
     run = min_size(all, ring->slots - head->slot);
@@ -436,7 +481,7 @@ static size_t take_run(struct ring_unbounded *ring, unsigned char **values, stru
         head->segment = head->segment->next;
         head->slot = 0;
     }
-    head_leave(head, word, run);
+    end_leave(ring, head, word, run);
     return run;
 }
 
@@ -504,7 +549,7 @@ static const struct chani_ring_ops ops_alone = {
     .reserve = reserve,
     .commit = commit,
     .release = release,
-    .close = close_ring,
+    .close = close_ring_alone,
     .is_closed = is_closed,
     .discard = discard,
     .free = free_ring,
@@ -524,6 +569,18 @@ static bool layout_segments(struct ring_unbounded *ring)
            ring->segment_bytes <= PTRDIFF_MAX;
 }
 
+static void set_publish(struct ring_unbounded *ring)
+{
+    bool light = chani_barrier_is_possible();
+
+    chani_tail_init(&ring->tail_alone, light);
+    if (!light)
+        return;
+    ring->base.publish = ring->alone ? CHANI_PUBLISH_LIGHT : CHANI_PUBLISH_CLAIMED;
+    chani_park_set_publish(&ring->tail.unlocked, CHANI_PUBLISH_LIGHT);
+    chani_park_set_publish(&ring->head.unlocked, CHANI_PUBLISH_LIGHT);
+}
+
 static struct chani_ring *ring_new(const struct chani_ring_ops *its_ops, size_t elem_size)
 {
     struct ring_unbounded *ring = aligned_alloc(CHANI_LINE, sizeof(*ring));
@@ -533,8 +590,10 @@ static struct chani_ring *ring_new(const struct chani_ring_ops *its_ops, size_t 
     memset(ring, 0, sizeof(*ring));
     ring->base =
         (struct chani_ring){.ops = its_ops, .capacity = CHAN_UNBOUNDED, .elem_size = elem_size};
+    ring->alone = its_ops == &ops_alone;
     chani_park_init(&ring->tail.unlocked);
     chani_park_init(&ring->head.unlocked);
+    set_publish(ring);
     if (layout_segments(ring))
         ring->head.segment = segment_new(ring);
     ring->tail.segment = ring->head.segment;

@@ -8,7 +8,7 @@
  * and sleeps on a word of its own (waiter.h). The order of registering matters:
  *
  *     1. watchers on the parks of the buffered channels
- *     2. a sweep, which sees what came before the watchers
+ *     2. a sweep, which sees what came before the watchers (park.h says when it takes two)
  *     3. with all rendezvous locks held: a search for partners, and an offer in each place if there
  *        is none
  *
@@ -28,6 +28,7 @@
  * Rejected: one lock for every channel, as in Go, which makes every send pay for select; and
  * claiming a buffered value for the sleeping select, which needs a slot reserved for it.
  */
+#include "barrier.h"
 #include "chan_impl.h"
 
 /* Selects of up to this many cases need no memory. */
@@ -337,6 +338,31 @@ static void unwatch(struct select *sel)
     }
 }
 
+/* Whether the sweep after watching may have missed what was published before. */
+static bool may_have_missed(struct select *sel)
+{
+    struct entry *entry;
+
+    for (size_t i = 0; i < sel->n; i++) {
+        entry = &sel->entries[i];
+        if (is_watched(sel, entry) && chani_park_hides(chani_park_of(entry->chan, entry->side),
+                                                       only_asks(sel) || sel->busy != NULL))
+            return true;
+    }
+    return false;
+}
+
+/* The sweep after watching. */
+static bool sweep_watched(struct select *sel)
+{
+    if (sweep(sel))
+        return true;
+    if (!may_have_missed(sel))
+        return false;
+    chani_barrier_heavy();
+    return sweep(sel);
+}
+
 /* What other waiters might do with wake-ups that this select got. */
 static void pass_on(struct select *sel)
 {
@@ -403,7 +429,7 @@ static bool sleep_once(struct select *sel, int64_t deadline)
 
     chani_waiter_init(&sel->waiter);
     watch(sel);
-    found = sweep(sel);
+    found = sweep_watched(sel);
     if (!found && offers) {
         found = sweep_meets(sel, true);
         if (!found) {

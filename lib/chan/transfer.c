@@ -21,8 +21,8 @@ enum chani_moved chani_push_now(struct chan *chan, const void *elem)
 {
     enum chani_moved how = chan->ring->ops->push_one(chan->ring, elem);
 
-    if (how == CHANI_MOVED && chan->meet == NULL)
-        chani_park_notify(&chan->not_empty, 1);
+    if (chan->meet == NULL)
+        chani_tell_pushed(chan, how, 1);
     return how;
 }
 
@@ -90,11 +90,9 @@ static SLOW enum chan_status send_wait(struct chan *chan, const void *elems, siz
         how = ring->ops->push(ring, elems, n, moved);
     chani_cycle_awake();
     chani_wait_end(&wait);
-    if (how == CHANI_MOVED) {
-        chani_park_notify(&chan->not_empty, *moved);
-        if (wait.slept)
-            pass_on(&chan->not_full, ring, ring->ops->can_push);
-    }
+    chani_tell_pushed(chan, how, how == CHANI_MOVED ? *moved : 0);
+    if (how == CHANI_MOVED && wait.slept)
+        pass_on(&chan->not_full, ring, ring->ops->can_push);
     return status_of(how, CHAN_FULL, deadline);
 }
 

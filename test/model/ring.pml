@@ -6,7 +6,8 @@
  * so either side may close at any time. How threads wait between two attempts is in transfer.pml.
  *
  * Each d_step is one operation on shared memory of the code; the copy of a value is one step with
- * the store of its stamp, between which and the claim of the position everything may happen.
+ * the store of its stamp, between which and the claim of the position everything may happen: also
+ * what happens while a light store (barrier.h) is on its way.
  * Positions do not wrap here; permits and sends that evict are not modelled.
  *
  * Checked:

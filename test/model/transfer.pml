@@ -16,8 +16,14 @@
  * no sleeper's attempt would do anything. Batches are in park.pml, selects in watch.pml; permits are
  * not modelled.
  *
+ * LIGHT: as with CHANI_PUBLISH_CLAIMED (publish.h). A stamp goes through the store buffer of its thread
+ * (STORED), from which the others see it at any later time, also after the thread has looked for waiters
+ * and gone on; a read-modify-write empties the own buffer, the heavy barrier all others. Who is told
+ * CHANI_BUSY calls it and attempts again (FENCED) before it sleeps.
+ *
  * Mutants: NO_RECHECK NO_EPOCH NO_PASS_ON SINGLE_CLOSE NO_SHUT_WAKE (close without notifying senders);
- * with CAP 3 or more STALE_PASS_ON (can_push and can_pop load the index once)
+ * with CAP 3 or more STALE_PASS_ON (can_push and can_pop load the index once);
+ * with LIGHT NO_BARRIER (who is told CHANI_BUSY sleeps without)
  */
 #ifndef S
 #define S 3
@@ -49,7 +55,8 @@
 #define PASS_ON 16  /* chani_park_notify of the own side */
 #define PASS_CALL 17
 #define OLD_INDEX 18 /* STALE_PASS_ON: the index was loaded, and has moved since */
-#define PCS 19
+#define FENCED 19    /* LIGHT: FRESH after the barrier */
+#define PCS 20
 
 /* What a slot is; whose copy it is: of a thread in the spinning phase, entered, or woken. */
 #define FREE 0
@@ -57,6 +64,10 @@
 #define COPY_REST 2
 #define COPY_ENTERED 3
 #define COPY_WOKEN 4
+/* LIGHT: the copy is done, the stamp in a store buffer. Of a thread at TELL, at TELL_SLEPT, or beyond. */
+#define STORED_TELL 5
+#define STORED_TELL_S 6
+#define STORED 7
 
 #ifdef NO_RECHECK
 #define AFTER_ENTER LIE
@@ -77,7 +88,7 @@
 #define PROD 0 /* waits in the park not_full */
 #define CONS 1 /* waits in the park not_empty */
 
-byte at[38];
+byte at[40];
 byte claimed[2];
 
 /* The CAP slots from the head on; n of them lie before the tail. Receivers copy out of the others. */
@@ -101,7 +112,7 @@ byte tx_k, rx_k, shut_k;
 #define COPYING(s, what) ((s) == PROD -> IN_COPIES(what) : COPIES(what) - IN_COPIES(what))
 
 #define WAITERS(s)                                                                                       \
-	(N(s, FRESH) + N(s, STALE) + N(s, BUSY_FRESH) + N(s, BUSY_STALE) + N(s, LIE) + N(s, ASLEEP) +    \
+	(N(s, FRESH) + N(s, STALE) + N(s, FENCED) + N(s, BUSY_FRESH) + N(s, BUSY_STALE) + N(s, LIE) + N(s, ASLEEP) +    \
 	 N(s, RETURN) + N(s, LEAVE) + COPYING(s, COPY_ENTERED))
 
 /* What an attempt finds: room or a value; full or empty; closed; a slot that somebody copies. */
@@ -117,7 +128,7 @@ byte tx_k, rx_k, shut_k;
 #define QUIET                                                                                            \
 	(N(PROD, REST) + N(PROD, ASLEEP) == tx_threads && N(CONS, REST) + N(CONS, ASLEEP) == rx_threads && \
 	 (tx_drop == 0 || tx_drop == 3) && (rx_drop == 0 || rx_drop == 3) && (shut == 0 || shut == 6) && \
-	 (!discarding || N(CONS, ASLEEP) == 1))
+	 (!discarding || N(CONS, ASLEEP) == 1) && COPIES(STORED) == 0)
 
 inline go(s, from, to)
 {
@@ -166,16 +177,86 @@ inline rotate()
 	slot[CAP - 1] = k
 }
 
-/* The copy in slot i is done, and its stamp set. */
+#define STAMPED(s) ((s) == PROD -> HELD : FREE)
+
+/* The copy in slot i is done, and its stamp set. Who leaves the park next empties its buffer there. */
 inline end_copy(s, i)
 {
 	if
-	:: slot[i] == COPY_REST -> N(s, TELL)++
-	:: slot[i] == COPY_ENTERED -> N(s, LEAVE)++
-	:: slot[i] == COPY_WOKEN -> N(s, TELL_SLEPT)++
-	fi;
-	slot[i] = ((s) == PROD -> HELD : FREE)
+#ifdef LIGHT
+	:: slot[i] == COPY_REST -> slot[i] = STORED_TELL
+	:: slot[i] == COPY_ENTERED -> N(s, LEAVE)++; slot[i] = STAMPED(s)
+	:: slot[i] == COPY_WOKEN -> slot[i] = STORED_TELL_S
+#else
+	:: slot[i] == COPY_REST -> N(s, TELL)++; slot[i] = STAMPED(s)
+	:: slot[i] == COPY_ENTERED -> N(s, LEAVE)++; slot[i] = STAMPED(s)
+	:: slot[i] == COPY_WOKEN -> N(s, TELL_SLEPT)++; slot[i] = STAMPED(s)
+#endif
+	fi
 }
+
+/* The buffer reaches the others. */
+inline flush(s, i)
+{
+	if
+	:: slot[i] == STORED_TELL -> N(s, TELL)++
+	:: slot[i] == STORED_TELL_S -> N(s, TELL_SLEPT)++
+	:: slot[i] == STORED
+	fi;
+	slot[i] = STAMPED(s)
+}
+
+/* The thread looks for waiters before that, and finds none: it goes on. */
+inline tell_early(s, i)
+{
+	if
+	:: slot[i] == STORED_TELL || TELL_SLEPT == TELL -> N(s, REST)++
+	:: slot[i] == STORED_TELL_S && TELL_SLEPT != TELL -> N(s, CAN_PASS)++
+	fi;
+	slot[i] = STORED
+}
+
+#define NO_WAITERS(s) (WAITERS(s) == claimed[s])
+
+inline flush_one(i)
+{
+	if
+	:: slot[i] >= STORED_TELL && i < n -> flush(PROD, i)
+	:: slot[i] >= STORED_TELL && i >= n -> flush(CONS, i)
+	:: else
+	fi
+}
+
+/* chani_barrier_heavy. */
+inline flush_all()
+{
+	flush_one(0);
+	flush_one(1);
+	flush_one(2)
+}
+
+#ifdef LIGHT
+#ifdef NO_BARRIER
+#define STEPS_LIGHT(s) \
+	:: d_step { N(s, BUSY_FRESH) > 0 -> go(s, BUSY_FRESH, LIE); done() }
+#else
+#define STEPS_LIGHT(s)                                                                                   \
+	:: d_step { N(s, BUSY_FRESH) > 0 -> go(s, BUSY_FRESH, FENCED); flush_all(); done() }             \
+	:: d_step { N(s, BUSY_STALE) > 0 -> go(s, BUSY_STALE, STALE); flush_all(); done() }              \
+	:: d_step { N(s, FENCED) > 0 && CAN(s) -> N(s, FENCED)--; begin_copy(s, COPY_ENTERED); done() }  \
+	:: d_step { N(s, FENCED) > 0 && (BLOCKED(s) || IN_USE(s)) -> go(s, FENCED, LIE); done() }        \
+	:: d_step { N(s, FENCED) > 0 && SHUT(s) -> go(s, FENCED, RETURN); done() }
+#endif
+#define STEPS_STORED(i)                                                                                  \
+	:: d_step { slot[i] >= STORED_TELL -> flush_one(i); done() }                                     \
+	:: d_step { (slot[i] == STORED_TELL || slot[i] == STORED_TELL_S) && i < n && NO_WAITERS(CONS) -> \
+		tell_early(PROD, i); done() }                                                            \
+	:: d_step { (slot[i] == STORED_TELL || slot[i] == STORED_TELL_S) && i >= n && NO_WAITERS(PROD) -> \
+		tell_early(CONS, i); done() }
+#else
+#define STEPS_LIGHT(s) \
+	:: d_step { N(s, BUSY_FRESH) > 0 -> go(s, BUSY_FRESH, LIE); done() }
+#endif
 
 /* wake_waiters: claims k = min(most, waiters - claimed) in the park of s and changes the epoch. */
 inline claim(s, most)
@@ -185,8 +266,9 @@ inline claim(s, most)
 	:: k > 0 ->
 		claimed[s] = claimed[s] + k;
 #ifndef NO_EPOCH
-		N(s, STALE) = N(s, STALE) + N(s, FRESH);
+		N(s, STALE) = N(s, STALE) + N(s, FRESH) + N(s, FENCED);
 		N(s, FRESH) = 0;
+		N(s, FENCED) = 0;
 		N(s, BUSY_STALE) = N(s, BUSY_STALE) + N(s, BUSY_FRESH);
 		N(s, BUSY_FRESH) = 0;
 		N(s, RETURN) = N(s, RETURN) + N(s, LIE);
@@ -233,7 +315,7 @@ inline done()
 	:: d_step { N(s, STALE) > 0 && BLOCKED(s) -> go(s, STALE, RETURN); done() }                      \
 	:: d_step { N(s, FRESH) > 0 && IN_USE(s) -> go(s, FRESH, BUSY_FRESH); done() }                   \
 	:: d_step { N(s, STALE) > 0 && IN_USE(s) -> go(s, STALE, BUSY_STALE); done() }                   \
-	:: d_step { N(s, BUSY_FRESH) > 0 -> go(s, BUSY_FRESH, LIE); done() }                             \
+	STEPS_LIGHT(s)                                                                                   \
 	:: d_step { N(s, BUSY_STALE) > 0 -> go(s, BUSY_STALE, RETURN); done() }                          \
 	/* a try, which came here because a slot was in use: wait_return */                              \
 	:: d_step { N(s, FRESH) > 0 && BLOCKED(s) -> go(s, FRESH, RETURN); done() }                      \
@@ -262,8 +344,8 @@ inline done()
 	:: d_step { N(s, PASS_CALL) > 0 -> wake(s, 1); go(s, PASS_CALL, REST); done() }
 
 #define END_COPIES(i)                                                                                    \
-	:: d_step { slot[i] > HELD && i < n -> end_copy(PROD, i); done() }                               \
-	:: d_step { slot[i] > HELD && i >= n -> end_copy(CONS, i); done() }
+	:: d_step { slot[i] > HELD && slot[i] < STORED_TELL && i < n -> end_copy(PROD, i); done() }      \
+	:: d_step { slot[i] > HELD && slot[i] < STORED_TELL && i >= n -> end_copy(CONS, i); done() }
 
 active proctype threads()
 {
@@ -282,6 +364,15 @@ end:	do
 #endif
 #if CAP > 2
 	END_COPIES(2)
+#endif
+#ifdef LIGHT
+	STEPS_STORED(0)
+#if CAP > 1
+	STEPS_STORED(1)
+#endif
+#if CAP > 2
+	STEPS_STORED(2)
+#endif
 #endif
 
 	/* chan_tx_drop of the last sender */

@@ -11,9 +11,12 @@
  * Checked, whenever all threads rest or sleep and nothing is on its way: neither a sleeping receiver
  * nor a sleeping select would find anything.
  *
+ * LIGHT: stamps of senders are stored lightly, as in transfer.pml. A select that is told CHANI_BUSY, or only
+ * asks, calls the heavy barrier and sweeps again before it waits.
+ *
  * Mutants: QUITS_AT_ONCE (a try that waited for a slot in use leaves the park without another attempt:
  * chani_wait_leave, and takes a claim along) NO_PASS_ON (receivers) NO_WATCH_PASS (selects)
- * NO_SWEEP (after watching)
+ * NO_SWEEP (after watching); with LIGHT NO_BARRIER (of receivers) NO_WATCH_BARRIER (of selects)
  */
 #ifndef S
 #define S 2
@@ -52,7 +55,8 @@ byte p[4];
 #define PASS_ON 13
 #define PASS_CALL 14
 #define PASS_HAND 15
-byte r[16];
+#define FENCED 16 /* LIGHT: FRESH after the barrier */
+byte r[17];
 
 /* Selects. L: in the list, T: taken out by a notifier. */
 #define W_REST 0
@@ -69,7 +73,8 @@ byte r[16];
 #define W_PASS_ON 11
 #define W_PASS_CALL 12
 #define W_PASS_HAND 13
-byte w[14];
+#define W_FENCED_L 14 /* LIGHT: W_SWEEP_L after the barrier */
+byte w[15];
 
 /* Slots from the head on, n before the tail. Whose copy it is. */
 #define FREE 0
@@ -82,6 +87,9 @@ byte w[14];
 #define BY_T 7
 #define BY_AGAIN 8
 #define BY_AGAIN_N 9
+/* LIGHT: held, and the stamp in a store buffer, of a sender at P_TELL or beyond. */
+#define STORED_TELL 10
+#define STORED 11
 byte slot[4];
 byte n;
 byte claimed;
@@ -91,9 +99,9 @@ byte close_k;
 
 #define OUT_COPIES(what) ((slot[0] == what) + (slot[1] == what) + (slot[2] == what))
 #define WAITERS \
-	(r[FRESH] + r[STALE] + r[BUSY_FRESH] + r[BUSY_STALE] + r[LIE] + r[ASLEEP] + r[RETURN] + r[LEAVE] + \
+	(r[FRESH] + r[STALE] + r[FENCED] + r[BUSY_FRESH] + r[BUSY_STALE] + r[LIE] + r[ASLEEP] + r[RETURN] + r[LEAVE] + \
 	 r[QUIT] + OUT_COPIES(BY_ENTERED))
-#define LISTED (w[W_SWEEP_L] + w[W_AWAIT_L] + w[W_OUT_L] + w[W_DONE_L] + OUT_COPIES(BY_L))
+#define LISTED (w[W_SWEEP_L] + w[W_FENCED_L] + w[W_AWAIT_L] + w[W_OUT_L] + w[W_DONE_L] + OUT_COPIES(BY_L))
 #define MIN(a, b) ((a) < (b) -> (a) : (b))
 #define CAN_POP (n > 0 && slot[0] == HELD)
 #define IN_USE (n > 0 && slot[0] != HELD)
@@ -101,7 +109,7 @@ byte close_k;
 #define SHUT (n == 0 && tx_gone)
 #define QUIET \
 	((p[P_REST] == S || tx_gone) && r[REST] + r[ASLEEP] == R && w[W_REST] + w[W_AWAIT_L] == W && \
-	 (closing == 0 || closing == 4))
+	 (closing == 0 || closing == 4) && OUT_COPIES(STORED) == 0)
 
 #define go(array, from, to) array[from]--; array[to]++
 
@@ -136,8 +144,9 @@ inline claim(most)
 	if
 	:: k > 0 ->
 		claimed = claimed + k;
-		r[STALE] = r[STALE] + r[FRESH];
+		r[STALE] = r[STALE] + r[FRESH] + r[FENCED];
 		r[FRESH] = 0;
+		r[FENCED] = 0;
 		r[BUSY_STALE] = r[BUSY_STALE] + r[BUSY_FRESH];
 		r[BUSY_FRESH] = 0;
 		r[RETURN] = r[RETURN] + r[LIE];
@@ -154,6 +163,33 @@ inline claim(most)
 	:: k == 0 && LISTED > 0 -> go(array, from, hand)                                                 \
 	:: k == 0 && LISTED == 0 -> go(array, from, over)                                                \
 	fi
+
+#ifdef LIGHT
+#define SENT_ONE(i) slot[i] = STORED_TELL
+#define STEPS_STORED(i)                                                                                  \
+	:: d_step { slot[i] >= STORED_TELL -> flush_one(i); done() }                                     \
+	:: d_step { slot[i] == STORED_TELL && WAITERS == claimed && LISTED == 0 ->                       \
+		slot[i] = STORED; p[P_REST]++; done() }
+#else
+#define SENT_ONE(i) slot[i] = HELD; p[P_TELL]++
+#endif
+
+inline flush_one(i)
+{
+	if
+	:: slot[i] == STORED_TELL -> slot[i] = HELD; p[P_TELL]++
+	:: slot[i] == STORED -> slot[i] = HELD
+	:: else
+	fi
+}
+
+/* chani_barrier_heavy. */
+inline flush_all()
+{
+	flush_one(0);
+	flush_one(1);
+	flush_one(2)
+}
 
 inline wake(most)
 {
@@ -180,6 +216,7 @@ inline done()
 #define HAND(array, from, over)                                                                          \
 	:: d_step { array[from] > 0 && LISTED == 0 -> go(array, from, over); done() }                    \
 	:: d_step { array[from] > 0 && w[W_SWEEP_L] > 0 -> go(w, W_SWEEP_L, W_SWEEP_T); go(array, from, over); done() } \
+	:: d_step { array[from] > 0 && w[W_FENCED_L] > 0 -> go(w, W_FENCED_L, W_SWEEP_T); go(array, from, over); done() } \
 	:: d_step { array[from] > 0 && w[W_AWAIT_L] > 0 -> go(w, W_AWAIT_L, W_OUT_T); go(array, from, over); done() } \
 	:: d_step { array[from] > 0 && w[W_OUT_L] > 0 -> go(w, W_OUT_L, W_OUT_T); go(array, from, over); done() } \
 	:: d_step { array[from] > 0 && w[W_DONE_L] > 0 -> go(w, W_DONE_L, W_DONE_T); go(array, from, over); done() } \
@@ -189,8 +226,8 @@ inline done()
 
 /* The copy in slot i is done. The notification of senders that wait for room is left out. */
 #define END_COPY(i)                                                                                      \
-	:: d_step { slot[i] == BY_SENDER -> slot[i] = HELD; p[P_TELL]++; done() }                        \
-	:: d_step { slot[i] > BY_SENDER -> if                                                            \
+	:: d_step { slot[i] == BY_SENDER -> SENT_ONE(i); done() }                                        \
+	:: d_step { slot[i] > BY_SENDER && slot[i] < STORED_TELL -> if                                                            \
 		:: slot[i] == BY_REST -> r[REST]++                                                       \
 		:: slot[i] == BY_ENTERED -> r[LEAVE]++                                                   \
 		:: slot[i] == BY_WOKEN -> r[AFTER_SLEPT]++                                               \
@@ -241,7 +278,15 @@ end:	do
 	:: d_step { r[STALE] > 0 && BLOCKED -> go(r, STALE, RETURN); done() }
 	:: d_step { r[FRESH] > 0 && IN_USE -> go(r, FRESH, BUSY_FRESH); done() }
 	:: d_step { r[STALE] > 0 && IN_USE -> go(r, STALE, BUSY_STALE); done() }
+#if defined(LIGHT) && !defined(NO_BARRIER)
+	:: d_step { r[BUSY_FRESH] > 0 -> go(r, BUSY_FRESH, FENCED); flush_all(); done() }
+	:: d_step { r[BUSY_STALE] > 0 -> go(r, BUSY_STALE, STALE); flush_all(); done() }
+	:: d_step { r[FENCED] > 0 && CAN_POP -> r[FENCED]--; pop(BY_ENTERED); done() }
+	:: d_step { r[FENCED] > 0 && (BLOCKED || IN_USE) -> go(r, FENCED, LIE); done() }
+	:: d_step { r[FENCED] > 0 && SHUT -> go(r, FENCED, RETURN); done() }
+#else
 	:: d_step { r[BUSY_FRESH] > 0 -> go(r, BUSY_FRESH, LIE); done() }
+#endif
 	:: d_step { r[BUSY_STALE] > 0 -> go(r, BUSY_STALE, RETURN); done() }
 	/* a try, which came here because a slot was in use */
 	:: d_step { r[FRESH] > 0 && BLOCKED -> go(r, FRESH, QUIT); done() }
@@ -271,7 +316,16 @@ end:	do
 	:: d_step { w[W_SWEEP_L] > 0 && CAN_POP -> w[W_SWEEP_L]--; pop(BY_L); done() }
 	:: d_step { w[W_SWEEP_T] > 0 && CAN_POP -> w[W_SWEEP_T]--; pop(BY_T); done() }
 	:: d_step { w[W_SWEEP_L] > 0 && SHUT -> go(w, W_SWEEP_L, W_OUT_L); done() }
+#if defined(LIGHT) && !defined(NO_WATCH_BARRIER)
+	:: d_step { w[W_SWEEP_L] > 0 && BLOCKED -> go(w, W_SWEEP_L, W_AWAIT_L); done() }
+	/* told CHANI_BUSY here or by another case, or only asks */
+	:: d_step { w[W_SWEEP_L] > 0 && !CAN_POP && !SHUT -> go(w, W_SWEEP_L, W_FENCED_L); flush_all(); done() }
+	:: d_step { w[W_FENCED_L] > 0 && CAN_POP -> w[W_FENCED_L]--; pop(BY_L); done() }
+	:: d_step { w[W_FENCED_L] > 0 && SHUT -> go(w, W_FENCED_L, W_OUT_L); done() }
+	:: d_step { w[W_FENCED_L] > 0 && !CAN_POP && !SHUT -> go(w, W_FENCED_L, W_AWAIT_L); done() }
+#else
 	:: d_step { w[W_SWEEP_L] > 0 && !CAN_POP && !SHUT -> go(w, W_SWEEP_L, W_AWAIT_L); done() }
+#endif
 	:: d_step { w[W_SWEEP_T] > 0 && !CAN_POP -> go(w, W_SWEEP_T, W_OUT_T); done() }
 	/* another case, or the deadline */
 	:: d_step { w[W_SWEEP_L] > 0 -> go(w, W_SWEEP_L, W_OUT_L); done() }
@@ -297,13 +351,18 @@ end:	do
 	END_COPY(0)
 	END_COPY(1)
 	END_COPY(2)
+#ifdef LIGHT
+	STEPS_STORED(0)
+	STEPS_STORED(1)
+	STEPS_STORED(2)
+#endif
 
 	/* chan_tx_drop of the last sender: everybody. */
 	:: d_step { closing == 0 && p[P_REST] == S -> p[P_REST] = 0; tx_gone = 1; closing = 1; done() }
 	:: d_step { closing == 1 -> claim(255); close_k = k; closing = 2; done() }
 	:: d_step { closing == 2 -> wake(close_k); close_k = 0; closing = 3; done() }
 	:: d_step { closing == 3 ->
-		w[W_SWEEP_T] = w[W_SWEEP_T] + w[W_SWEEP_L]; w[W_SWEEP_L] = 0;
+		w[W_SWEEP_T] = w[W_SWEEP_T] + w[W_SWEEP_L] + w[W_FENCED_L]; w[W_SWEEP_L] = 0; w[W_FENCED_L] = 0;
 		w[W_OUT_T] = w[W_OUT_T] + w[W_AWAIT_L] + w[W_OUT_L]; w[W_AWAIT_L] = 0; w[W_OUT_L] = 0;
 		w[W_DONE_T] = w[W_DONE_T] + w[W_DONE_L]; w[W_DONE_L] = 0;
 		slot[0] = (slot[0] == BY_L -> BY_T : slot[0]);
