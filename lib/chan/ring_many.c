@@ -277,8 +277,8 @@ static bool fit_permits(const struct ring_many *ring, uint64_t tail, size_t *run
 }
 
 /* Claims the next 1..n slots to push into; *run says how many. */
-static inline enum chani_moved claim_push(struct ring_many *ring, struct place *at, size_t n,
-                                          size_t *run)
+static CHANI_BOTH enum chani_moved claim_push(struct ring_many *ring, struct place *at, size_t n,
+                                              size_t *run)
 {
     uint64_t tail = atomic_load(&ring->tail);
     uint64_t seen;
@@ -306,8 +306,8 @@ static inline enum chani_moved claim_push(struct ring_many *ring, struct place *
 }
 
 /* Claims the next 1..n slots to take values from; *run says how many. */
-static inline enum chani_moved claim_pop(struct ring_many *ring, struct place *at, size_t n,
-                                         size_t *run)
+static CHANI_BOTH enum chani_moved claim_pop(struct ring_many *ring, struct place *at, size_t n,
+                                             size_t *run)
 {
     uint64_t head = atomic_load(&ring->head);
     uint64_t seen;

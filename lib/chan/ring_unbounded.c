@@ -114,28 +114,30 @@ static bool end_try_enter(struct end *end, uint64_t *word)
     return !(*word & LOCKED) && atomic_compare_exchange_weak(&end->word, word, *word | LOCKED);
 }
 
-static bool end_wait_enter(struct end *end, uint64_t *word)
+static __attribute__((noinline)) uint64_t end_wait_enter(struct end *end)
 {
     struct chani_wait wait;
+    uint64_t word;
 
     chani_wait_init(&wait, &end->unlocked, INT64_MAX);
-    while (!end_try_enter(end, word)) {
+    while (!end_try_enter(end, &word)) {
         for (int i = 0; i < LOCKED_PAUSES; i++)
             chani_relax();
         chani_wait_again(&wait, true);
     }
     chani_wait_end(&wait);
-    return !(*word & CLOSED);
+    return word;
 }
 
-/* Takes the lock; *word is the word without it. False when the end is closed. */
-static inline bool end_enter(struct end *end, uint64_t *word)
+/* Takes the lock and gives the word without it; with CLOSED in it, the lock was not taken. */
+static inline uint64_t end_enter(struct end *end)
 {
-    *word = atomic_load_explicit(&end->word, memory_order_relaxed);
-    if (!(*word & (CLOSED | LOCKED)) &&
-        atomic_compare_exchange_strong(&end->word, word, *word | LOCKED))
-        return true;
-    return end_wait_enter(end, word);
+    uint64_t word = atomic_load_explicit(&end->word, memory_order_relaxed);
+
+    if (!(word & (CLOSED | LOCKED)) &&
+        atomic_compare_exchange_strong(&end->word, &word, word | LOCKED))
+        return word;
+    return end_wait_enter(end);
 }
 
 static bool is_light(const struct ring_unbounded *ring)
@@ -200,6 +202,12 @@ static unsigned char *next_value(const struct ring_unbounded *ring, const struct
     return end->segment->values + end->slot * ring->base.elem_size;
 }
 
+/* How many of n values are in the segment; there is one at least. */
+static inline size_t run_of(const struct ring_unbounded *ring, const struct end *end, size_t n)
+{
+    return n == 1 ? 1 : min_size(n, ring->slots - end->slot);
+}
+
 /* Copies n values in, without publishing them; gives how many there was memory for. */
 static inline size_t append(struct ring_unbounded *ring, const unsigned char *elems, size_t n)
 {
@@ -211,7 +219,7 @@ static inline size_t append(struct ring_unbounded *ring, const unsigned char *el
     while (done < n) {
         if (tail->slot == ring->slots && !tail_extend(ring))
             break;
-        run = min_size(n - done, ring->slots - tail->slot);
+        run = run_of(ring, tail, n - done);
         chani_copy(next_value(ring, tail), elems, run, size);
         tail->slot += run;
         done += run;
@@ -231,7 +239,7 @@ static inline void take(struct ring_unbounded *ring, unsigned char *elems, size_
     while (n > 0) {
         if (head->slot == ring->slots)
             head_advance(ring);
-        run = min_size(n, ring->slots - head->slot);
+        run = run_of(ring, head, n);
         chani_copy(elems, next_value(ring, head), run, size);
         head->slot += run;
         n -= run;
@@ -262,9 +270,9 @@ static CHANI_BOTH enum chani_moved push(struct chani_ring *base, const void *ele
                                         size_t *moved)
 {
     struct ring_unbounded *ring = ring_of(base);
-    uint64_t word;
+    uint64_t word = end_enter(&ring->tail);
 
-    if (!end_enter(&ring->tail, &word))
+    if (word & CLOSED)
         return CHANI_SHUT;
     *moved = append(ring, elems, n);
     end_leave(ring, &ring->tail, word, *moved);
@@ -275,10 +283,9 @@ static CHANI_BOTH enum chani_moved pop(struct chani_ring *base, void *elems, siz
                                        size_t *moved)
 {
     struct ring_unbounded *ring = ring_of(base);
-    uint64_t word;
+    uint64_t word = end_enter(&ring->head);
     uint64_t tail;
 
-    end_enter(&ring->head, &word);
     n = queued(ring, word, n, &tail);
     take(ring, elems, n);
     end_leave(ring, &ring->head, word, n);
@@ -443,9 +450,9 @@ static uint64_t pop_token(const struct chani_ring *base)
 static void close_ring(struct chani_ring *base)
 {
     struct ring_unbounded *ring = ring_of(base);
-    uint64_t word;
+    uint64_t word = end_enter(&ring->tail);
 
-    if (!end_enter(&ring->tail, &word))
+    if (word & CLOSED)
         return;
     atomic_store(&ring->tail.word, word | CLOSED);
     chani_park_notify(&ring->tail.unlocked, SIZE_MAX);
@@ -463,12 +470,11 @@ static void close_ring_alone(struct chani_ring *base)
 static size_t take_run(struct ring_unbounded *ring, unsigned char **values, struct segment **passed)
 {
     struct end *head = &ring->head;
-    uint64_t word;
+    uint64_t word = end_enter(head);
     uint64_t tail;
     size_t all;
     size_t run;
 
-    end_enter(head, &word);
     all = ring->alone ? queued_alone(ring, word, SIZE_MAX) : queued(ring, word, SIZE_MAX, &tail);
     if (all > 0 && head->slot == ring->slots)
         head_advance(ring);
