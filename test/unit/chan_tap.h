@@ -38,17 +38,19 @@ static atomic_int failures;
         }                                                                                          \
     } while (0)
 
-/* Waits until the claim holds; a hang ends the program. */
+/* Waits until the claim holds, soon asleep for most of the time; a hang ends the program. */
 #define AWAIT(claim)                                                                               \
     do {                                                                                           \
         int64_t limit_ = chan_now_ns() + LIMIT_NS;                                                 \
+        useconds_t pause_ = 0;                                                                     \
         while (!(claim)) {                                                                         \
             if (chan_now_ns() > limit_) {                                                          \
                 printf("Bail out! line %d: never: %s\n", __LINE__, #claim);                        \
                 fflush(stdout);                                                                    \
                 abort();                                                                           \
             }                                                                                      \
-            sched_yield();                                                                         \
+            usleep(pause_);                                                                        \
+            pause_ = pause_ < 500 ? pause_ + 10 : 1000;                                            \
         }                                                                                          \
     } while (0)
 
@@ -136,6 +138,8 @@ static inline void check_abort(void (*misuse)(void), const char *message)
     CHECK(waitpid(pid, &status, 0) == pid);
     CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
     CHECK(strstr(text, message) != NULL);
+    if (strstr(text, message) == NULL)
+        printf("# it says: %s\n", text);
 }
 
 #endif

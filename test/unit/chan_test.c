@@ -808,8 +808,7 @@ static void test_shutdown_in_flow(bool one)
 
         pthread_create(&threads[0], NULL, run_source, &source);
         pthread_create(&threads[1], NULL, run_sink, &sink);
-        for (long i = 0; i < round; i++)
-            sched_yield();
+        usleep((useconds_t)round);
         chan_rx_shutdown(pair.rx);
         pthread_join(threads[0], NULL);
         pthread_join(threads[1], NULL);

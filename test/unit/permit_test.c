@@ -476,7 +476,7 @@ static void test_release_rings(enum flavour flavour)
 /* Threads stopped in the middle of a copy. */
 
 static long *page; /* its first value */
-static atomic_bool is_shut;
+static _Atomic uint32_t is_shut;
 static atomic_int stopped;
 
 static void wait_for_page(int signal_number, siginfo_t *info, void *context)
@@ -486,8 +486,8 @@ static void wait_for_page(int signal_number, siginfo_t *info, void *context)
     if (info->si_addr != page)
         abort();
     atomic_fetch_add(&stopped, 1);
-    while (atomic_load(&is_shut))
-        sched_yield();
+    while (atomic_load(&is_shut) == 1)
+        chani_futex_wait(&is_shut, 1, CHAN_FOREVER);
     atomic_fetch_sub(&stopped, 1);
 }
 
@@ -504,7 +504,7 @@ static void make_page(void)
 static long *shut_page(long value)
 {
     *page = value;
-    atomic_store(&is_shut, true);
+    atomic_store(&is_shut, 1);
     mprotect(page, 4096, PROT_NONE);
     return page;
 }
@@ -512,14 +512,14 @@ static long *shut_page(long value)
 static void open_page(void)
 {
     mprotect(page, 4096, PROT_READ | PROT_WRITE);
-    atomic_store(&is_shut, false);
+    atomic_store(&is_shut, 0);
+    chani_futex_wake(&is_shut, INT_MAX);
 }
 
 /* Gives threads that should stay where they are the time to go wrong. */
-static void yield_often(void)
+static void linger(void)
 {
-    for (int i = 0; i < 20; i++)
-        sched_yield();
+    usleep(1000);
 }
 
 /* Full is full and empty is empty, even if whose value it is is not done with it. */
@@ -561,7 +561,7 @@ static void test_commit_waits_for_copy(enum flavour flavour)
     AWAIT(stopped == 1);
     CHECK_STATUS(chan_reserve(pair.tx, &commit.permit), CHAN_OK);
     start(&commit, run_commit);
-    yield_often();
+    linger();
     CHECK(!commit.done && !slow.done);
     open_page();
     CHECK_STATUS(join(&slow), CHAN_OK);
@@ -591,9 +591,9 @@ static void test_commit_beside_send(enum flavour flavour)
         start(&send, run_send);
         AWAIT(senders_waiting(pair.rx) == 1);
         start(&commit, run_commit);
-        yield_often();
+        linger();
         CHECK(next_long(pair.rx) == 1);
-        yield_often();
+        linger();
         CHECK(!commit.done && !send.done);
         open_page();
         CHECK_STATUS(join(&slow), CHAN_OK);
@@ -617,7 +617,7 @@ static void test_evict_waits_for_copy(enum flavour flavour)
     start(&slow, run_send);
     AWAIT(stopped == 1);
     start(&evict, run_evict);
-    yield_often();
+    linger();
     CHECK(!evict.done);
     open_page();
     CHECK_STATUS(join(&slow), CHAN_OK);
@@ -643,7 +643,7 @@ static void test_evict_beside_recv(enum flavour flavour)
         start(&recv, run_recv);
         AWAIT(receivers_waiting(pair.tx) == 1);
         start(&evict, run_evict);
-        yield_often();
+        linger();
         CHECK(!evict.done && !recv.done);
         open_page();
         CHECK_STATUS(join(&slow), CHAN_OK);

@@ -681,8 +681,8 @@ static void test_upgrade_races(bool one)
             CHECK_STATUS(chan_tx_downgrade(pair.tx, &workers[i].weak), CHAN_OK);
             pthread_create(&workers[i].thread, NULL, run_upgrade, &workers[i]);
         }
-        for (int i = 0; i < round; i++)
-            sched_yield();
+        for (; received < round; received++)
+            CHECK_STATUS(chan_recv(pair.rx, &value), CHAN_OK);
         chan_tx_drop(pair.tx);
         while (chan_recv(pair.rx, &value) == CHAN_OK)
             received++;
