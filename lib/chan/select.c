@@ -12,6 +12,10 @@
  *     3. with all rendezvous locks held: a search for partners, and an offer in each place if there
  *        is none
  *
+ * Before all that, one case that is picked at random is attempted by itself, which costs next to
+ * nothing. Of n cases of which r are ready each is chosen here in one of n selects, and in the
+ * others, n - r of n, all have the same chance: the choice stays uniform.
+ *
  * An offer may be taken from the moment the locks are free, so nothing may be attempted after it;
  * and a watcher that was notified in the meantime makes the offers void. Locks are taken in the
  * order of their addresses. Since offers are left only when the search is over, a select finds
@@ -82,14 +86,14 @@ static uint64_t first_random(void)
 }
 
 /* A number below n: xorshift64*. */
-static size_t random_below(struct select *sel, size_t n)
+static size_t random_below(uint64_t *random, size_t n)
 {
-    uint64_t x = sel->random;
+    uint64_t x = *random;
 
     x ^= x >> 12;
     x ^= x << 25;
     x ^= x >> 27;
-    sel->random = x;
+    *random = x;
     return (size_t)((x * UINT64_C(0x2545f4914f6cdd1d) >> 32) * n >> 32);
 }
 
@@ -105,11 +109,18 @@ static struct entry *pick(struct select *sel, size_t i)
     size_t at;
 
     if (!(sel->flags & CHAN_BIASED) && i + 1 < sel->n)
-        j += random_below(sel, sel->n - i);
+        j += random_below(&sel->random, sel->n - i);
     at = sel->order[j];
     sel->order[j] = sel->order[i];
     sel->order[i] = at;
     return &sel->entries[at];
+}
+
+static enum chan_status status_of(enum chani_moved how)
+{
+    if (how == CHANI_SHUT)
+        return CHAN_CLOSED;
+    return how == CHANI_NOMEM ? CHAN_NOMEM : CHAN_OK;
 }
 
 /* True when the attempt decides the select. */
@@ -118,11 +129,7 @@ static bool choose(struct select *sel, struct entry *entry, enum chani_moved how
     if (how == CHANI_BLOCKED || how == CHANI_BUSY)
         return false;
     sel->chosen = entry;
-    sel->status = CHAN_OK;
-    if (how == CHANI_SHUT && !only_asks(sel))
-        sel->status = CHAN_CLOSED;
-    if (how == CHANI_NOMEM)
-        sel->status = CHAN_NOMEM;
+    sel->status = only_asks(sel) ? CHAN_OK : status_of(how);
     return true;
 }
 
@@ -565,16 +572,37 @@ static void sleep_begin(struct select *sel, int64_t deadline)
     chani_cycle_sleep(next, deadline);
 }
 
-static enum chan_status select_cases(const struct chan_case *cases, size_t n, unsigned flags,
-                                     int64_t deadline, size_t *chosen)
+/* Attempts one case, any of them: true when that is the end of the select. */
+static bool try_one(const struct chan_case *cases, size_t n, size_t *chosen,
+                    enum chan_status *status)
+{
+    const struct chan_case *one;
+    uint64_t random = thread_random != 0 ? thread_random : first_random();
+    enum chani_moved how = CHANI_BLOCKED;
+    size_t i = random_below(&random, n);
+
+    thread_random = random;
+    one = &cases[i];
+    if (one->rx != NULL)
+        how = chani_pop_now(one->rx->chan, one->elem);
+    else if (one->tx != NULL)
+        how = chani_push_now(one->tx->chan, one->elem);
+    if (how == CHANI_BLOCKED || how == CHANI_BUSY)
+        return false;
+    *chosen = i;
+    *status = status_of(how);
+    return true;
+}
+
+/* All that a select does, with valid cases. */
+static __attribute__((noinline)) enum chan_status select_all(const struct chan_case *cases,
+                                                             size_t n, unsigned flags,
+                                                             int64_t deadline, size_t *chosen)
 {
     struct select sel = {.flags = flags};
     struct small small;
     void *block;
 
-    *chosen = n;
-    if (!is_valid(cases, n, flags, deadline))
-        return CHAN_INVALID;
     if (!alloc_arrays(&sel, n, &small, &block))
         return CHAN_NOMEM;
     sel.random = thread_random != 0 ? thread_random : first_random();
@@ -590,6 +618,19 @@ static enum chan_status select_cases(const struct chan_case *cases, size_t n, un
     thread_random = sel.random;
     free(block);
     return sel.status;
+}
+
+static enum chan_status select_cases(const struct chan_case *cases, size_t n, unsigned flags,
+                                     int64_t deadline, size_t *chosen)
+{
+    enum chan_status status;
+
+    *chosen = n;
+    if (!is_valid(cases, n, flags, deadline))
+        return CHAN_INVALID;
+    if (n > 0 && flags == 0 && try_one(cases, n, chosen, &status))
+        return status;
+    return select_all(cases, n, flags, deadline, chosen);
 }
 
 static enum chan_status select_guarded(const struct chan_case *cases, size_t n, unsigned flags,
