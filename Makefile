@@ -161,6 +161,24 @@ $(BUILD)/test/%_debug_test: $(BUILD)/debug/test/unit/%_test.o $(BUILD)/libchan-d
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS) $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $^
 
+# And those that wait with the parking of systems without futexes.
+CHAN_PORTABLE_OBJ := $(patsubst %.c,$(BUILD)/portable/%.o,$(CHAN_SRC))
+TEST_BIN += $(patsubst %,$(BUILD)/test/%_portable_test,chan chan_history permit rendezvous select)
+
+$(BUILD)/portable/%.o: %.c $(BUILD)/flags
+	@mkdir -p $(dir $@)
+	$(call say,CC,$< (portable))
+	$(Q)$(CC) $(CHAN_CFLAGS) -fPIC -DCHAN_PORTABLE -c -o $@ $<
+
+$(BUILD)/libchan-portable.a: $(CHAN_PORTABLE_OBJ)
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+$(BUILD)/test/%_portable_test: $(BUILD)/portable/test/unit/%_test.o $(BUILD)/libchan-portable.a
+	@mkdir -p $(dir $@)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS) $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $^
+
 install-lib: lib man-lib ## install only libchan, its header and its manual pages
 	install -d $(DESTDIR)$(LIBDIR) $(DESTDIR)$(INCLUDEDIR) $(DESTDIR)$(PKGCONFIGDIR) \
 		$(DESTDIR)$(MANDIR)/man3 $(DESTDIR)$(MANDIR)/man7
@@ -226,7 +244,7 @@ check-here: all man tests
 	@BUILD=$(BUILD) TEST_TIMEOUT=900 LIMIT=120 test/run $(T)
 
 model: ## check the models of libchan exhaustively (needs spin; up to 15 minutes)
-	@BUILD=$(BUILD) test/model/run $(if $(T),'$(T)')
+	@BUILD=$(BUILD) LONG=$(LONG) test/model/run $(if $(T),'$(T)')
 
 stress-chan: $(BUILD)/test/chan_history_test ## 10 million random calls of libchan, and a checker of what they saw
 	@CHAN_HISTORY_OPS=$${CHAN_HISTORY_OPS:-10000000} $<

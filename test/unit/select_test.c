@@ -565,6 +565,61 @@ static void test_leaves_nothing(bool one)
     drop_pair(&b);
 }
 
+static int64_t cpu_ns(pthread_t thread)
+{
+    struct timespec used = {0};
+    clockid_t clock;
+
+    CHECK(pthread_getcpuclockid(thread, &clock) == 0 && clock_gettime(clock, &used) == 0);
+    return (int64_t)used.tv_sec * 1000000000 + used.tv_nsec;
+}
+
+static int64_t cpu_ns_of(const struct call *calls, size_t n)
+{
+    int64_t sum = 0;
+
+    for (size_t i = 0; i < n; i++)
+        sum += cpu_ns(calls[i].thread);
+    return sum;
+}
+
+/* Threads that wait for one second, on channels of all kinds: less than 1 ms of processor time. */
+static void test_idle(bool one)
+{
+    static const size_t capacities[] = {0, 1, 64, CHAN_UNBOUNDED};
+    struct call calls[9] = {{0}};
+    struct call *select = &calls[8];
+    struct pair pairs[4];
+    size_t n = 0;
+    int64_t before;
+
+    for (size_t i = 0; i < 4; i++) {
+        pairs[i] = open_pair(one, capacities[i]);
+        select->cases[i] = (struct chan_case){.rx = pairs[i].rx, .elem = select->values};
+        for (int j = one; j < 2; j++) {
+            calls[n].rx = pairs[i].rx;
+            start(&calls[n++], run_recv);
+        }
+        AWAIT(waiting(pairs[i].rx->chan, CHANI_RECEIVING) == (one ? 1 : 2));
+    }
+    if (!one) {
+        select->n = 4;
+        start(select, run_select);
+        n++;
+        AWAIT(watching(pairs[3].rx->chan, CHANI_RECEIVING) == 1);
+    }
+    usleep(100000); /* counted as waiting they may still spin */
+    before = cpu_ns_of(calls, n);
+    usleep(1000000);
+    CHECK(cpu_ns_of(calls, n) - before < MS);
+    for (size_t i = 0; i < 4; i++)
+        chan_tx_drop(pairs[i].tx);
+    while (n > 0)
+        join(&calls[--n]);
+    for (size_t i = 0; i < 4; i++)
+        chan_rx_drop(pairs[i].rx);
+}
+
 /* Threads that send to, or receive from, three channels by select. */
 #define CHANNELS 3
 #define WORKERS 3
@@ -1111,6 +1166,7 @@ static const struct test tests[] = {
     {"try waits for a value that is being copied", test_busy, false},
     {"answers at any moment", test_wakes, true},
     {"100,000 selects leave nothing behind", test_leaves_nothing, true},
+    {"who waits uses no processor time", test_idle, true},
     {"capacities 0, 1 and 64, sends and receives", test_mixed, false},
     {"peers that offer both directions", test_peers, false},
     {"after and at", test_after, false},
