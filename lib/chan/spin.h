@@ -19,9 +19,10 @@
 #include <stdint.h>
 
 struct chani_spin {
-    /* Hints (relaxed): how long to spin, and how many waits did without. */
+    /* Hints (relaxed): how long to spin, how many waits did without, how many shall not yield. */
     _Atomic uint32_t ns;
     _Atomic uint32_t unspun;
+    _Atomic uint32_t unyielding;
 
     /* Constant after start: more than one processor may run us. */
     bool allowed;
@@ -29,10 +30,11 @@ struct chani_spin {
 
 /* One spin of one thread. */
 struct chani_spinner {
-    int64_t until;   /* 0 before the clock was read */
-    uint32_t turns;  /* turns spent spinning */
-    uint32_t yields; /* turns spent in a yield */
-    uint32_t budget; /* nanoseconds to spin; 0 when it does not pay */
+    int64_t until;    /* 0 before the clock was read */
+    uint32_t turns;   /* turns spent spinning */
+    uint32_t yields;  /* turns spent in a yield */
+    uint32_t allowed; /* yields */
+    uint32_t budget;  /* nanoseconds to spin; 0 when it does not pay */
 };
 
 void chani_spin_init(struct chani_spin *spin);
