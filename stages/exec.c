@@ -1,6 +1,8 @@
 /* exec: a program as a stage. Here: what all of them share, and the stage between others. */
 #include "exec.h"
 
+#include "../lib/run/rejects.h"
+
 #include <poll.h>
 #include <stdio.h>
 
@@ -61,6 +63,9 @@ int exec_plan_program(struct cp_planner *p, const struct cp_option *table,
 {
     size_t first = 0;
 
+    if (p->stage->to.stage)
+        return cp_diag_error(p->diags, p->stage->pos, "a file: on_error: {to: rejects.jsonl}",
+                             "records that fail at exec can go to a file, but not to a stage");
     while (first < p->words.n && p->words.v[first].key.n > 0)
         first++;
     if (first == p->words.n || p->words.v[first].text.s.n == 0)
@@ -206,6 +211,28 @@ int exec_open_encoder(struct cp_stage *s, struct exec *self,
 
     cp_out_init(&k->out, cp_heap_take(s->heap, CP_OUT_SIZE + CP_PAD), CP_OUT_SIZE, write, ctx);
     return k->format->encode_open ? k->format->encode_open(k->encoder, s->heap, err) : 0;
+}
+
+void exec_stop_at(struct cp_stage *s, struct cp_batch *b)
+{
+    uint32_t n = b->n_sel;
+
+    cp_stage_stop_at(s, b, 0, 0);
+    b->n_sel = n;
+}
+
+bool exec_record_failed(struct cp_stage *s, struct cp_batch *b, uint32_t i, uint32_t before,
+                        const char *reason)
+{
+    if (cp_stage_give_up(s, b, i, before, reason) != CP_FATE_STOPS)
+        return true;
+    exec_stop_at(s, b);
+    return false;
+}
+
+bool exec_end_failed(struct cp_stage *s)
+{
+    return cp_rejects_flush(s) == 0;
 }
 
 bool exec_back_off(struct cp_stage *s, const struct exec *self, uint64_t n)

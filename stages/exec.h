@@ -53,6 +53,14 @@ struct exec {
 int exec_open_encoder(struct cp_stage *s, struct exec *self,
                       int (*write)(void *ctx, const char *p, size_t n), void *ctx,
                       struct cp_err *err);
+/* Record i of b cannot be written, `before` came before it: does what on_error says. False: the
+ * stage has failed. */
+bool exec_record_failed(struct cp_stage *s, struct cp_batch *b, uint32_t i, uint32_t before,
+                        const char *reason);
+/* Fails the stage: records have failed too often. What is left of b is the caller's. */
+void exec_stop_at(struct cp_stage *s, struct cp_batch *b);
+/* When there are no more of those in the batch. False: the stage has failed. */
+bool exec_end_failed(struct cp_stage *s);
 /* Waits before the program is started again for the nth time. False: the stage shall end. */
 bool exec_back_off(struct cp_stage *s, const struct exec *self, uint64_t n);
 

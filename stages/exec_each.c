@@ -230,14 +230,12 @@ static bool record_failed(struct each *x, uint16_t i, const char *reason)
 {
     struct cp_stage *s = x->stage;
 
-    cp_stage_record_error(s, x->batch, i, reason);
     if (s->on_error == CP_ON_ERROR_KEEP) {
-        s->account.warned++;
-        return true;
-    }
-    s->account.errored++;
-    if (s->on_error == CP_ON_ERROR_STOP) {
-        cp_stage_fail(s, CP_EXIT_RECORDS, 0, "%s", s->first_error);
+        if (!cp_stage_passes_failed(s, x->batch, i, x->at, reason))
+            return true;
+        exec_stop_at(s, x->batch);
+        x->must_end = true;
+    } else if (!exec_record_failed(s, x->batch, i, x->at, reason)) {
         x->must_end = true;
     }
     return false;
@@ -279,8 +277,11 @@ static void take(struct each *x)
             x->to = choose(x);
         if (!x->to)
             return;
-        take_record(x, b->sel[x->at++]);
+        take_record(x, b->sel[x->at]);
+        x->at++;
     }
+    if (b && !exec_end_failed(x->stage))
+        x->must_end = true;
     if (!b || x->must_end)
         return;
     struct entry *e = add_entry(x, 0);
@@ -290,6 +291,7 @@ static void take(struct each *x)
         const struct cp_order *o = &b->orders[d];
         standings(e)[d] = (struct standing){o->seq, o->until, o->has_more};
     }
+    x->stage->seen += b->n_sel;
     x->batch = NULL;
     x->to = NULL;
     cp_batch_release(b);

@@ -86,8 +86,12 @@ static bool wait_for_more(struct cp_stage *s, struct to_program *self, enum cp_c
 
 static enum cp_outcome take(struct cp_stage *s, struct to_program *self, struct cp_batch *b)
 {
-    enum cp_outcome step = b->n_sel > 0 ? sink_process(s, &self->sink, b) : CP_OUTCOME_OK;
+    uint32_t n = b->n_sel;
+    enum cp_outcome step = n > 0 ? sink_process(s, &self->sink, b) : CP_OUTCOME_OK;
 
+    s->seen += n;
+    if (!exec_end_failed(s) && step == CP_OUTCOME_OK)
+        step = CP_OUTCOME_DONE;
     if (step == CP_OUTCOME_FAILED)
         s->account.held += b->n_sel;
     cp_batch_release(b);

@@ -1,8 +1,8 @@
 /* exec_stream.c: a co-process whose lines are records.
  *
  * What it prints has no place among the records that go in: it leaves when it comes, behind the
- * records of the batch at hand, or of the last one. Before the first batch there is no such place, so
- * nothing is read until then.
+ * records of the batch at hand, or of the last one. Before the first batch there is no such place,
+ * so nothing is read until then.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -207,18 +207,6 @@ static int write_lines(void *ctx, const char *p, size_t n)
     return n > 0 ? -1 : 0;
 }
 
-/* A record that cannot be written. False: nothing more is to be. */
-static bool record_failed(struct cp_stage *s, const struct cp_batch *b, uint32_t i,
-                          const char *reason)
-{
-    cp_stage_record_error(s, b, i, reason);
-    s->account.errored++;
-    if (s->on_error != CP_ON_ERROR_STOP)
-        return true;
-    cp_stage_fail(s, CP_EXIT_RECORDS, 0, "%s", s->first_error);
-    return false;
-}
-
 static void write_batch(struct stream *x, struct cp_batch *b)
 {
     struct cp_stage *s = x->stage;
@@ -231,7 +219,7 @@ static void write_batch(struct stream *x, struct cp_batch *b)
         size_t done;
         const char *reason = sink_encode(k, b, sel, n, &done);
         s->account.taken += done;
-        if (reason && !record_failed(s, b, sel[done], reason))
+        if (reason && !exec_record_failed(s, b, sel[done], (uint32_t)(b->n_sel - n + done), reason))
             x->must_end = true;
         done += reason != NULL;
         sel += done;
@@ -241,9 +229,11 @@ static void write_batch(struct stream *x, struct cp_batch *b)
     s->account.bad_utf8 = k->out.bad_utf8;
     if (k->out.failed) { /* nobody knows what of the batch was read */
         s->account.taken = before.taken;
-        s->account.errored = before.errored;
-        n = b->n_sel;
+        n = b->n_sel - (s->account.errored - before.errored);
     }
+    if (!exec_end_failed(s))
+        x->must_end = true;
+    s->seen += b->n_sel;
     if (s->err.exit != CP_EXIT_OK)
         s->account.held += n;
     else

@@ -313,6 +313,18 @@ a' ]
     fails 3 'several lines' -e 'stdin frame=blank | exec mode=each as=v cat with on_error=stop' < <(printf 'a\nb\n\nc\n')
 }
 
+@test "records that cannot be written: to a file, at most so many, not to a stage" {
+    printf 'a\nb\n\nc\n\nd\ne\n' >in
+    local p='files in frame=blank | exec mode=each as=v cat with'
+    skips '' '{"v":"c"}\n' 'exec: 2 of 3 records failed and went to bad.jsonl' -o json "$p on_error={to: bad.jsonl} | keep v"
+    assert_equal "$(jq -c '[.line, .stage, .raw]' bad.jsonl)" '[1,"exec","a\nb"]
+[6,"exec","d\ne"]'
+    fails 3 'several lines' "$p on_error=skip max_errors=1"
+    skips '' '{"v":"c"}\n' '2 of 3 records skipped' -o json "$p on_error=skip max_errors=2 | keep v"
+    refuses 'can go to a file, but not to a stage' "files in | exec mode=each cat with on_error={to: x} | tee { x: discard }"
+    refuses 'can go to a file, but not to a stage' "files in | exec cat with on_error={to: x}"
+}
+
 @test "each: a program that dies is started again, and every record answered once, in order" {
     program one <<<'read -r l && echo "$l"; exit 0'
     seq 200 >in
