@@ -42,7 +42,7 @@ static void rename_key(struct cp_planner *p, struct rename *self, struct renamin
     r->old_to = read_name(p, r->to.name, &to_exists);
     cp_scope_rename(p->scope, r->from.name, r->to.name);
     p->scope->is_changed = true;
-    if (!to_exists)
+    if (!to_exists || r->old_to.slot == CP_NO_SLOT) /* an open record, but without that field */
         return;
     r->keeps_place = true;
     r->to.slot = cp_scope_write(p->scope, r->to.name);

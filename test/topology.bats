@@ -346,3 +346,7 @@ balanced() {
     LINES_OF=2000 run "$ROOT/test/stress/matrix"
     assert_equal "$status" 0
 }
+
+@test "rename to a name that a stage above took away, in records of branches that differ" {
+    gives "$numbers" '{"n":1,"x":"a"}\n{"count":1}' 'parse json | head 1 | tee { unset x ; count } | unset x | rename s to x'
+}
