@@ -53,8 +53,8 @@ struct walk {
     size_t *slots_before; /* slots that existed before stage i was planned */
     size_t inside;        /* of how many branches */
     bool is_left;         /* the next stage says itself what it reads: from */
-    bool is_second;       /* the stage at hand is planned behind its own front: nothing new to say */
-    bool comes_back;      /* what is planned is a branch of merge: something stands below it */
+    bool is_second;  /* the stage at hand is planned behind its own front: nothing new to say */
+    bool comes_back; /* what is planned is a branch of merge: something stands below it */
     struct wants_of *wants;
     struct cp_pos warned; /* of an unbounded capacity, there */
 };
@@ -88,13 +88,22 @@ void plan_inputs(struct walk *w, const struct cp_item *item);
 /* The branches of the stage just planned, and where they come together again. */
 void plan_branches(struct walk *w, const struct cp_item *item);
 void line_name(struct walk *w, const char *name);
+/* When all stages are planned: outputs that several read, or nobody. */
+void plan_outputs(struct walk *w);
+/* The value that an item gives to a key, or NULL. */
+const struct cp_node *plan_item_setting(const struct cp_item *item, const char *key);
+
+/* failed.c: records that fail in one stage and go to another. */
 /* What fails in the stage that is being planned goes to the stage `name` below. The line is still
  * that before it. */
 void plan_to_stage(struct walk *w, const char *name, struct cp_pos pos);
 /* When the stage is planned. */
 void plan_failed_end(struct walk *w);
-/* When all stages are planned: outputs that several read, or nobody. */
-void plan_outputs(struct walk *w);
+/* The lines that go to the stage of that name become inputs of the next stage. */
+void plan_failed_inputs(struct walk *w, const struct cp_text *name);
+/* When all stages are planned: their outputs are the last ones; all names are known. */
+void plan_failed_outputs(struct walk *w);
+void plan_failed_check(struct walk *w);
 
 /* settings.c: the keys beside the stage; those of every stage go into p->stage. */
 void plan_settings(struct cp_planner *p);
