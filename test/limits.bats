@@ -126,3 +126,10 @@ load helper
     timeout 10 prlimit --as=30000000 "$CHANPIPE" 'head 1 | head 1' in >out 2>err || status=$?
     [ $status = 0 ] || { [ $status -lt 128 ] && [ -s err ]; } || fail "$status $(cat err)"
 }
+
+@test "a key that is too long to be kept does not make the others forgotten" {
+    { seq 5; head -c 900000 /dev/zero | tr '\0' x; echo; seq 5; } >in
+    for p in 'dedupe line' 'uniq line' 'throttle 1 per 1h by line on=arrival'; do
+        gives '' '{"count":6}' -o json "files in | $p with max_memory=1MiB | count"
+    done
+}

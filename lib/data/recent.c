@@ -62,18 +62,45 @@ static void take_over(struct cp_recent *r, struct cp_group *group,
         memcpy(cp_group_state(group), cp_group_state(known), r->state);
 }
 
+/* An empty table has room for it for sure; one that is larger would make a table give up the others
+ * for itself. */
+static bool is_storable(const struct cp_recent *r, const struct cp_value *const *cols, uint32_t i)
+{
+    size_t bytes = 0;
+
+    for (size_t c = 0; c < r->width; c++)
+        bytes += cp_is_spelled(&cols[c][i]) ? cols[c][i].len : 0;
+    return bytes <= r->max_memory / 8;
+}
+
+/* Records at the front whose keys a table can hold. */
+static size_t count_storable(const struct cp_recent *r, const struct cp_value *const *cols,
+                             const uint16_t *sel, size_t n)
+{
+    size_t k = 0;
+
+    while (k < n && is_storable(r, cols, sel[k]))
+        k++;
+    return k;
+}
+
 size_t cp_recent_find(struct cp_recent *r, const struct cp_value *const *cols, const uint16_t *sel,
                       size_t n, struct cp_group **out)
 {
     if (r->is_full)
         give_up_old(r);
+    n = count_storable(r, cols, sel, n);
+    if (n == 0) {
+        out[0] = NULL;
+        return 1;
+    }
     struct cp_groups *keys = &r->young->keys;
     uint64_t first = r->looked_up += POSITIONS;
 
     cp_groups_find(keys, cols, sel, n, first, out);
     for (size_t k = 0; k < n; k++) {
         r->is_full = out[k] == keys->other;
-        if (r->is_full && keys->n == 0) { /* too large for an empty table */
+        if (r->is_full && keys->n == 0) { /* not even that one, with hardly any memory */
             out[k] = NULL;
             return k + 1;
         }

@@ -39,7 +39,8 @@ size_t cp_recent_least(size_t width, size_t state);
 size_t cp_recent_scratch(size_t width, size_t max_text);
 
 /* The keys of records sel[0..n), in out: their states (cp_group_state) are zeroed where a key has
- * not come of late; NULL: a key that no table can hold. Returns how many were looked up, before the
+ * not come of late; NULL: a key that is not kept, for it is longer than an eighth of max_memory.
+ * Returns how many were looked up, before the
  * table was full: the rest is for the next call. cols as for cp_groups_find. The states stay up to
  * that call. */
 size_t cp_recent_find(struct cp_recent *r, const struct cp_value *const *cols, const uint16_t *sel,
