@@ -543,6 +543,9 @@ void cp_stage_note(struct cp_stage *s, const char *fmt, ...) __attribute__((form
  * eats its own input. */
 void cp_stage_reads(struct cp_stage *s, uint64_t device, uint64_t inode);
 bool cp_stage_is_read(const struct cp_stage *s, uint64_t device, uint64_t inode);
+/* A file that is written anew, in open: it is emptied when all stages are open, so that a pipeline
+ * which cannot start leaves it as it was. path must live as long. */
+void cp_stage_empties(struct cp_stage *s, int fd, const char *path);
 /* Sinks, in open: the stage writes this regular file, from its beginning or behind what it holds.
  * -1: another one does. */
 int cp_stage_writes(struct cp_stage *s, uint64_t device, uint64_t inode, struct cp_err *err);

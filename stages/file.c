@@ -104,7 +104,6 @@ static int file_plan(struct cp_planner *p, void *data)
 
 /* ---- Working ---- */
 
-/* Truncates only what is certainly not an input of this pipeline. */
 static int start_file(struct cp_stage *s, struct file *self, int fd, struct cp_err *err)
 {
     struct stat st;
@@ -117,8 +116,8 @@ static int start_file(struct cp_stage *s, struct file *self, int fd, struct cp_e
                           self->path);
     if (self->is_regular && s->writes && cp_stage_writes(s, st.st_dev, st.st_ino, err) < 0)
         return -1;
-    if (self->is_regular && !self->appends && ftruncate(fd, 0) < 0)
-        return cp_err_set(err, CP_EXIT_IO, errno, "cannot write %s", self->path);
+    if (self->is_regular && !self->appends)
+        cp_stage_empties(s, fd, self->path);
     if (sink_open(s, &self->sink, fd, self->path, err) < 0)
         return -1;
     if (self->is_regular)

@@ -107,3 +107,17 @@ load helper
     refuses '1:20: error: \$\{X\} is not replaced in expressions.*var.X' 'parse json | set a=${X}'
     refuses 'is not replaced in expressions.*var.X' 'parse json | filter n > int(${X})'
 }
+
+@test "a pipeline that cannot start leaves files as they were" {
+    echo old >a.out
+    cp a.out b.out
+    echo x >in
+    cp_run 'tee { file a.out ; file missing/b.out } | parse json with on_error={to: ./b.out}' in
+    assert_equal "$status" 4
+    assert_equal "$(cat a.out b.out)" $'old\nold'
+    cp_run 'tee { file a.out } | parse json with on_error={to: missing/r}' in
+    assert_equal "$status" 4
+    assert_equal "$(cat a.out)" old
+    cp_run 'file a.out' in
+    assert_equal "$status $(cat a.out)" '0 x'
+}

@@ -76,8 +76,8 @@ static int open_file(struct cp_rejects_file **files, struct cp_stage *s, struct 
         close(fd);
         return -1;
     }
-    if (S_ISREG(st.st_mode) && ftruncate(fd, 0) < 0)
-        return refuse(err, path, fd, errno);
+    if (S_ISREG(st.st_mode))
+        cp_stage_empties(s, fd, path);
     *file = cp_xcalloc(1, sizeof **file);
     **file = (struct cp_rejects_file){.next = *files,
                                       .path = path,

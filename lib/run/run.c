@@ -188,6 +188,25 @@ int cp_stage_writes(struct cp_stage *s, uint64_t device, uint64_t inode, struct 
     return cp_err_hint(err, "give each a file of its own");
 }
 
+void cp_stage_empties(struct cp_stage *s, int fd, const char *path)
+{
+    struct emptied_file *f = cp_heap_take(s->heap, sizeof *f);
+
+    *f = (struct emptied_file){s, path, fd, s->run->emptied_files};
+    s->run->emptied_files = f;
+}
+
+static int run_empty_files(struct cp_run *run)
+{
+    for (const struct emptied_file *f = run->emptied_files; f; f = f->next) {
+        if (ftruncate(f->fd, 0) == 0)
+            continue;
+        run->result->err_stage = f->writer->name;
+        return cp_err_set(&run->result->err, CP_EXIT_IO, errno, "cannot write %s", f->path);
+    }
+    return 0;
+}
+
 /* ---- Setting up ---- */
 
 static int open_wake(struct cp_stage *s, struct cp_err *err)
@@ -477,7 +496,7 @@ int cp_run(struct cp_plan *plan, const struct cp_run_options *options, struct cp
     *result = (struct cp_run_result){0};
     *run = (struct cp_run){.plan = plan, .options = options, .result = result, .done_fd = -1};
     pthread_mutex_init(&run->mu, NULL);
-    if (run_open(run) == 0 && run_connect(run) == 0)
+    if (run_open(run) == 0 && run_connect(run) == 0 && run_empty_files(run) == 0)
         run_threads(run);
     result->wall_ns = chan_now_ns() - start;
     if (!result->is_cut) {

@@ -15,9 +15,18 @@ struct used_file {
     struct used_file *next;
 };
 
+/* A file that is written anew. */
+struct emptied_file {
+    const struct cp_stage *writer;
+    const char *path;
+    int fd;
+    struct emptied_file *next;
+};
+
 struct cp_run {
     struct cp_plan *plan;
-    struct used_file *used_files; /* filled while stages are opened */
+    struct used_file *used_files;       /* filled while stages are opened */
+    struct emptied_file *emptied_files; /* likewise */
     struct cp_rejects_file *rejects_files;
     const struct cp_run_options *options;
     _Atomic size_t ended;      /* threads */
