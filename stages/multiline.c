@@ -147,7 +147,7 @@ static int check_place(struct cp_planner *p)
 {
     const struct cp_scope *s = p->scope;
 
-    if (s->is_parsed || s->is_changed || s->is_made)
+    if (s->is_parsed || !cp_scope_is_own(s))
         return cp_diag_error(p->diags, p->stage->pos, "put it before parse, set and the like",
                              "multiline joins lines as they came");
     if (cp_plan_is_mixed(p))

@@ -213,7 +213,7 @@ static int plan_record(struct cp_planner *p, struct parse *self, const struct cp
         cp_scope_declare(s, names[i]);
     s->wants = self->wants;
     s->is_open = f->flags & CP_FORMAT_OPEN || by_header;
-    s->is_changed = false;
+    s->is_changed = s->was_changed = false;
     s->is_parsed = true;
     s->is_json = strcmp(f->name, "json") == 0 || f->choices;
     plan_keep(p, self);

@@ -43,7 +43,7 @@ int seen_plan_record(struct cp_planner *p, struct seen *s)
 {
     const struct cp_scope *scope = p->scope;
 
-    if (!scope->is_changed && !scope->is_made)
+    if (cp_scope_is_own(scope))
         return seen_plan_field(p, s, cp_path_literal(p->heap, CP_SLICE("_raw")), p->stage->pos);
     if (scope->is_open || scope->n > CP_MAX_KEY)
         return plan_text(p, s);

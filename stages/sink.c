@@ -97,8 +97,7 @@ int sink_plan(struct cp_planner *p, struct sink *k, const char *wanted)
 {
     if (choose_format(p, k, wanted) < 0)
         return -1;
-    bool is_own =
-        strcmp(k->format->name, "raw") == 0 && !p->scope->is_changed && !p->scope->is_made;
+    bool is_own = strcmp(k->format->name, "raw") == 0 && cp_scope_is_own(p->scope);
     k->shape = is_own ? cp_plan_shape_raw(p) : cp_plan_shape(p);
     p->stage->shape = k->shape;
     p->stage->format = k->format;

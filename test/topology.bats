@@ -350,3 +350,12 @@ balanced() {
 @test "rename to a name that a stage above took away, in records of branches that differ" {
     gives "$numbers" '{"n":1,"x":"a"}\n{"count":1}' 'parse json | head 1 | tee { unset x ; count } | unset x | rename s to x'
 }
+
+@test "raw output of branches that differ: each record's own bytes, or its values" {
+    local lines='1\n2\n'
+    gives "$lines" '1\n2' -o raw 'tee { count ; grep 1 }'
+    gives "$lines" '1\t1\n1\n2\t1\n2' 'tee { set b=1 ; keep line }'
+    gives "$lines" '1\n1\n2' 'tee { grep 1 ; grep -v 9 }'
+    gives '{"n": 1}\n' '{"n": 1}\n{"n": 1,"x":2}\n{"n":1}' -o raw 'parse json | tee { filter n > 0 ; set x = 2 ; keep n }'
+    gives "a  b\n" 'a  b' 'tee { grep a ; set x = 1 | keep line } | dedupe'
+}

@@ -295,6 +295,7 @@ void cp_scope_join(struct cp_scope *s, struct cp_wants *wants, struct cp_scope *
         s->is_json |= from[k]->is_json;
         s->is_parsed |= from[k]->is_parsed;
         s->is_made &= from[k]->is_made;
+        s->was_changed |= !cp_scope_is_own(from[k]);
         if (!cp_slice_equal(s->time, from[k]->time))
             s->time = (struct cp_slice){0};
     }

@@ -71,7 +71,8 @@ struct cp_scope {
     struct cp_field *fields;
     size_t n, cap;
     bool is_open;    /* names that are not listed are looked up in the record's bytes */
-    bool is_changed; /* the record's bytes are not the record any more */
+    bool is_changed;  /* the record's bytes are not the record any more */
+    bool was_changed; /* nor were they for some of those that came together above */
     bool is_json;    /* a record of parse json (semantics 48) */
     bool is_parsed;  /* some parse stage ran: decides the default output format */
     bool is_made;    /* rows of an aggregate: there are no bytes */
@@ -114,6 +115,11 @@ void cp_scope_rename(struct cp_scope *s, struct cp_slice from, struct cp_slice t
  * all list the same. They have at most CP_MAX_BRANCHES in all. */
 void cp_scope_join(struct cp_scope *s, struct cp_wants *wants, struct cp_scope *const *from,
                    size_t n);
+/* All records are still their bytes. */
+static inline bool cp_scope_is_own(const struct cp_scope *s)
+{
+    return !s->is_changed && !s->is_made && !s->was_changed;
+}
 /* How many branches the records of s came by. */
 size_t cp_scope_branches(const struct cp_scope *s);
 /* A copy that can be changed by itself. */

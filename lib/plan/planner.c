@@ -174,7 +174,7 @@ struct cp_framing *cp_plan_cuts_records(struct cp_planner *p)
 
     p->stage->cuts_records = true;
     cp_scope_close(s);
-    s->is_parsed = s->is_changed = s->is_made = s->is_json = false;
+    s->is_parsed = s->is_changed = s->was_changed = s->is_made = s->is_json = false;
     s->failed_slot = s->line_slot = CP_NO_SLOT;
     s->time = (struct cp_slice){0};
     s->wants = cp_plan_wants(p, cp_format_find(CP_SLICE("line")), NULL);
