@@ -267,6 +267,8 @@ struct cp_framing *cp_plan_cuts_records(struct cp_planner *p);
 /* CP_STAGE_JOINS: records leave in the order in which they were before they parted. -1: they do not
  * come from one stage. */
 int cp_plan_join_in_order(struct cp_planner *p);
+/* Of several inputs: the stage that number k comes from. */
+const char *cp_plan_input_name(const struct cp_planner *p, size_t k);
 /* The same records come over several inputs of the stage, for these part somewhere above. */
 bool cp_plan_share_records(const struct cp_stage *s);
 /* Sources: batches say of each record where it came from. */

@@ -41,6 +41,8 @@ static int add_item(struct cp_planner *p, struct keep *self)
  * is left to do while running. */
 static void close_scope(struct cp_planner *p, struct keep *self)
 {
+    struct cp_slice time = p->scope->time;
+
     for (size_t i = 0; i < self->n; i++)
         if (self->items[i].ref.slot == CP_NO_SLOT)
             self->items[i].slot = cp_scope_new_slot(p->scope);
@@ -49,6 +51,8 @@ static void close_scope(struct cp_planner *p, struct keep *self)
     for (size_t i = 0; i < self->n; i++) {
         const struct keep_item *it = &self->items[i];
         cp_scope_put(p->scope, it->name, it->slot != CP_NO_SLOT ? it->slot : it->ref.slot);
+        if (time.n > 0 && cp_slice_equal(it->ref.path->text, time))
+            p->scope->time = it->name;
     }
 }
 

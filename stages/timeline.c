@@ -24,6 +24,31 @@ static size_t largest(const struct cp_planner *p)
     return 3 * p->max_line + 64 * 1024;
 }
 
+static bool has_time(struct cp_planner *p, struct cp_scope *s)
+{
+    bool exists;
+    struct cp_ref ref = cp_scope_read(s, cp_path_literal(p->heap, CP_SLICE("_time")), &exists);
+
+    return ref.slot != CP_NO_SLOT || ref.times[0] != CP_NO_SLOT;
+}
+
+/* All inputs have times. */
+static int check_times(struct cp_planner *p, struct cp_scope *s)
+{
+    size_t n = p->stage->n_ins < 2 ? 0 : p->stage->n_ins;
+    const char *without = NULL;
+
+    for (size_t k = 0; k < n && !without; k++)
+        if (!has_time(p, &s->wants->inputs[k]))
+            without = cp_plan_input_name(p, k);
+    if (n > 0 ? !without : has_time(p, s))
+        return 0;
+    return cp_diag_error(p->diags, p->stage->pos,
+                         "put parse before it, name the field with `time=FIELD` there, and keep it",
+                         "by=time needs the time of the records: those %s have none",
+                         without ? cp_heap_printf(p->heap, "from %s", without) : "here");
+}
+
 int timeline_plan(struct timeline *t, struct cp_planner *p)
 {
     size_t least = 2 * (largest(p) + sizeof(struct timeline_item));
@@ -32,10 +57,8 @@ int timeline_plan(struct timeline *t, struct cp_planner *p)
         return cp_diag_error(p->diags, p->stage->pos, NULL, "max_disorder cannot be below zero");
 
     operand_plan_path(p, &t->time, cp_path_literal(p->heap, CP_SLICE("_time")), p->stage->pos);
-    if (t->time.ref.slot == CP_NO_SLOT && t->time.ref.times[0] == CP_NO_SLOT)
-        return cp_diag_error(p->diags, p->stage->pos,
-                             "put parse before it, or name the field with `time=FIELD` there",
-                             "by=time needs the time of the records, and they have none here");
+    if (check_times(p, p->scope) < 0)
+        return -1;
     if (cp_plan_least_memory(p, t->max_memory, least, "a smaller max_line of the source") < 0)
         return -1;
     cp_plan_keeps_records(p);

@@ -137,8 +137,20 @@ by_time() {
     gives '' "$(cat in)" 'files in with max_line=1000 | parse json | merge with by=time max_memory=300KiB'
 }
 
+@test "the time of records that came together is what it was for each of them" {
+    echo '{"x":5,"n":"a"}' >x.json
+    echo '{"time":7,"n":"b"}' >t.json
+    local both='merge { files t.json | parse json ; files x.json | parse json time=x }'
+    gives '' '{"n":"b","t":"1970-01-01T00:00:07Z"}\n{"n":"a","t":"1970-01-01T00:00:05Z"}' "$both with by=priority | sort -n | set t = _time | keep n, t"
+    gives '' '{"x":5,"n":"a"}\n{"time":7,"n":"b"}' "$both with by=time"
+    gives '' '{"x":5,"n":"a","time":9}\n{"time":9,"n":"b"}' "$both with by=time | set time = 9 | merge with by=time"
+    gives '{"x":5,"n":"a"}\n' '{"n":"a","y":5,"t":"1970-01-01T00:00:05Z"}' 'parse json time=x | keep n, x as y | set t = _time'
+}
+
 @test "merge by=time: plan errors" {
-    refuses 'needs the time of the records' 'merge { files a ; files b } with by=time'
+    refuses 'needs the time of the records: those from files have none' 'merge { files a ; files b } with by=time'
+    refuses 'those from keep have none' 'merge { files a | parse json ; files a | parse json | keep n } with by=time'
+    refuses 'those here have none' 'merge with by=time'
     printf '%s\n' 'stages:' '  - files: a.json' '  - parse: json' '  - tee: [[{filter: a, name: x}], [{filter: b, name: y}]]' \
         '  - merge: [[{files: b, name: other}]]' '  - {merge: , from: [x, y, other], by: time}' >p.yaml
     refuses 'inputs' check p.yaml

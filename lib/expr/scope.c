@@ -390,7 +390,13 @@ static int any_column(struct cp_scope *s, struct cp_slice name)
     return slot;
 }
 
-/* Semantics 27: the field that the format calls its time, else the first of the usual names. */
+static bool is_joined(const struct cp_scope *s)
+{
+    return s->wants && s->wants->inputs;
+}
+
+/* Semantics 27: the field that the format calls its time, else the first of the usual names. Of
+ * records that came together: what was written since, else what it was for each of them. */
 static void read_times(struct cp_scope *s, struct cp_ref *ref)
 {
     static const char *const usual[CP_TIME_FIELDS] = {"time", "ts", "timestamp", "@timestamp"};
@@ -401,10 +407,16 @@ static void read_times(struct cp_scope *s, struct cp_ref *ref)
         return;
     }
     for (size_t i = 0; i < CP_TIME_FIELDS; i++) {
-        int slot = any_column(s, cp_slice_of(usual[i]));
+        int slot = CP_NO_SLOT;
+        if (!is_joined(s))
+            slot = any_column(s, cp_slice_of(usual[i]));
+        else if (find_column(s, cp_slice_of(usual[i]), &slot) != FOUND)
+            slot = CP_NO_SLOT;
         if (slot != CP_NO_SLOT)
             ref->times[n++] = slot;
     }
+    if (is_joined(s) && n < CP_TIME_FIELDS)
+        ref->times[n] = want_literal(s, CP_SLICE("_time"));
 }
 
 /* One of ours that the scope does not list as a field. */

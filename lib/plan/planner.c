@@ -167,6 +167,11 @@ bool cp_plan_limits_errors(const struct cp_planner *p)
     return limits_errors(p->stage);
 }
 
+const char *cp_plan_input_name(const struct cp_planner *p, size_t k)
+{
+    return p->stage->ins[k]->from->name;
+}
+
 struct cp_framing *cp_plan_cuts_records(struct cp_planner *p)
 {
     struct cp_framing *framing = cp_heap_take(p->heap, sizeof *framing);
