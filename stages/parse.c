@@ -203,7 +203,11 @@ static int plan_record(struct cp_planner *p, struct parse *self, const struct cp
     if (f->choices && p->framing->frame == CP_FRAME_REJECTS)
         return cp_diag_error(p->diags, p->stage->pos, "name the format",
                              "records of a rejects file have no beginning that tells their format");
-    if (by_header && p->framing && p->framing->format)
+    if (by_header && !p->framing)
+        return cp_diag_error(
+            p->diags, p->stage->pos, "put parse above, or name the columns: header=a,b,c",
+            "records that parted or came together above have no first line to take the names from");
+    if (by_header && p->framing->format)
         return cp_diag_error(p->diags, p->stage->pos, "name the columns: header=a,b,c",
                              "a second parse stage cannot take the names from the first line");
     self->wants = cp_plan_wants(p, self->format, self->decoder);

@@ -147,6 +147,14 @@ by_time() {
     gives '{"x":5,"n":"a"}\n' '{"n":"a","y":5,"t":"1970-01-01T00:00:05Z"}' 'parse json time=x | keep n, x as y | set t = _time'
 }
 
+@test "parse csv takes its header where records have not parted or come together" {
+    printf 'a,b\n1,2\n' >c.csv
+    refuses 'no first line to take the names from' 'files c.csv | tee { parse csv ; discard }'
+    refuses 'no first line to take the names from' 'merge { files c.csv ; files c.csv } | parse csv'
+    gives '' '{"a":1,"b":2}' -o json 'files c.csv | skip 1 | tee { parse csv header=a,b ; discard }'
+    gives '' '{"a":1,"b":2}\n{"a":1,"b":2}' 'merge { files c.csv | parse csv ; files c.csv | parse csv }'
+}
+
 @test "merge by=time: plan errors" {
     refuses 'needs the time of the records: those from files have none' 'merge { files a ; files b } with by=time'
     refuses 'those from keep have none' 'merge { files a | parse json ; files a | parse json | keep n } with by=time'
