@@ -466,7 +466,8 @@ static size_t behind(const struct cp_stage *s, const struct merge *self, uint64_
     return least;
 }
 
-/* All that is made while the input lasts. */
+/* All that is made while the input lasts. In the end it is told that the rest comes last: a stage
+ * below is not to wait for what is made when what it holds up has ended. */
 static bool join_in_order(struct cp_stage *s, struct merge *self)
 {
     bool is_wanted = true;
@@ -484,7 +485,7 @@ static bool join_in_order(struct cp_stage *s, struct merge *self)
             break;
         }
     }
-    return flush(s, self) && is_wanted;
+    return tell_all(s, self) && is_wanted;
 }
 
 /* What is made at its end. */

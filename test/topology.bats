@@ -194,6 +194,16 @@ numbers='{"n":1,"s":"a"}\n{"n":2,"s":"b"}\n{"n":3,"s":"a"}\n{"n":4,"s":"b"}\n'
     gives '' '{"count":1820}' "files in.json | parse json | $above | tee { filter n > 0 ; tee { head 999 ; filter n < 0 } } | count"
 }
 
+@test "a branch that has ended beside one that waits for the end, in a branch: nothing waits for it" {
+    seq 1 300 | sed 's/.*/{"n":&}/' >in.json
+    export CHANPIPE_TEST_BLOCK=61 CHANPIPE_TEST_BATCH=3
+    for capacity in 0 1 4; do
+        export CHANPIPE_TEST_CAPACITY=$capacity
+        gives '' '{"count":304}' 'files in.json | parse json | tee { tee { tail 3 ; head 1 } ; filter n > 0 } | count'
+        gives '' '{"count":309}' 'files in.json | parse json | tee { tee { tee { count ; head 5 } ; sort -n | head 3 } ; filter n > 0 } | count'
+    done
+}
+
 @test "what is made at the end in branches of branches leaves last, branch by branch" {
     gives "$numbers" '{"n":3}\n{"n":4}\n{"n":4}\n{"n":3}\n{"n":2}\n{"n":1}\n{"count":4}\n{"n":1}' \
         'parse json | keep n | tee { sort -n ; tee { filter n > 2 ; count ; top 1 n | keep n } }'
