@@ -80,8 +80,19 @@ static int dispatch(int argc, char **argv)
     return c ? c->main(argc - 1, argv + 1) : cmd_run_short(argc, argv);
 }
 
+/* Who asks for the account before there is one gets it a little later, and does not end us. */
+static void hold_back_usr1(void)
+{
+    sigset_t set;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGUSR1);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+}
+
 int main(int argc, char **argv)
 {
+    hold_back_usr1();
     occupy_standard_descriptors();
     open_stdout();
     return close_stdout(dispatch(argc, argv));
