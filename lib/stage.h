@@ -449,7 +449,7 @@ struct cp_batch *cp_stage_receive(struct cp_stage *s, size_t input);
 struct cp_batch *cp_stage_receive_any(struct cp_stage *s, bool by_priority, size_t *input);
 /* CP_STAGE_POLLS: waits until poll(2) has something to say of fds[0..n), the stage is asked to end,
  * or timeout_ms are over (-1: never); with b not NULL also for the next batch of the one input,
- * which goes before all else. Fills the revents in any case. At most 2 * CP_MAX_WORKERS
+ * which goes before all else. Fills the revents in any case. At most 3 * CP_MAX_WORKERS
  * descriptors. */
 enum cp_came {
     CP_CAME_NOTHING, /* see the revents; or the time is over */

@@ -30,6 +30,7 @@ enum {
     KEPT_SHARE = 8,           /* bytes of a copy that weigh as much as one of the line */
     READ_SIZE = 64 * 1024,
     SUSPECT_MS = 50, /* no descriptor tells that a pipe has become empty */
+    TICK_MS = 10,    /* nor, in some systems, that a program has ended */
 };
 
 /* Bytes that come in at the end and leave at the front. */
@@ -48,7 +49,7 @@ struct peer {
     size_t weight;   /* of its records that have not left */
     uint64_t open;   /* how many those are */
     uint64_t deaths; /* without an answer in between */
-    bool runs;       /* until see_ending has seen how it ended */
+    bool runs;       /* until how it ended has been judged */
 };
 
 /* Where a record or batch stands in one of the orders of batches. */
@@ -161,7 +162,14 @@ static void fail_sys(struct each *x, const char *what)
 
 static bool has_room(const struct peer *peer)
 {
-    return peer->weight < WEIGHT && peer->process.in >= 0;
+    return peer->weight < WEIGHT && peer->process.in >= 0 && peer->process.out >= 0;
+}
+
+/* It will print nothing more, and has answered all that it was given: whether that was too early is
+ * for the next record to say. */
+static bool is_finished(const struct peer *peer)
+{
+    return peer->runs && peer->process.out < 0 && peer->open == 0;
 }
 
 /* The one with the least to do; NULL: all are full. */
@@ -392,9 +400,8 @@ static void give(struct each *x, const struct entry *e, const char *p, size_t n)
     x->waiting--;
 }
 
-/* The next line of a program: its length without the line end, and with it in *all. False: it is
- * not there yet. */
-static bool next_line(struct peer *peer, size_t *n, size_t *all)
+/* The next line of a program, and its length without the line end. False: it is not there yet. */
+static bool next_line(struct peer *peer, size_t *n)
 {
     struct bytes *a = &peer->answers;
     const char *p = a->p + a->from,
@@ -406,7 +413,6 @@ static bool next_line(struct peer *peer, size_t *n, size_t *all)
         return false;
     }
     *n = (size_t)(end - p);
-    *all = *n + 1;
     return true;
 }
 
@@ -414,9 +420,9 @@ static bool next_line(struct peer *peer, size_t *n, size_t *all)
 static bool give_answered(struct each *x, const struct entry *e)
 {
     struct peer *peer = &x->peers[e->peer];
-    size_t n, all;
+    size_t n;
 
-    if (!next_line(peer, &n, &all))
+    if (!next_line(peer, &n))
         return false;
     if (peer->sent < peer->lines.from + e->line) {
         fail_extra(x);
@@ -427,7 +433,7 @@ static bool give_answered(struct each *x, const struct entry *e)
         return false;
     }
     give(x, e, peer->answers.p + peer->answers.from, n);
-    peer->answers.from += all;
+    peer->answers.from += n + 1;
     peer->looked = peer->answers.from;
     peer->lines.from += e->line;
     peer->weight -= e->weight;
@@ -485,38 +491,50 @@ static void start_again(struct each *x, struct peer *peer)
     }
 }
 
-/* Its output has ended within a line. That is an answer without its line end, unless the program
- * came to grief over it. */
-static void end_answers(struct peer *peer)
+/* Its output has ended within a line: an answer without its line end, unless the program came to
+ * grief over it. */
+static void end_line(struct each *x, struct peer *peer)
 {
     struct bytes *a = &peer->answers;
 
-    if (held(a) == 0 || a->p[a->to - 1] == '\n')
+    if (!cp_process_is_good(&peer->process)) {
+        a->from = a->to;
         return;
-    cp_process_stop(&peer->process);
-    if (cp_process_is_good(&peer->process)) {
-        *make_room(a, 1, &peer->looked) = '\n';
-        a->to++;
-    } else {
-        const char *end = memrchr(a->p + a->from, '\n', held(a));
-        a->to = end ? (size_t)(end + 1 - a->p) : a->from;
     }
-    peer->looked = a->from;
+    *make_room(a, 1, &peer->looked) = '\n';
+    a->to++;
+    give_ready(x);
 }
 
-/* It has printed all that it will, and that has left. */
-static void see_ending(struct each *x, struct peer *peer)
+/* Records that nobody has been given yet. */
+static bool has_records(const struct each *x)
+{
+    return x->batch && x->at < x->batch->n_sel;
+}
+
+/* Whether it has ended. Without its output it is of no use to records that want an answer: then it
+ * is made to; else it may take its time. */
+static bool has_ended(struct each *x, struct peer *peer)
+{
+    uint64_t last = held(&peer->answers) > 0; /* the answer without its line end */
+
+    if (peer->open > last || has_records(x))
+        cp_process_stop(&peer->process);
+    return cp_process_wait(&peer->process, 0, -1);
+}
+
+/* It has ended, and all that it has printed has left. */
+static void judge(struct each *x, struct peer *peer)
 {
     const struct exec *exec = x->exec;
-    bool is_early = peer->open > 0 || peer->process.in >= 0;
+    bool may_come = x->has_input || x->batch;
 
+    if (cp_process_is_good(&peer->process) && peer->open == 0 && !has_records(x)) {
+        peer->runs = may_come; /* the next record finds that it has ended too early */
+        return;
+    }
+    bool is_early = peer->open > 0 || may_come;
     peer->runs = false;
-    if (is_early)
-        cp_process_stop(&peer->process); /* without its output it is of no use */
-    else if (!cp_process_wait(&peer->process, -1, x->stage->stop_fd))
-        return;
-    if (!is_early && cp_process_is_good(&peer->process))
-        return;
     if (is_early && exec->on_exit == EXEC_RESTART && peer->deaths < exec->restarts) {
         start_again(x, peer);
         return;
@@ -526,6 +544,33 @@ static void see_ending(struct each *x, struct peer *peer)
               : is_early     ? " before its input had ended"
                              : "");
     x->must_end = true;
+}
+
+/* Its output has ended, and all whole lines have left. */
+static void see_ending(struct each *x, struct peer *peer)
+{
+    if (!has_ended(x, peer))
+        return;
+    if (held(&peer->answers) > 0)
+        end_line(x, peer);
+    if (held(&peer->answers) == 0 && !x->must_end)
+        judge(x, peer);
+}
+
+/* What a program has started may hold its pipes open after it: what it has not printed by its end
+ * it will not. */
+static void see_end(struct peer *peer)
+{
+    if (cp_process_wait(&peer->process, 0, -1))
+        cp_process_close_in(&peer->process);
+}
+
+/* All that was printed by one that has ended has been read. */
+static bool is_drained(const struct peer *peer)
+{
+    struct pollfd fd = {.fd = peer->process.out, .events = POLLIN};
+
+    return peer->process.pid == 0 && peer->process.out >= 0 && poll(&fd, 1, 0) == 0;
 }
 
 static void read_answers(struct each *x, struct peer *peer)
@@ -538,10 +583,8 @@ static void read_answers(struct each *x, struct peer *peer)
         fail_sys(x, "read what is printed by");
     if (n > 0)
         a->to += (size_t)n;
-    if (n == 0) {
+    if (n == 0)
         cp_process_close_out(&peer->process);
-        end_answers(peer);
-    }
 }
 
 static void write_lines(struct each *x, struct peer *peer)
@@ -570,16 +613,17 @@ static bool has_lines(const struct peer *peer)
 /* What no line of an answer may be, and no program do. */
 static void check_peer(struct each *x, struct peer *peer)
 {
-    size_t n, all;
+    size_t n;
+    bool has_line = next_line(peer, &n);
 
-    if (peer->open == 0 && next_line(peer, &n, &all)) {
+    if (is_drained(peer))
+        cp_process_close_out(&peer->process);
+    if (peer->open == 0 && held(&peer->answers) > 0)
         fail_extra(x);
-    } else if (peer->open > 0 && held(&peer->answers) > x->stage->max_line &&
-               !next_line(peer, &n, &all)) {
+    else if (!has_line && held(&peer->answers) > x->stage->max_line)
         fail_long(x);
-    } else if (peer->runs && peer->process.out < 0 && held(&peer->answers) == 0) {
+    else if (!has_line && peer->runs && peer->process.out < 0)
         see_ending(x, peer);
-    }
 }
 
 /* The program that the record at the head waits for, where it is full and all was written to it. It
@@ -623,27 +667,53 @@ static void close_inputs(struct each *x)
             cp_process_close_in(&x->peers[k].process);
 }
 
+/* Somebody has room for records, or is to hear of them. */
+static bool wants_input(struct each *x)
+{
+    bool wants = choose(x) != NULL;
+
+    for (size_t k = 0; k < x->n; k++)
+        wants |= is_finished(&x->peers[k]);
+    return wants && x->has_input && !x->batch;
+}
+
+/* What there is to wait for of one program. */
+enum { OUT, IN, END, WATCHED };
+
+static void watch(const struct each *x, const struct peer *peer, struct pollfd *fds)
+{
+    const struct cp_process *p = &peer->process;
+
+    fds[OUT] = (struct pollfd){.fd = may_read(x, peer) ? p->out : -1, .events = POLLIN};
+    fds[IN] = (struct pollfd){.fd = has_lines(peer) ? p->in : -1, .events = POLLOUT};
+    fds[END] = (struct pollfd){.fd = peer->runs ? p->ended_fd : -1, .events = POLLIN};
+}
+
+static void attend(struct each *x, struct peer *peer, const struct pollfd *fds)
+{
+    if (fds[OUT].revents)
+        read_answers(x, peer);
+    if (fds[IN].revents && has_lines(peer)) /* it may have ended just now */
+        write_lines(x, peer);
+    if (fds[END].revents || (peer->runs && peer->process.ended_fd < 0))
+        see_end(peer);
+}
+
 /* Waits for something to do, and reads and writes. */
 static void wait_for_news(struct each *x, int timeout_ms)
 {
-    struct pollfd fds[2 * CP_MAX_WORKERS];
+    struct pollfd fds[CP_MAX_WORKERS * WATCHED];
     struct cp_batch *b = NULL;
-    bool wants_input = x->has_input && !x->batch && choose(x);
 
     for (size_t k = 0; k < x->n; k++) {
-        const struct peer *peer = &x->peers[k];
-        fds[2 * k] =
-            (struct pollfd){.fd = may_read(x, peer) ? peer->process.out : -1, .events = POLLIN};
-        fds[2 * k + 1] =
-            (struct pollfd){.fd = has_lines(peer) ? peer->process.in : -1, .events = POLLOUT};
+        watch(x, &x->peers[k], fds + k * WATCHED);
+        if (x->peers[k].process.pid != 0 && x->peers[k].process.ended_fd < 0)
+            timeout_ms = TICK_MS;
     }
-    enum cp_came came = cp_stage_poll(x->stage, fds, 2 * x->n, timeout_ms, wants_input ? &b : NULL);
-    for (size_t k = 0; k < x->n && !x->must_end; k++) {
-        if (fds[2 * k].revents)
-            read_answers(x, &x->peers[k]);
-        if (fds[2 * k + 1].revents && has_lines(&x->peers[k])) /* it may have ended just now */
-            write_lines(x, &x->peers[k]);
-    }
+    enum cp_came came =
+        cp_stage_poll(x->stage, fds, x->n * WATCHED, timeout_ms, wants_input(x) ? &b : NULL);
+    for (size_t k = 0; k < x->n && !x->must_end; k++)
+        attend(x, &x->peers[k], fds + k * WATCHED);
     if (came == CP_CAME_BATCH)
         begin_batch(x, b);
     else if (came == CP_CAME_END)

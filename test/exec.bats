@@ -304,6 +304,62 @@ a' ]
     gives '' '' 'exec mode=each cat' /dev/null
 }
 
+# then_later FIRST THEN FILE: prints FIRST, and THEN when there is something in FILE.
+then_later() {
+    printf '%b' "$1"
+    until_file "$3"
+    printf '%b' "$2"
+}
+
+@test "each: a program that ends while its input pauses: the next record says whether that was too early" {
+    program done_one <<<'read -r x; printf done; (sleep 0.2; echo x >ended) >/dev/null 2>&1 &'
+    fails 4 './done_one: exit status 0 before' 'exec mode=each ./done_one' < <(then_later 'a\n' 'b\n' ended)
+    [ "$output" = $'a\tdone' ]
+    rm ended
+    gives_later() {
+        cp_run "$@" < <(then_later '1\n2\n3\n' '' ended)
+        [ "$status" = 0 ] && [ -z "$stderr" ] && [ "$output" = $'1\t1\n2\t2\n3\t3' ] || fail "$status $output $stderr"
+    }
+    program three <<<'head -n 3; (sleep 0.2; echo x >ended) >/dev/null 2>&1 &'
+    gives_later 'exec mode=each ./three'
+    rm ended
+    fails 4 './three: exit status 0 before' 'exec mode=each ./three' < <(then_later '1\n2\n3\n' '4\n' ended)
+    rm ended
+    cp_run 'exec mode=each on_exit=restart backoff=1ms ./three' < <(then_later '1\n2\n3\n' '4\n' ended)
+    [ "$status $output" = $'0 1\t1\n2\t2\n3\t3\n4\t4' ] || fail "$status $output $stderr"
+    rm ended
+    program bad_end <<<'head -n 3; (sleep 0.2; echo x >ended) >/dev/null 2>&1 & exit 3'
+    fails 4 './bad_end: exit status 3' 'exec mode=each ./bad_end' < <(then_later '1\n2\n3\n' '' ended)
+}
+
+@test "each: what is printed beyond the answers fails at once, with a newline or without" {
+    mkfifo in
+    exec 7<>in
+    echo a >in
+    program flood <<<'read -r x; echo y; exec cat /dev/zero'
+    fails 4 'more lines than it was given' 'exec mode=each ./flood' in
+    exec 7>&-
+}
+
+@test "each: a program that closes its output may take its time to end" {
+    program slow_end <<<'read -r x; printf "%s" "$x"; exec >&-; sleep 1; echo x >was_here'
+    gives 'a\n' 'a\ta\n' 'exec mode=each ./slow_end'
+    [ -s was_here ]
+}
+
+@test "each: a program has ended when it has, whatever it has started" {
+    program leaves <<<'sleep 1000 & echo $! >pid; exit 0'
+    fails 4 './leaves: exit status 0 before' 'exec mode=each ./leaves' < <(seq 3)
+    kill -KILL "$(cat pid)"
+    program leaves_late <<<'sleep 1000 & echo $! >pid; head -n 3'
+    gives '1\n2\n3\n' '1\t1\n2\t2\n3\t3\n' 'exec mode=each ./leaves_late'
+    kill -KILL "$(cat pid)"
+    numbered 300000 >in
+    program leaves_many <<<'sleep 1000 & echo $! >pid; cat'
+    chanpipe 'exec mode=each ./leaves_many | filter line == answer | keep line' in >out
+    cmp in out
+}
+
 @test "each: a record of several lines is an error of that record" {
     skips 'a\nb\n\nc\n' '{"v":"c"}\n' 'exec: 1 of 2 records skipped.*several lines' -o json -e 'stdin frame=blank | exec mode=each as=v cat | keep v'
     gives 'a\nb\n\nc\n' '{"v":{"line":"a\\nb"}}\n{"v":{"line":"c"}}\n' -o json -e 'stdin frame=blank | exec mode=each as=v format=json cat | keep v'

@@ -448,7 +448,7 @@ static bool has_news(const struct pollfd *fds, size_t n)
 enum cp_came cp_edge_poll(const struct cp_stage *s, struct pollfd *fds, size_t n, int timeout_ms,
                           struct cp_batch **b)
 {
-    struct pollfd all[2 * CP_MAX_WORKERS + 2 + CP_PLAN_STAGES];
+    struct pollfd all[3 * CP_MAX_WORKERS + 2 + CP_PLAN_STAGES];
     enum cp_came came = CP_CAME_NOTHING;
 
     for (;;) {

@@ -193,7 +193,7 @@ bool cp_stage_is_late(const struct cp_stage *s, size_t input)
 enum cp_came cp_stage_poll(struct cp_stage *s, struct pollfd *fds, size_t n, int timeout_ms,
                            struct cp_batch **b)
 {
-    struct pollfd all[2 * CP_MAX_WORKERS + 1];
+    struct pollfd all[3 * CP_MAX_WORKERS + 1];
     enum cp_came came;
 
     cp_account_show(s);
