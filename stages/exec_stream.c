@@ -78,6 +78,15 @@ static bool is_coming(const struct stream *x)
     return poll(fds, 2, PAUSE_MS) > 0;
 }
 
+/* It prints nothing more: what came last may be no whole line. */
+static void end_output(struct stream *x)
+{
+    if (!cp_feed_take(&x->feed, 0, false))
+        x->must_end = true;
+    cp_process_close_out(&x->process);
+    cp_feed_release(&x->feed);
+}
+
 /* Reads what is there. */
 static void read_some(struct stream *x)
 {
@@ -90,29 +99,51 @@ static void read_some(struct stream *x)
                       x->exec->program.name);
         x->must_end = true;
     }
-    if (n < 0)
-        return;
-    if (!cp_feed_take(&x->feed, (size_t)n, n > 0 && cp_feed_is_choosing(&x->feed) && is_coming(x)))
+    if (n == 0)
+        end_output(x);
+    else if (n > 0 &&
+             !cp_feed_take(&x->feed, (size_t)n, cp_feed_is_choosing(&x->feed) && is_coming(x)))
         x->must_end = true;
-    if (n == 0) {
-        cp_process_close_out(&x->process);
-        cp_feed_release(&x->feed);
-    }
 }
 
 /* ---- How it ends ---- */
 
-/* Waits for its end; reads what it has still to say. */
-static void drain(struct stream *x)
+/* It may end like this. */
+static bool is_content(const struct stream *x, bool is_early)
 {
-    struct pollfd fd = {.events = POLLIN};
+    if (x->exec->on_exit == EXEC_END && cp_process_signal(&x->process) == 0)
+        return true;
+    return !is_early && cp_process_is_good(&x->process);
+}
 
-    while (!x->must_end && (fd.fd = x->process.out) >= 0) {
-        if (cp_stage_poll(x->stage, &fd, 1, -1, NULL) == CP_CAME_STOP)
+/* Reads what it has still to say. What it has started may go on printing when it has ended, and is
+ * waited for as the shell does; but not when that end is a failure, or it is started again. */
+static void read_rest(struct stream *x, bool is_early)
+{
+    enum { TICK_MS = 10 };
+    struct cp_process *process = &x->process;
+
+    while (!x->must_end && process->out >= 0) {
+        struct pollfd fds[2] = {{.fd = process->out, .events = POLLIN},
+                                {.fd = process->ended_fd, .events = POLLIN}};
+        bool is_last = process->pid == 0 && !is_content(x, is_early);
+        bool cannot_tell = process->pid != 0 && process->ended_fd < 0;
+        int timeout_ms = is_last ? 0 : cannot_tell ? TICK_MS : -1;
+        if (cp_stage_poll(x->stage, fds, 2, timeout_ms, NULL) == CP_CAME_STOP)
             x->must_end = true;
-        else if (fd.revents)
+        else if (fds[0].revents)
             read_some(x);
+        else if (is_last)
+            end_output(x);
+        else
+            cp_process_wait(process, 0, -1);
     }
+}
+
+/* Waits for its end. */
+static void drain(struct stream *x, bool is_early)
+{
+    read_rest(x, is_early);
     if (!x->must_end && !cp_process_wait(&x->process, -1, x->stage->stop_fd))
         x->must_end = true;
 }
@@ -143,12 +174,12 @@ static void ended_early(struct stream *x)
     const struct exec *exec = x->exec;
 
     cp_process_close_in(&x->process);
-    drain(x);
+    drain(x, true);
     if (x->must_end)
         return;
     if (exec->on_exit == EXEC_RESTART && x->deaths < exec->restarts) {
         start_again(x);
-    } else if (exec->on_exit == EXEC_END && cp_process_signal(&x->process) == 0) {
+    } else if (is_content(x, true)) {
         x->must_end = true;
     } else {
         exec_fail(x->stage, &exec->program, &x->process, " before it had read all records");
@@ -282,11 +313,9 @@ static void see_ending(struct stream *x)
 {
     const struct exec *exec = x->exec;
 
-    drain(x);
-    if (x->must_end || cp_process_is_good(&x->process) ||
-        (exec->on_exit == EXEC_END && cp_process_signal(&x->process) == 0))
-        return;
-    exec_fail(x->stage, &exec->program, &x->process, "");
+    drain(x, false);
+    if (!x->must_end && !is_content(x, false))
+        exec_fail(x->stage, &exec->program, &x->process, "");
 }
 
 /* ---- The thread ---- */
