@@ -501,7 +501,7 @@ void worker_end(struct cp_stage *s)
 static void stage_run(struct cp_stage *s)
 {
     s->type->run(s, s->self);
-    if (!atomic_load(&s->must_stop))
+    if (!atomic_load(&s->must_stop) || s->is_ending) /* it has got all that there is */
         cp_stage_check_errors(s);
 }
 
