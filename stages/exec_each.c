@@ -6,11 +6,13 @@
  * they were read. A batch that has been taken is closed by a mark behind its records, so that what
  * leaves is grouped as what came.
  *
- * A program is full when WEIGHT bytes of lines have been given to it that have not left. When it is
- * that of the record at the head, and all was written to it, it has read them without an answer: it
- * waits for more, and so do we, for ever: that is an error. When it is another one, new records go
- * to those with room, and so, at last, to that of the head. A program that only takes its time is
- * not in danger: what it does not read waits in its pipe, which is small.
+ * A program is full when WEIGHT bytes of lines have been given to it that have not left, counting
+ * an eighth of the copies, also of records that get no answer and wait for their turn. When it is
+ * that of the record at the head, and all was written to it and read by it, it seems to wait for
+ * more, and so would we, for ever: an error, once it has said nothing for SILENCE_MS. When it is
+ * another one, new records go to those with room, and so, at last, to that of the head. A program
+ * that only takes its time is hardly in danger: what it does not read waits in its pipe, which is
+ * small.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -21,6 +23,7 @@
 #include <unistd.h>
 
 #include "../lib/base/alloc.h"
+#include "../lib/chan/chan.h"
 #include "../lib/format/json.h"
 #include "exec.h"
 
@@ -29,8 +32,9 @@ enum {
     MOST_WEIGHT = WEIGHT / 4, /* of one record, whatever it is */
     KEPT_SHARE = 8,           /* bytes of a copy that weigh as much as one of the line */
     READ_SIZE = 64 * 1024,
-    SUSPECT_MS = 50, /* no descriptor tells that a pipe has become empty */
-    TICK_MS = 10,    /* nor, in some systems, that a program has ended */
+    SUSPECT_MS = 50,   /* no descriptor tells that a pipe has become empty */
+    SILENCE_MS = 5000, /* of one that has read all, and gets no more before it answers */
+    TICK_MS = 10,      /* nor, in some systems, that a program has ended */
 };
 
 /* Bytes that come in at the end and leave at the front. */
@@ -45,11 +49,12 @@ struct peer {
     struct bytes lines; /* of its records that have not left */
     size_t sent;        /* of them: the end of what is written */
     struct bytes answers;
-    size_t looked;   /* of them: no line end before */
-    size_t weight;   /* of its records that have not left */
-    uint64_t open;   /* how many those are */
-    uint64_t deaths; /* without an answer in between */
-    bool runs;       /* until how it ended has been judged */
+    size_t looked;        /* of them: no line end before */
+    size_t weight;        /* of its records that have not left */
+    uint64_t open;        /* how many those are */
+    uint64_t deaths;      /* without an answer in between */
+    int64_t silent_since; /* is_stuck, without an answer; 0: it is not */
+    bool runs;            /* until how it ended has been judged */
 };
 
 /* Where a record or batch stands in one of the orders of batches. */
@@ -67,12 +72,13 @@ struct entry {
     uint32_t weight;  /* of it */
     uint32_t ordinal; /* of its batch */
     uint64_t seq;     /* the same */
-    int16_t peer;     /* NOBODY: it gets no answer; END_OF_BATCH */
+    uint16_t peer;    /* whose weight it is part of */
+    uint8_t kind;
     bool has_more;
-    const char *reason; /* why it has none */
+    const char *reason; /* UNANSWERED: why it gets no answer */
 };
 
-enum { NOBODY = -1, END_OF_BATCH = -2 };
+enum kind { ASKED, UNANSWERED, END_OF_BATCH };
 
 struct each {
     struct cp_stage *stage;
@@ -133,8 +139,9 @@ static void fail_silence(struct each *x, const struct peer *peer)
 {
     char message[160];
 
-    snprintf(message, sizeof message, "it has read %" PRIu64 " lines (%zu bytes) and answered none",
-             peer->open, held(&peer->lines));
+    snprintf(message, sizeof message,
+             "it has read %" PRIu64 " lines (%zu bytes) and answered none for %d seconds",
+             peer->open, held(&peer->lines), SILENCE_MS / 1000);
     fail_hinting(x,
                  "it holds its answers back: have it write each line at once (stdbuf -oL PROGRAM, "
                  "python3 -u, PYTHONUNBUFFERED=1, grep --line-buffered)",
@@ -209,7 +216,7 @@ static struct entry *add_entry(struct each *x, size_t copy)
     size_t n = sizeof(struct entry) + x->stage->depth * sizeof(struct standing) + copy;
     struct entry *e = (struct entry *)(void *)make_room(&x->queue, n, NULL);
 
-    *e = (struct entry){.size = (uint32_t)n, .peer = NOBODY, .seq = x->batch->seq};
+    *e = (struct entry){.size = (uint32_t)n, .seq = x->batch->seq};
     e->ordinal = x->batch->ordinal;
     x->queue.to += n;
     return e;
@@ -237,16 +244,25 @@ static const char *encode(struct each *x, uint16_t i, uint32_t *length)
 static bool record_failed(struct each *x, uint16_t i, const char *reason)
 {
     struct cp_stage *s = x->stage;
+    enum cp_fate fate = s->on_error == CP_ON_ERROR_KEEP
+                            ? cp_stage_failed(s, x->batch, i, x->at, reason)
+                            : cp_stage_give_up(s, x->batch, i, x->at, reason);
 
-    if (s->on_error == CP_ON_ERROR_KEEP) {
-        if (!cp_stage_passes_failed(s, x->batch, i, x->at, reason))
-            return true;
+    if (fate == CP_FATE_STOPS) {
         exec_stop_at(s, x->batch);
         x->must_end = true;
-    } else if (!exec_record_failed(s, x->batch, i, x->at, reason)) {
-        x->must_end = true;
     }
-    return false;
+    return fate == CP_FATE_PASSES;
+}
+
+/* Entry e is one for this program to leave. */
+static void charge(struct each *x, struct peer *peer, struct entry *e)
+{
+    size_t weight = e->line + e->size / KEPT_SHARE;
+
+    e->weight = (uint32_t)(weight < MOST_WEIGHT ? weight : MOST_WEIGHT);
+    e->peer = (uint16_t)(peer - x->peers);
+    peer->weight += e->weight;
 }
 
 static void take_record(struct each *x, uint16_t i)
@@ -256,23 +272,18 @@ static void take_record(struct each *x, uint16_t i)
 
     if (reason && !record_failed(x, i, reason))
         return;
-    size_t copy = cp_keeper_measure(&x->keeper, i);
-    struct entry *e = add_entry(x, copy);
+    struct entry *e = add_entry(x, cp_keeper_measure(&x->keeper, i));
     cp_keeper_write(&x->keeper, copy_of(x, e));
     for (size_t d = 0; d < x->stage->depth; d++) {
         const struct cp_order *o = &x->batch->orders[d];
         standings(e)[d] = (struct standing){.seq = o->seq, .place = cp_order_place(o, i)};
     }
+    e->kind = reason ? UNANSWERED : ASKED;
     e->line = line;
     e->reason = reason;
+    charge(x, x->to, e);
+    x->to->open += e->kind == ASKED;
     x->waiting++;
-    if (reason)
-        return;
-    size_t weight = line + copy / KEPT_SHARE;
-    e->weight = (uint32_t)(weight < MOST_WEIGHT ? weight : MOST_WEIGHT);
-    e->peer = (int16_t)(x->to - x->peers);
-    x->to->weight += e->weight;
-    x->to->open++;
 }
 
 /* Takes of the batch at hand what the programs have room for. */
@@ -293,7 +304,8 @@ static void take(struct each *x)
     if (!b || x->must_end)
         return;
     struct entry *e = add_entry(x, 0);
-    e->peer = END_OF_BATCH;
+    e->kind = END_OF_BATCH;
+    charge(x, x->to ? x->to : x->peers, e);
     e->has_more = b->has_more;
     for (size_t d = 0; d < x->stage->depth; d++) {
         const struct cp_order *o = &b->orders[d];
@@ -436,7 +448,6 @@ static bool give_answered(struct each *x, const struct entry *e)
     peer->answers.from += n + 1;
     peer->looked = peer->answers.from;
     peer->lines.from += e->line;
-    peer->weight -= e->weight;
     peer->open--;
     peer->deaths = 0;
     return true;
@@ -449,15 +460,16 @@ static void give_ready(struct each *x)
 
     while (held(q) > 0 && !x->must_end) {
         const struct entry *e = (const struct entry *)(const void *)(q->p + q->from);
-        if (e->peer == END_OF_BATCH) {
+        if (e->kind == END_OF_BATCH) {
             x->ordinal = x->seq == e->seq && x->ordinal > e->ordinal ? x->ordinal : e->ordinal;
             x->seq = e->seq;
             send(x, e);
-        } else if (e->peer == NOBODY) {
+        } else if (e->kind == UNANSWERED) {
             give(x, e, NULL, 0);
         } else if (!give_answered(x, e)) {
             break;
         }
+        x->peers[e->peer].weight -= e->weight;
         q->from += e->size;
     }
     if (!x->must_end)
@@ -581,8 +593,10 @@ static void read_answers(struct each *x, struct peer *peer)
 
     if (n < 0 && errno != EINTR && errno != EAGAIN)
         fail_sys(x, "read what is printed by");
-    if (n > 0)
+    if (n > 0) {
         a->to += (size_t)n;
+        peer->silent_since = 0;
+    }
     if (n == 0)
         cp_process_close_out(&peer->process);
 }
@@ -632,7 +646,7 @@ static struct peer *suspect(const struct each *x)
 {
     const struct entry *e = (const struct entry *)(const void *)(x->queue.p + x->queue.from);
 
-    if (held(&x->queue) == 0 || e->peer < 0)
+    if (held(&x->queue) == 0 || e->kind != ASKED)
         return NULL;
     struct peer *peer = &x->peers[e->peer];
     bool is_full = peer->weight >= WEIGHT && peer->sent == peer->lines.to;
@@ -645,6 +659,19 @@ static bool is_stuck(const struct peer *peer)
     int unread = 0;
 
     return ioctl(peer->process.in, FIONREAD, &unread) == 0 && unread == 0 && poll(&fd, 1, 0) == 0;
+}
+
+/* It may be thinking: fails only when it has done so for long. */
+static void check_suspect(struct each *x, struct peer *peer)
+{
+    int64_t now = chan_now_ns() / 1000000;
+
+    if (!is_stuck(peer))
+        peer->silent_since = 0;
+    else if (peer->silent_since == 0)
+        peer->silent_since = now;
+    else if (now - peer->silent_since >= SILENCE_MS)
+        fail_silence(x, peer);
 }
 
 /* ---- The thread ---- */
@@ -728,8 +755,8 @@ static void run(struct each *x)
         take(x);
         close_inputs(x);
         struct peer *peer = suspect(x);
-        if (peer && is_stuck(peer))
-            fail_silence(x, peer);
+        if (peer)
+            check_suspect(x, peer);
         if (x->must_end)
             return;
         wait_for_news(x, peer ? SUSPECT_MS : -1);

@@ -212,6 +212,19 @@ a' ]
     fails 4 'false: exit status 1' 'exec mode=stream on_exit=restart restarts=3 backoff=1ms false' big
 }
 
+@test "stream: where its end is a failure nobody waits for what it has started; else as the shell does" {
+    numbered 3000000 >big
+    program leaves <<<'sleep 1000 & echo $! >pid; head -n 2; exit "$1"'
+    fails 4 './leaves 0: exit status 0 before' 'exec mode=stream ./leaves 0' big
+    [ "$output" = "$(head -n 2 big)" ]
+    kill -KILL "$(cat pid)"
+    fails 4 './leaves 7: exit status 7' 'exec mode=stream ./leaves 7' < <(head -n 2 big)
+    [ "$output" = "$(head -n 2 big)" ]
+    kill -KILL "$(cat pid)"
+    program later <<<'(sleep 0.3; echo later) & exec cat'
+    gives 'a\n' 'a\nlater\n' 'exec mode=stream ./later'
+}
+
 @test "stream: head below ends a program in the middle of anything" {
     numbered 3000000 >big
     gives '' "$(head -n 2 big)" 'exec mode=stream cat | head 2' big
@@ -379,6 +392,64 @@ then_later() {
     skips '' '{"v":"c"}\n' '2 of 3 records skipped' -o json "$p on_error=skip max_errors=2 | keep v"
     refuses 'can go to a file, but not to a stage' "files in | exec mode=each cat with on_error={to: x} | tee { x: discard }"
     refuses 'can go to a file, but not to a stage' "files in | exec cat with on_error={to: x}"
+}
+
+@test "each: a record too many that cannot be written is not lost to the account" {
+    cp_run --account account.json 'stdin frame=blank | exec mode=each format=raw cat with on_error=keep max_errors=0 | count' \
+        < <(printf 'x\n\na\nb\n\nc\n\nd\n')
+    [ "$status" = 3 ]
+    [[ "$stderr" != *balance* ]] || fail "$stderr"
+    assert_equal "$(jq -c 'select(.stage == "exec") | [.in, .errored, .warned]' account.json)" '[3,1,0]'
+}
+
+@test "records that cannot be written: a share of them is judged at the end" {
+    for _ in 1 2 3 4 5; do printf 'a\nb\n\nc\n\n'; done >in
+    local p='files in frame=blank | exec mode=each as=v cat with on_error=skip'
+    fails 3 '5 of 10 records failed, more than 10%.*several lines' "$p max_errors=10% | count"
+    skips '' '{"count":5}' '5 of 10 records skipped' "$p max_errors=50% | count"
+}
+
+@test "each: what waits behind an answer is bounded, also records that get none" {
+    needs_usual_blocks
+    mkfifo fifo
+    program waits <<'END'
+read -r x
+for _ in $(seq 30); do
+    [ ! -e fed ] || echo all >taken
+    sleep 0.1
+done
+echo "$x"
+exec cat
+END
+    { printf 'x\n\n' && yes $'first line of a record\nsecond line\n' | head -n 6000000 && echo x >fed; } >fifo &
+    run timeout -k 2 120 "$CHANPIPE" 'files fifo frame=blank | exec mode=each as=v ./waits with on_error=keep | count'
+    assert_success
+    assert_output --partial '{"count":2000001}'
+    [ ! -e taken ]
+}
+
+@test "each: a program that reads ahead and answers steadily does not hold back" {
+    needs python3
+    cat >ahead.py <<'END'
+import queue, sys, threading, time
+lines = queue.Queue()
+def read():
+    for line in sys.stdin:
+        lines.put(line)
+    lines.put(None)
+threading.Thread(target=read, daemon=True).start()
+n = 0
+while (line := lines.get()) is not None:
+    n += 1
+    if n % 200 == 0:
+        time.sleep(0.01)
+    sys.stdout.write(line)
+    if n % 10 == 0 or lines.empty():
+        sys.stdout.flush()
+END
+    numbered 1800000 >big
+    chanpipe 'exec mode=each python3 ahead.py | filter line == answer | keep line' big >out
+    cmp big out
 }
 
 @test "each: a program that dies is started again, and every record answered once, in order" {
