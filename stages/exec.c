@@ -235,14 +235,13 @@ bool exec_end_failed(struct cp_stage *s)
     return cp_rejects_flush(s) == 0;
 }
 
-bool exec_back_off(struct cp_stage *s, const struct exec *self, uint64_t n)
+int exec_pause_ms(const struct exec *self, uint64_t n)
 {
     int64_t ms = self->backoff / 1000000;
 
     for (uint64_t k = 1; k < n && ms < MOST_BACKOFF_MS; k++)
         ms *= 2;
-    ms = ms < MOST_BACKOFF_MS ? ms : MOST_BACKOFF_MS;
-    return cp_stage_poll(s, NULL, 0, (int)ms, NULL) != CP_CAME_STOP;
+    return (int)(ms < MOST_BACKOFF_MS ? ms : MOST_BACKOFF_MS);
 }
 
 static int exec_open(struct cp_stage *s, void *data, struct cp_err *err)

@@ -61,8 +61,8 @@ bool exec_record_failed(struct cp_stage *s, struct cp_batch *b, uint32_t i, uint
 void exec_stop_at(struct cp_stage *s, struct cp_batch *b);
 /* When there are no more of those in the batch. False: the stage has failed. */
 bool exec_end_failed(struct cp_stage *s);
-/* Waits before the program is started again for the nth time. False: the stage shall end. */
-bool exec_back_off(struct cp_stage *s, const struct exec *self, uint64_t n);
+/* How long to wait before the program is started again for the nth time. */
+int exec_pause_ms(const struct exec *self, uint64_t n);
 
 /* exec_stream.c: each line that the program prints is a record. */
 int exec_stream_open(struct cp_stage *s, struct exec *self, struct cp_err *err);

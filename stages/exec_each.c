@@ -54,7 +54,8 @@ struct peer {
     uint64_t open;        /* how many those are */
     uint64_t deaths;      /* without an answer in between */
     int64_t silent_since; /* is_stuck, without an answer; 0: it is not */
-    bool runs;            /* until how it ended has been judged */
+    int64_t again_at;     /* when it is started again, in ms; 0: it is not to be */
+    bool runs;            /* until how it ended has been judged, and it is not started again */
 };
 
 /* Where a record or batch stands in one of the orders of batches. */
@@ -176,7 +177,7 @@ static bool has_room(const struct peer *peer)
  * for the next record to say. */
 static bool is_finished(const struct peer *peer)
 {
-    return peer->runs && peer->process.out < 0 && peer->open == 0;
+    return peer->runs && peer->again_at == 0 && peer->process.out < 0 && peer->open == 0;
 }
 
 /* The one with the least to do; NULL: all are full. */
@@ -487,20 +488,43 @@ static int start(struct each *x, struct peer *peer, struct cp_err *err)
     return rc;
 }
 
-/* What it was given and has not answered is given to the next one. Answers that have come and not
- * left yet come again. */
-static void start_again(struct each *x, struct peer *peer)
+static int64_t now_ms(void)
 {
-    if (!exec_back_off(x->stage, x->exec, ++peer->deaths)) {
-        x->must_end = true;
-        return;
-    }
+    return chan_now_ns() / 1000000;
+}
+
+/* After a pause, in which the others go on. What it was given and has not answered is given to the
+ * next one. Answers that have come and not left yet come again. */
+static void start_later(struct each *x, struct peer *peer)
+{
+    peer->again_at = now_ms() + exec_pause_ms(x->exec, ++peer->deaths);
     peer->sent = peer->lines.from;
     peer->answers.from = peer->answers.to = peer->looked = 0;
-    if (start(x, peer, &x->stage->err) < 0) {
-        cp_stage_report(x->stage);
-        x->must_end = true;
+}
+
+/* Starts those again whose pause is over. Returns how long the others have still to wait; -1: there
+ * are none. */
+static int start_again(struct each *x)
+{
+    int64_t now = now_ms();
+    int least = -1;
+
+    for (size_t k = 0; k < x->n && !x->must_end; k++) {
+        struct peer *peer = &x->peers[k];
+        int left = (int)(peer->again_at - now);
+        if (peer->again_at == 0)
+            continue;
+        if (left > 0) {
+            least = least < 0 || left < least ? left : least;
+            continue;
+        }
+        peer->again_at = 0;
+        if (start(x, peer, &x->stage->err) < 0) {
+            cp_stage_report(x->stage);
+            x->must_end = true;
+        }
     }
+    return least;
 }
 
 /* Its output has ended within a line: an answer without its line end, unless the program came to
@@ -546,11 +570,11 @@ static void judge(struct each *x, struct peer *peer)
         return;
     }
     bool is_early = peer->open > 0 || may_come;
-    peer->runs = false;
     if (is_early && exec->on_exit == EXEC_RESTART && peer->deaths < exec->restarts) {
-        start_again(x, peer);
+        start_later(x, peer);
         return;
     }
+    peer->runs = false;
     exec_fail(x->stage, &exec->program, &peer->process,
               peer->open > 0 ? " before it had answered all records"
               : is_early     ? " before its input had ended"
@@ -636,7 +660,7 @@ static void check_peer(struct each *x, struct peer *peer)
         fail_extra(x);
     else if (!has_line && held(&peer->answers) > x->stage->max_line)
         fail_long(x);
-    else if (!has_line && peer->runs && peer->process.out < 0)
+    else if (!has_line && peer->runs && peer->again_at == 0 && peer->process.out < 0)
         see_ending(x, peer);
 }
 
@@ -664,7 +688,7 @@ static bool is_stuck(const struct peer *peer)
 /* It may be thinking: fails only when it has done so for long. */
 static void check_suspect(struct each *x, struct peer *peer)
 {
-    int64_t now = chan_now_ns() / 1000000;
+    int64_t now = now_ms();
 
     if (!is_stuck(peer))
         peer->silent_since = 0;
@@ -734,7 +758,8 @@ static void wait_for_news(struct each *x, int timeout_ms)
 
     for (size_t k = 0; k < x->n; k++) {
         watch(x, &x->peers[k], fds + k * WATCHED);
-        if (x->peers[k].process.pid != 0 && x->peers[k].process.ended_fd < 0)
+        bool cannot_tell = x->peers[k].process.pid != 0 && x->peers[k].process.ended_fd < 0;
+        if (cannot_tell && (timeout_ms < 0 || timeout_ms > TICK_MS))
             timeout_ms = TICK_MS;
     }
     enum cp_came came =
@@ -752,6 +777,7 @@ static void wait_for_news(struct each *x, int timeout_ms)
 static void run(struct each *x)
 {
     while (!x->must_end && !is_done(x)) {
+        int pause = start_again(x);
         take(x);
         close_inputs(x);
         struct peer *peer = suspect(x);
@@ -759,7 +785,7 @@ static void run(struct each *x)
             check_suspect(x, peer);
         if (x->must_end)
             return;
-        wait_for_news(x, peer ? SUSPECT_MS : -1);
+        wait_for_news(x, peer && (pause < 0 || pause > SUSPECT_MS) ? SUSPECT_MS : pause);
         give_ready(x);
         for (size_t k = 0; k < x->n && !x->must_end; k++)
             check_peer(x, &x->peers[k]);
@@ -782,6 +808,15 @@ static void give_up(struct each *x)
     x->batch = x->keeper.to = NULL;
 }
 
+static void stop_all(struct each *x)
+{
+    struct cp_process *list[CP_MAX_WORKERS];
+
+    for (size_t k = 0; k < x->n; k++)
+        list[k] = &x->peers[k].process;
+    cp_process_stop_all(list, x->n);
+}
+
 void exec_each_run(struct cp_stage *s, struct exec *exec)
 {
     struct each *x = exec->each;
@@ -790,12 +825,7 @@ void exec_each_run(struct cp_stage *s, struct exec *exec)
     s->has_failed = s->err.exit != CP_EXIT_OK;
     give_up(x);
     cp_stage_cut_input(s);
-    for (size_t k = 0; k < x->n; k++) {
-        cp_process_close_in(&x->peers[k].process);
-        cp_process_close_out(&x->peers[k].process);
-    }
-    for (size_t k = 0; k < x->n; k++)
-        cp_process_stop(&x->peers[k].process);
+    stop_all(x);
 }
 
 size_t exec_each_memory(const struct cp_planner *p, size_t n)
@@ -829,9 +859,8 @@ void exec_each_close(struct exec *exec)
 
     if (!x)
         return;
+    stop_all(x);
     for (size_t k = 0; k < x->n; k++) {
-        if (x->peers[k].process.pid != 0)
-            cp_process_stop(&x->peers[k].process);
         free(x->peers[k].lines.p);
         free(x->peers[k].answers.p);
     }

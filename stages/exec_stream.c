@@ -152,8 +152,9 @@ static void start_again(struct stream *x)
 {
     struct cp_stage *s = x->stage;
 
+    int pause = exec_pause_ms(x->exec, ++x->deaths);
     x->restarts++;
-    if (!exec_back_off(s, x->exec, ++x->deaths)) {
+    if (cp_stage_poll(s, NULL, 0, pause, NULL) == CP_CAME_STOP) {
         x->must_end = true;
         return;
     }

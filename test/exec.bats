@@ -466,6 +466,36 @@ END
     fails 4 'false: exit status 1' 'exec mode=each on_exit=restart restarts=3 backoff=1ms false' in
 }
 
+@test "each: while one program waits to be started again the others answer" {
+    mkfifo in out
+    exec 7<>in
+    program dies_once <<'END'
+echo x >>starts
+read -r x
+echo "$x"
+if mkdir first 2>/dev/null; then echo $$ >pid; exit 3; fi
+exec cat
+END
+    timeout -k 2 20 "$CHANPIPE" 'exec mode=each on_exit=restart backoff=10s ./dies_once with workers=2 | keep answer' in >out 2>err &
+    exec 8<out
+    echo a >in
+    read -r line <&8
+    until_file pid
+    until_gone "$(cat pid)"
+    echo b >in
+    read -r line <&8
+    [ "$line" = b ]
+    [ "$(wc -l <starts)" = 2 ]
+    kill $!
+    wait $! || true
+    exec 7>&- 8<&-
+}
+
+@test "each: programs that do not want to end do not take longer together" {
+    program deaf <<<'trap "" TERM; echo a; exec sleep 1000'
+    fails 4 'more lines than it was given' 'exec mode=each ./deaf with workers=32' < <(seq 3)
+}
+
 @test "each: in branches that come together the order stays" {
     numbered 200000 >in
     chanpipe 'tee { exec mode=each cat with workers=2 ; head 100000 } | keep line' in >out

@@ -231,17 +231,45 @@ bool cp_process_wait(struct cp_process *p, int timeout_ms, int stop_fd)
     return true;
 }
 
+/* True: all have ended. */
+static bool wait_all(struct cp_process *const *list, size_t n, int timeout_ms)
+{
+    int64_t end = now_ms() + timeout_ms;
+    bool have_ended = true;
+
+    for (size_t k = 0; k < n; k++) {
+        int64_t left = end - now_ms();
+        have_ended &= cp_process_wait(list[k], left > 0 ? (int)left : 0, -1);
+    }
+    return have_ended;
+}
+
+static void signal_all(struct cp_process *const *list, size_t n, int signo)
+{
+    for (size_t k = 0; k < n; k++)
+        if (list[k]->pid != 0)
+            send_signal(list[k], signo);
+}
+
+void cp_process_stop_all(struct cp_process *const *list, size_t n)
+{
+    for (size_t k = 0; k < n; k++) {
+        cp_process_close_in(list[k]);
+        cp_process_close_out(list[k]);
+    }
+    if (wait_all(list, n, PATIENCE_MS))
+        return;
+    signal_all(list, n, SIGTERM);
+    if (wait_all(list, n, TERM_PATIENCE_MS))
+        return;
+    signal_all(list, n, SIGKILL);
+    for (size_t k = 0; k < n; k++)
+        cp_process_wait(list[k], -1, -1);
+}
+
 void cp_process_stop(struct cp_process *p)
 {
-    cp_process_close_in(p);
-    cp_process_close_out(p);
-    if (cp_process_wait(p, PATIENCE_MS, -1))
-        return;
-    send_signal(p, SIGTERM);
-    if (cp_process_wait(p, TERM_PATIENCE_MS, -1))
-        return;
-    send_signal(p, SIGKILL);
-    cp_process_wait(p, -1, -1);
+    cp_process_stop_all(&p, 1);
 }
 
 /* ---- How it ended ---- */

@@ -57,6 +57,8 @@ bool cp_process_wait(struct cp_process *p, int timeout_ms, int stop_fd);
 /* Closes the pipes, gives it a moment to end by itself, then ends it: SIGTERM, then SIGKILL. May be
  * called when it does not run. */
 void cp_process_stop(struct cp_process *p);
+/* The same for several, which take no longer than one. */
+void cp_process_stop_all(struct cp_process *const *list, size_t n);
 
 /* Whether it ended as a program does that has nothing to complain about. */
 bool cp_process_is_good(const struct cp_process *p);
