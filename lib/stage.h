@@ -455,7 +455,7 @@ enum cp_came {
     CP_CAME_NOTHING, /* see the revents; or the time is over */
     CP_CAME_BATCH,   /* *b */
     CP_CAME_END,     /* the input has ended */
-    CP_CAME_STOP,    /* nobody wants more */
+    CP_CAME_STOP,    /* nobody wants more, or the stage has failed: it cannot wait */
 };
 struct pollfd;
 enum cp_came cp_stage_poll(struct cp_stage *s, struct pollfd *fds, size_t n, int timeout_ms,

@@ -622,6 +622,24 @@ END
     wait $! || true
 }
 
+@test "a stage that cannot wait any more says so" {
+    needs prlimit
+    mkfifo in
+    exec 7<>in
+    program seen <<<'while read -r l; do echo "$l"; echo x >seen.txt; done'
+    timeout -k 2 20 "$CHANPIPE" 'exec mode=each ./seen' in >out 2>err &
+    pid=$!
+    echo a >in
+    until_file seen.txt
+    prlimit --nofile=1:1 --pid "$(pgrep -P $pid -x chanpipe)"
+    echo b >in
+    status=0
+    wait $pid || status=$?
+    exec 7>&-
+    [ $status = 4 ] || fail "$status $(cat err)"
+    grep -q 'exec: cannot wait for a descriptor' err || fail "$(cat err)"
+}
+
 @test "standard descriptors that are closed are no trap" {
     run bash -c 'exec <&-; timeout 20 "$CHANPIPE" "exec echo a | exec mode=each as=b cat | keep b"'
     assert_success

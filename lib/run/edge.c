@@ -445,26 +445,39 @@ static bool has_news(const struct pollfd *fds, size_t n)
     return false;
 }
 
-enum cp_came cp_edge_poll(const struct cp_stage *s, struct pollfd *fds, size_t n, int timeout_ms,
+/* What poll(2) has said of fds[0..n), and behind them of the descriptor that asks to stop. */
+static enum cp_came hear(struct cp_stage *s, struct pollfd *fds, const struct pollfd *all, size_t n,
+                         int ready)
+{
+    if (ready < 0 && errno != EINTR) {
+        cp_stage_fail(s, CP_EXIT_IO, errno, "cannot wait for a descriptor");
+        return CP_CAME_STOP;
+    }
+    for (size_t k = 0; k < n; k++)
+        fds[k].revents = ready > 0 ? all[k].revents : 0;
+    return ready > 0 && all[n].revents != 0 ? CP_CAME_STOP : CP_CAME_NOTHING;
+}
+
+enum cp_came cp_edge_poll(struct cp_stage *s, struct pollfd *fds, size_t n, int timeout_ms,
                           struct cp_batch **b)
 {
     struct pollfd all[3 * CP_MAX_WORKERS + 2 + CP_PLAN_STAGES];
     enum cp_came came = CP_CAME_NOTHING;
 
     for (;;) {
-        size_t total = n;
-        memcpy(all, fds, n * sizeof *all);
+        size_t total = n + 1;
+        if (n > 0)
+            memcpy(all, fds, n * sizeof *all);
+        all[n] = (struct pollfd){.fd = s->stop_fd, .events = POLLIN};
         if (b && (came = watch_input(s, &all[total], b)) == CP_CAME_NOTHING)
             total++;
         total += watch_marks(s, all + total);
-        int limit = limit_wait(all + n, total - n, timeout_ms);
+        int limit = limit_wait(all + n + 1, total - n - 1, timeout_ms);
         int ready = poll(all, total, came != CP_CAME_NOTHING ? 0 : limit);
-        if (came == CP_CAME_NOTHING &&
-            ((ready < 0 && errno == EINTR) || (ready == 0 && timeout_ms < 0)))
-            continue;
-        for (size_t k = 0; k < n; k++)
-            fds[k].revents = ready > 0 ? all[k].revents : 0;
-        if (came != CP_CAME_NOTHING || ready <= 0 || has_news(fds, n))
+        if (hear(s, fds, all, n, ready) == CP_CAME_STOP && came != CP_CAME_BATCH)
+            return CP_CAME_STOP;
+        bool is_over = ready == 0 && timeout_ms >= 0;
+        if (came != CP_CAME_NOTHING || is_over || has_news(fds, n))
             return came;
     }
 }

@@ -65,11 +65,10 @@ enum chan_status cp_edge_receive(struct cp_edge *e, size_t worker, struct cp_bat
 enum chan_status cp_edge_receive_until(struct cp_edge *e, size_t worker, int64_t deadline,
                                        struct cp_batch **b);
 
-/* Waits as poll(2) does, and with b for the next batch for s over its one input, which is received
- * and goes before all else; delivers meanwhile the marks that s has. s has one worker. Fills the
- * revents. CP_CAME_NOTHING: a descriptor is ready, or the time is over. */
+/* Does for s, which has one worker, what cp_stage_poll does, and delivers meanwhile the marks that
+ * it has. */
 struct pollfd;
-enum cp_came cp_edge_poll(const struct cp_stage *s, struct pollfd *fds, size_t n, int timeout_ms,
+enum cp_came cp_edge_poll(struct cp_stage *s, struct pollfd *fds, size_t n, int timeout_ms,
                           struct cp_batch **b);
 
 /* The channel by which the next batch for that worker comes. */

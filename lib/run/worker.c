@@ -1,7 +1,6 @@
 /* worker.c: the thread of one worker of a stage: receiving, processing, sending, finishing. */
 #include <errno.h>
 #include <limits.h>
-#include <poll.h>
 
 #include "edge.h"
 #include "rejects.h"
@@ -193,22 +192,14 @@ bool cp_stage_is_late(const struct cp_stage *s, size_t input)
 enum cp_came cp_stage_poll(struct cp_stage *s, struct pollfd *fds, size_t n, int timeout_ms,
                            struct cp_batch **b)
 {
-    struct pollfd all[3 * CP_MAX_WORKERS + 1];
-    enum cp_came came;
-
     cp_account_show(s);
-    if (n > 0)
-        memcpy(all, fds, n * sizeof *all);
-    all[n] = (struct pollfd){.fd = s->stop_fd, .events = POLLIN};
-    came = cp_edge_poll(s, all, n + 1, timeout_ms, b);
-    for (size_t k = 0; k < n; k++)
-        fds[k].revents = all[k].revents;
+    enum cp_came came = cp_edge_poll(s, fds, n, timeout_ms, b);
     if (came == CP_CAME_BATCH) {
         s->account.in += (*b)->n_sel;
         memcpy(s->heard, (*b)->orders, sizeof s->heard);
     }
     s->is_ending |= came == CP_CAME_END;
-    return came != CP_CAME_BATCH && all[n].revents != 0 ? CP_CAME_STOP : came;
+    return came;
 }
 
 /* ---- One stage's thread ---- */
