@@ -1,9 +1,6 @@
 /* exec: a program as a stage. Here: what all of them share, and the stage between others. */
 #include "exec.h"
 
-#include "../lib/run/rejects.h"
-
-#include <poll.h>
 #include <stdio.h>
 
 enum mode { AUTO, STREAM, EACH };
@@ -176,7 +173,7 @@ static int plan_each(struct cp_planner *p, struct exec *self)
 
 static int plan_stream(struct cp_planner *p, struct exec *self)
 {
-    if (self->n_processes > 1)
+    if (self->n_processes > 1 || p->stage->wants_workers)
         return cp_diag_error(p->diags, p->stage->pos,
                              "mode=each runs several, each with a part of the records",
                              "exec runs one program here: what it prints depends on all records");
@@ -184,8 +181,43 @@ static int plan_stream(struct cp_planner *p, struct exec *self)
         return cp_diag_error(p->diags, p->stage->pos, "mode=each keeps the record",
                              "on_error: keep cannot be had here: no record leaves but what the "
                              "program prints");
+    if (self->on_exit == EXEC_RESTART && self->sink.format->flags & CP_FORMAT_IS_TABLE)
+        return cp_diag_error(p->diags, p->stage->pos, "format=json",
+                             "%s has a header, which a program that is started again does not get",
+                             self->sink.format->name);
     self->framing = cp_plan_cuts_records(p);
     return 0;
+}
+
+/* The option is written, before the program or as a setting. */
+static bool is_given(const struct cp_planner *p, const char *key)
+{
+    const struct cp_item *item = p->stage->item;
+
+    for (size_t i = 0; i < p->words.n; i++)
+        if (cp_slice_is(p->words.v[i].key, key))
+            return true;
+    for (size_t i = 0; i < item->n_settings; i++)
+        if (cp_slice_is(item->settings[i].key.s, key))
+            return true;
+    return false;
+}
+
+static void warn_without(struct cp_planner *p, const char *key, const char *other)
+{
+    if (is_given(p, key))
+        cp_diag_warning(p->diags, p->stage->pos, other, "%s says nothing without %s", key, other);
+}
+
+/* Options of which nothing comes are hardly meant like that. */
+static void warn_idle(struct cp_planner *p, const struct exec *self)
+{
+    if (self->mode != EACH)
+        warn_without(p, "as", "mode=each");
+    if (self->on_exit != EXEC_RESTART) {
+        warn_without(p, "restarts", "on_exit=restart");
+        warn_without(p, "backoff", "on_exit=restart");
+    }
 }
 
 static int exec_plan(struct cp_planner *p, void *data)
@@ -198,6 +230,7 @@ static int exec_plan(struct cp_planner *p, void *data)
         sink_words(p, &self->sink, options, self, &rest, NULL) < 0 ||
         sink_plan(p, &self->sink, NULL) < 0)
         return -1;
+    warn_idle(p, self);
     return self->mode == EACH ? plan_each(p, self) : plan_stream(p, self);
 }
 
@@ -213,26 +246,13 @@ int exec_open_encoder(struct cp_stage *s, struct exec *self,
     return k->format->encode_open ? k->format->encode_open(k->encoder, s->heap, err) : 0;
 }
 
-void exec_stop_at(struct cp_stage *s, struct cp_batch *b)
-{
-    uint32_t n = b->n_sel;
-
-    cp_stage_stop_at(s, b, 0, 0);
-    b->n_sel = n;
-}
-
 bool exec_record_failed(struct cp_stage *s, struct cp_batch *b, uint32_t i, uint32_t before,
                         const char *reason)
 {
     if (cp_stage_give_up(s, b, i, before, reason) != CP_FATE_STOPS)
         return true;
-    exec_stop_at(s, b);
+    cp_stage_stop_at(s, b, b->n_sel, 0);
     return false;
-}
-
-bool exec_end_failed(struct cp_stage *s)
-{
-    return cp_rejects_flush(s) == 0;
 }
 
 int exec_pause_ms(const struct exec *self, uint64_t n)
@@ -296,7 +316,8 @@ const struct cp_stage_type cp_stage_exec = {
         "ends the pipeline: most languages buffer what goes into a pipe (stdbuf -oL, python3 -u, "
         "grep "
         "--line-buffered). After a restart the records without an answer are given to the new "
-        "program; with mode=stream what the old one had read is lost, which the summary says.\n"
+        "program; with mode=stream what the old one had read is lost, which the summary says, and "
+        "formats with a header cannot be had.\n"
         "An exit status other than 0, and an end before all was read, ends the pipeline with "
         "status 4; on_exit says otherwise. Standard error of the program is that of chanpipe. When "
         "the pipeline ends early its pipes are closed; if it does not end then, it gets SIGTERM, "

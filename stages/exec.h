@@ -11,6 +11,7 @@
 #define CP_STAGES_EXEC_H
 
 #include "../lib/io/process.h"
+#include "../lib/run/rejects.h"
 #include "sink.h"
 
 /* A program and its arguments. */
@@ -57,10 +58,6 @@ int exec_open_encoder(struct cp_stage *s, struct exec *self,
  * stage has failed. */
 bool exec_record_failed(struct cp_stage *s, struct cp_batch *b, uint32_t i, uint32_t before,
                         const char *reason);
-/* Fails the stage: records have failed too often. What is left of b is the caller's. */
-void exec_stop_at(struct cp_stage *s, struct cp_batch *b);
-/* When there are no more of those in the batch. False: the stage has failed. */
-bool exec_end_failed(struct cp_stage *s);
 /* How long to wait before the program is started again for the nth time. */
 int exec_pause_ms(const struct exec *self, uint64_t n);
 

@@ -250,7 +250,7 @@ static bool record_failed(struct each *x, uint16_t i, const char *reason)
                             : cp_stage_give_up(s, x->batch, i, x->at, reason);
 
     if (fate == CP_FATE_STOPS) {
-        exec_stop_at(s, x->batch);
+        cp_stage_stop_at(s, x->batch, x->batch->n_sel, 0);
         x->must_end = true;
     }
     return fate == CP_FATE_PASSES;
@@ -300,7 +300,7 @@ static void take(struct each *x)
         take_record(x, b->sel[x->at]);
         x->at++;
     }
-    if (b && !exec_end_failed(x->stage))
+    if (b && cp_rejects_flush(x->stage) < 0)
         x->must_end = true;
     if (!b || x->must_end)
         return;

@@ -90,7 +90,7 @@ static enum cp_outcome take(struct cp_stage *s, struct to_program *self, struct 
     enum cp_outcome step = n > 0 ? sink_process(s, &self->sink, b) : CP_OUTCOME_OK;
 
     s->seen += n;
-    if (!exec_end_failed(s) && step == CP_OUTCOME_OK)
+    if (cp_rejects_flush(s) < 0 && step == CP_OUTCOME_OK)
         step = CP_OUTCOME_DONE;
     if (step == CP_OUTCOME_FAILED)
         s->account.held += b->n_sel;

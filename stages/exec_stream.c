@@ -263,7 +263,7 @@ static void write_batch(struct stream *x, struct cp_batch *b)
         s->account.taken = before.taken;
         n = b->n_sel - (s->account.errored - before.errored);
     }
-    if (!exec_end_failed(s))
+    if (cp_rejects_flush(s) < 0)
         x->must_end = true;
     s->seen += b->n_sel;
     if (s->err.exit != CP_EXIT_OK)

@@ -86,9 +86,20 @@ until_file() {
     refuses 'on_error: keep cannot be had here' 'parse json | exec mode=stream touch ran with on_error=keep'
     refuses 'exec has no option nope' 'parse json | exec nope=1 touch ran'
     refuses 'takes one of' 'parse json | exec mode=twice touch ran'
+    refuses 'csv has a header' 'parse json | exec mode=stream format=csv on_exit=restart touch ran'
+    refuses 'runs one program here' 'parse json | exec mode=stream touch ran with workers=auto'
     echo x >f
     refuses 'a source of its own, exec.*give it a mode' 'exec touch ran' f
     [ ! -e ran ]
+}
+
+@test "options of which nothing comes are said" {
+    skips 'a\n' 'a\n' 'warning: restarts says nothing without on_exit=restart' 'exec mode=stream restarts=9 cat'
+    skips 'a\n' 'a\ta\n' 'warning: backoff says nothing without on_exit=restart' 'exec mode=each backoff=1s cat'
+    skips 'a\n' 'a\n' 'warning: as says nothing without mode=each' 'exec mode=stream as=zz cat'
+    gives 'a\n' 'a\ta\n' 'exec mode=each as=x on_exit=restart restarts=9 backoff=1s cat'
+    printf 'stages:\n  - exec: cat\n    mode: stream\n    restarts: 9\n' >p.yaml
+    skips 'a\n' 'a\n' 'warning: restarts says nothing' run p.yaml
 }
 
 @test "a program that is not there is named, with status 4" {
