@@ -432,10 +432,10 @@ done
 echo "$x"
 exec cat
 END
-    { printf 'x\n\n' && yes $'first line of a record\nsecond line\n' | head -n 6000000 && echo x >fed; } >fifo &
+    { printf 'x\n\n' && yes $'first line of a record\nsecond line\n' | head -n 1200000 && echo x >fed; } >fifo &
     run timeout -k 2 120 "$CHANPIPE" 'files fifo frame=blank | exec mode=each as=v ./waits with on_error=keep | count'
     assert_success
-    assert_output --partial '{"count":2000001}'
+    assert_output --partial '{"count":400001}'
     [ ! -e taken ]
 }
 
@@ -635,6 +635,7 @@ END
 
 @test "a stage that cannot wait any more says so" {
     needs prlimit
+    is_sanitized && skip "it needs descriptors of its own"
     mkfifo in
     exec 7<>in
     program seen <<<'while read -r l; do echo "$l"; echo x >seen.txt; done'
@@ -642,7 +643,7 @@ END
     pid=$!
     echo a >in
     until_file seen.txt
-    prlimit --nofile=1:1 --pid "$(pgrep -P $pid -x chanpipe)"
+    prlimit --nofile=3:3 --pid "$(pgrep -P $pid -x chanpipe)"
     echo b >in
     status=0
     wait $pid || status=$?
