@@ -94,6 +94,16 @@ static void note_file(struct cp_stage *s, int fd)
         cp_stage_reads(s, st.st_dev, st.st_ino);
 }
 
+/* What is no regular file is opened once: the writer of a FIFO would lose what it wrote between two
+ * readers. */
+static bool is_opened_once(const char *path)
+{
+    struct stat st;
+
+    return stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode) &&
+           access(path, R_OK) == 0;
+}
+
 /* All files are looked at before anything runs, so that a mistyped name costs nothing. */
 static int files_open(struct cp_stage *s, void *data, struct cp_err *err)
 {
@@ -104,6 +114,8 @@ static int files_open(struct cp_stage *s, void *data, struct cp_err *err)
             note_file(s, STDIN_FILENO);
             continue;
         }
+        if (is_opened_once(self->names[i]))
+            continue;
         if (cp_reader_open(&r, self->names[i], s->stop_fd, err) < 0)
             return -1;
         note_file(s, r.fd);

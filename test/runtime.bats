@@ -184,3 +184,14 @@ base=0
     [ "$status" = 4 ]
     assert_stderr 'cut.gz: the gzip data ends too early'
 }
+
+@test "a FIFO is opened once: nothing of what is written into it is lost" {
+    mkfifo fifo
+    seq 200000 >in
+    for _ in 1 2 3; do
+        cat in >fifo 3>&- &
+        gives '' '{"count":200000}' -o json 'files fifo | count'
+        wait $!
+    done
+    gives '' '{"count":5}' -o json 'parse line | count' <(seq 5)
+}
