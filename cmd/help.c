@@ -98,12 +98,54 @@ static const char branches[] =
     "merge with by=time puts records in the order of their times.\n"
     "`chanpipe graph PIPELINE` draws it.\n";
 
+static const char account[] =
+    "The account says of every record that a stage took or made what became of it. run --account "
+    "FILE writes it at the end, SIGUSR1 that of the moment; run --stats shows most of it.\n"
+    "\n"
+    "Of a stage, in records:\n"
+    "  in + made = out + filtered + dropped + errored + taken + held\n"
+    "\n"
+    "  in        it received them; a source: it has read them\n"
+    "  made      it made them: an aggregate as its rows, exec from what its program\n"
+    "            wrote, tee as copies beyond the first\n"
+    "  out       they left it; of a sink: it has written them\n"
+    "  filtered  left out as they should be: by a condition, by head; a csv header;\n"
+    "            blank lines, which all formats but line pass over; what nobody\n"
+    "            wanted any more\n"
+    "  dropped   left out for want of time: none; see the channels\n"
+    "  errored   they failed and were left out, or went to the file of on_error\n"
+    "  taken     they became part of something larger: a row, a record of multiline,\n"
+    "            what a program of exec read\n"
+    "  held      they are kept in it, as by tail, or could not be written; none after\n"
+    "            an end without failure\n"
+    "\n"
+    "No terms of that sum:\n"
+    "\n"
+    "  warned    records that failed in part and went on; in out\n"
+    "  rejected  failed records that on_error sent to a file (in errored) or to a\n"
+    "            stage (in out)\n"
+    "  unparsed  records that were not parsed, since a filter was sure to drop them;\n"
+    "            in filtered\n"
+    "  bad_utf8  bytes that were no UTF-8\n"
+    "  values    that a parser read; --stats has them as values/rec\n"
+    "  bytes     that it read, unpacked\n"
+    "  batches   with records, that it sent on\n"
+    "\n"
+    "Of a channel, in records:\n"
+    "  sent = received + dropped + cut\n"
+    "\n"
+    "  sent      by the stage above\n"
+    "  received  by the stage below\n"
+    "  dropped   lost as when_full says, since the stage below was too slow\n"
+    "  cut       the stage below wanted no more, as head after its last record\n";
+
 static const struct {
     const char *name, *text;
 } texts[] = {
     {"expressions", expressions},
     {"settings", settings},
     {"branches", branches},
+    {"account", account},
 };
 
 /* ---- Options of stages and formats ---- */
@@ -352,7 +394,7 @@ static void help_start(void)
          "Help:\n"
          "  chanpipe help TOPIC    a command, a stage, a format, a function,\n"
          "                         expressions, aggregates, settings,\n"
-         "                         branches\n"
+         "                         branches, account\n"
          "  chanpipe list          all stages, formats, functions and pipelines");
 }
 
@@ -379,6 +421,6 @@ const struct cmd cmd_help = {
     .usage = "[TOPIC ...]",
     .summary = "Shows how to use a command, a stage, a format, a function",
     .doc = "Topics are the names of commands, stages, formats, functions and aggregates, and the "
-           "words expressions, aggregates and settings.",
+           "words expressions, aggregates, settings, branches and account.",
     .main = help_main,
 };

@@ -91,6 +91,17 @@ $(cat differences)"
     diff in_manual in_program
 }
 
+@test "the account: every number is explained in chanpipe(1) and in help account, no more" {
+    echo x >in
+    chanpipe run --account acc 'parse json | count' in 2>err
+    jq -r 'del(.stage, .kind, .edge) | keys_unsorted[]' acc | sort -u >in_account
+    [ "$(wc -l <in_account)" -ge 18 ]
+    awk '/^\.Sh ACCOUNT/ { on = 1; next } /^\.Sh/ { on = 0 } on && /^\.It Cm/ { print $3 }' "$ROOT/man/chanpipe.1" | sort -u >in_manual
+    diff in_account in_manual
+    chanpipe help account | awk '/^  [a-z]/ { print $1 }' | sort -u >in_help
+    diff <(grep -vx first_error in_account) <(grep -vx values in_help)
+}
+
 @test "chanpipe-stages(7) has every stage and every format, each with its options" {
     made
     for name in $(chanpipe list stages | awk '/^  [a-z]/ { print $1 }') $(chanpipe list formats | awk 'NR > 1 { print $1 }'); do
