@@ -205,12 +205,10 @@ extern bool cmd_stdin_is_closed, cmd_stdout_is_closed;
 
 /* One line for every stage where records failed; except `but`, whose error was printed already. */
 void cmd_report_errors(const struct cp_plan *plan, const char *but);
-/* The table of --stats. */
-void cmd_report_stats(const struct cp_plan *plan, int64_t wall_ns);
-/* --account: one JSON object per stage. False: f could not be written. */
-bool cmd_report_account(FILE *f, const struct cp_plan *plan);
-/* The same to standard error while the pipeline runs: the numbers of a moment. */
-void cmd_report_account_now(const struct cp_plan *plan);
+/* The table of --stats; is_running: threads run, and the numbers are those of the moment. */
+void cmd_report_stats(const struct cp_plan *plan, int64_t wall_ns, bool is_running);
+/* --account: one JSON object per stage and channel, likewise. False: f could not be written. */
+bool cmd_report_account(FILE *f, const struct cp_plan *plan, bool is_running);
 /* For each branch whom it can hold up. False: there is no branch. (stall.c) */
 bool cmd_put_stalls(FILE *f, const struct cp_plan *plan);
 /* -v: what was chosen by default. */

@@ -100,7 +100,8 @@ static const char branches[] =
 
 static const char account[] =
     "The account says of every record that a stage took or made what became of it. run --account "
-    "FILE writes it at the end, SIGUSR1 that of the moment; run --stats shows most of it.\n"
+    "FILE writes it at the end, also one that a second Ctrl-C makes; SIGUSR1 writes that of the "
+    "moment; run --stats shows most of it.\n"
     "\n"
     "Of a stage, in records:\n"
     "  in + made = out + filtered + dropped + errored + taken + held\n"

@@ -87,6 +87,12 @@ static const struct term {
     {"batches", offsetof(struct cp_account, batches), ALWAYS},
 };
 
+/* At the end of a run, or as other threads show it while they run. */
+static struct cp_account account_of(const struct cp_stage *s, bool is_running)
+{
+    return is_running ? cp_account_now(s) : s->account;
+}
+
 static uint64_t term_of(const struct cp_account *a, const struct term *t)
 {
     return *(const uint64_t *)(const void *)((const char *)a + t->offset);
@@ -94,11 +100,13 @@ static uint64_t term_of(const struct cp_account *a, const struct term *t)
 
 /* ---- --stats ---- */
 
-static bool is_column(const struct cp_plan *plan, const struct term *t)
+static bool is_column(const struct cp_plan *plan, const struct term *t, bool is_running)
 {
-    for (size_t i = 0; i < plan->n && t->shown == IF_ANY; i++)
-        if (term_of(&plan->stages[i]->account, t) > 0)
+    for (size_t i = 0; i < plan->n && t->shown == IF_ANY; i++) {
+        struct cp_account a = account_of(plan->stages[i], is_running);
+        if (term_of(&a, t) > 0)
             return true;
+    }
     return t->shown == ALWAYS;
 }
 
@@ -110,12 +118,10 @@ static void put_ratio(struct cmd_table *t, double over, double under)
         cmd_table_cell(t, "-");
 }
 
-static void put_stats_row(struct cmd_table *t, const struct cp_stage *s, const bool *is_shown,
-                          int64_t wall_ns)
+static void put_stats_row(struct cmd_table *t, const char *name, const struct cp_account *a,
+                          const bool *is_shown, int64_t wall_ns)
 {
-    const struct cp_account *a = &s->account;
-
-    cmd_table_cell(t, "%s", s->name);
+    cmd_table_cell(t, "%s", name);
     for (size_t k = 0; k < CMD_COUNT(terms); k++)
         if (is_shown[k])
             cmd_table_cell(t, "%" PRIu64, term_of(a, &terms[k]));
@@ -123,14 +129,14 @@ static void put_stats_row(struct cmd_table *t, const struct cp_stage *s, const b
     put_ratio(t, (double)a->bytes * 1e3, (double)wall_ns);
 }
 
-static void put_stats_table(const struct cp_plan *plan, int64_t wall_ns)
+static void put_stats_table(const struct cp_plan *plan, int64_t wall_ns, bool is_running)
 {
     struct cmd_table t = {.columns = 3};
     bool is_shown[CMD_COUNT(terms)];
 
     cmd_table_cell(&t, "stage");
     for (size_t k = 0; k < CMD_COUNT(terms); k++) {
-        is_shown[k] = is_column(plan, &terms[k]);
+        is_shown[k] = is_column(plan, &terms[k], is_running);
         t.columns += is_shown[k];
         if (is_shown[k])
             cmd_table_cell(&t, "%s", terms[k].name);
@@ -139,27 +145,29 @@ static void put_stats_table(const struct cp_plan *plan, int64_t wall_ns)
     cmd_table_cell(&t, "MB/s");
     for (size_t k = 1; k < t.columns; k++)
         t.right[k] = true;
-    for (size_t i = 0; i < plan->n; i++)
-        put_stats_row(&t, plan->stages[i], is_shown, wall_ns);
+    for (size_t i = 0; i < plan->n; i++) {
+        struct cp_account a = account_of(plan->stages[i], is_running);
+        put_stats_row(&t, plan->stages[i]->name, &a, is_shown, wall_ns);
+    }
     cmd_table_print(stderr, &t, 0);
 }
 
-static void put_stats_notes(const struct cp_stage *s)
+static void put_stats_notes(const char *name, const struct cp_account *a)
 {
-    const struct cp_account *a = &s->account;
-
     if (a->unparsed > 0)
         cmd_say("%s: %" PRIu64 " of the filtered records were ruled out before they were parsed",
-                s->name, a->unparsed);
+                name, a->unparsed);
     if (a->bad_utf8 > 0)
-        cmd_say("%s: %" PRIu64 " bytes were no UTF-8", s->name, a->bad_utf8);
+        cmd_say("%s: %" PRIu64 " bytes were no UTF-8", name, a->bad_utf8);
 }
 
-void cmd_report_stats(const struct cp_plan *plan, int64_t wall_ns)
+void cmd_report_stats(const struct cp_plan *plan, int64_t wall_ns, bool is_running)
 {
-    put_stats_table(plan, wall_ns);
-    for (size_t i = 0; i < plan->n; i++)
-        put_stats_notes(plan->stages[i]);
+    put_stats_table(plan, wall_ns, is_running);
+    for (size_t i = 0; i < plan->n; i++) {
+        struct cp_account a = account_of(plan->stages[i], is_running);
+        put_stats_notes(plan->stages[i]->name, &a);
+    }
     fprintf(stderr, "%.3f s in all\n", (double)wall_ns / 1e9);
 }
 
@@ -214,24 +222,16 @@ static void put_edge_account(FILE *f, const struct cp_edge *e)
             a.sent, a.received, a.dropped, a.cut);
 }
 
-bool cmd_report_account(FILE *f, const struct cp_plan *plan)
+bool cmd_report_account(FILE *f, const struct cp_plan *plan, bool is_running)
 {
-    for (size_t i = 0; i < plan->n; i++)
-        put_account(f, plan->stages[i], &plan->stages[i]->account, plan->stages[i]->first_error);
+    for (size_t i = 0; i < plan->n; i++) {
+        const struct cp_stage *s = plan->stages[i];
+        struct cp_account a = account_of(s, is_running);
+        put_account(f, s, &a, is_running ? "" : s->first_error);
+    }
     for (size_t i = 0; i < plan->n_edges; i++)
         put_edge_account(f, plan->edges[i]);
     return fflush(f) == 0 && !ferror(f);
-}
-
-void cmd_report_account_now(const struct cp_plan *plan)
-{
-    for (size_t i = 0; i < plan->n; i++) {
-        struct cp_account now = cp_account_now(plan->stages[i]);
-        put_account(stderr, plan->stages[i], &now, "");
-    }
-    for (size_t i = 0; i < plan->n_edges; i++)
-        put_edge_account(stderr, plan->edges[i]);
-    fflush(stderr);
 }
 
 /* ---- -v ---- */

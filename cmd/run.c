@@ -1,6 +1,7 @@
 /* run.c: runs a pipeline. */
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -119,41 +120,11 @@ static int end_by_signal(int signo)
     return 128 + signo;
 }
 
-static void say_left(const struct run *r, size_t batches)
-{
-    char why[64];
-
-    if (r->result.signal != 0)
-        snprintf(why, sizeof why, "ended by SIG%s", sigabbrev_np(r->result.signal));
-    else
-        snprintf(why, sizeof why, "ended");
-    cmd_say("%s before everything was written: %zu batch%s of at most %zu records %s not delivered",
-            why, batches, batches == 1 ? "" : "es", r->plan.batch_records,
-            batches == 1 ? "was" : "were");
-}
-
-/* Threads still run: nothing may be touched that they use. */
-static int leave(const struct run *r)
-{
-    size_t batches = 0;
-
-    if (r->result.signal == 0)
-        cmd_fail_err(r->result.err_stage, &r->result.err);
-    for (size_t i = 0; i < r->plan.n; i++)
-        if (r->plan.stages[i]->pool)
-            batches += cp_pool_in_flight(r->plan.stages[i]->pool);
-    say_left(r, batches);
-    if (r->result.signal != 0)
-        return end_by_signal(r->result.signal);
-    fflush(NULL);
-    _exit(r->result.err.exit);
-}
-
 static int write_account(struct run *r)
 {
     if (!r->account)
         return 0;
-    bool is_good = cmd_report_account(r->account, &r->plan);
+    bool is_good = cmd_report_account(r->account, &r->plan, r->result.is_cut);
     int sys = errno;
     if (r->account != stderr && fclose(r->account) != 0) {
         sys = is_good ? errno : sys;
@@ -161,6 +132,56 @@ static int write_account(struct run *r)
     }
     r->account = NULL;
     return is_good ? 0 : cmd_fail(CP_EXIT_IO, "cannot write %s: %s", r->o.account, strerror(sys));
+}
+
+/* What is under way in batches, and what stages hold. */
+struct left {
+    size_t batches;
+    uint64_t records;
+};
+
+static struct left count_left(const struct cp_plan *plan)
+{
+    struct left left = {0};
+
+    for (size_t i = 0; i < plan->n; i++) {
+        if (plan->stages[i]->pool)
+            left.batches += cp_pool_in_flight(plan->stages[i]->pool);
+        left.records += cp_account_now(plan->stages[i]).held;
+    }
+    return left;
+}
+
+static void say_left(const struct run *r, struct left left)
+{
+    char why[64] = "ended", batches[96] = "", records[64] = "";
+    bool is_any = left.batches > 0 || left.records > 0;
+
+    if (r->result.signal != 0)
+        snprintf(why, sizeof why, "ended by SIG%s", sigabbrev_np(r->result.signal));
+    if (left.batches > 0)
+        snprintf(batches, sizeof batches, "%zu batch%s of at most %zu records", left.batches,
+                 left.batches == 1 ? "" : "es", r->plan.batch_records);
+    if (left.records > 0)
+        snprintf(records, sizeof records, "%" PRIu64 " record%s that stages held", left.records,
+                 left.records == 1 ? "" : "s");
+    cmd_say("%s before everything was written%s%s%s%s", why, is_any ? "; not delivered: " : "",
+            batches, batches[0] && records[0] ? " and " : "", records);
+}
+
+/* Threads still run: nothing may be touched that they use. */
+static int leave(struct run *r)
+{
+    if (r->result.signal == 0)
+        cmd_fail_err(r->result.err_stage, &r->result.err);
+    if (r->o.stats)
+        cmd_report_stats(&r->plan, r->result.wall_ns, true);
+    write_account(r);
+    say_left(r, count_left(&r->plan));
+    if (r->result.signal != 0)
+        return end_by_signal(r->result.signal);
+    fflush(NULL);
+    _exit(r->result.err.exit);
 }
 
 static uint64_t count_failed(const struct cp_plan *plan)
@@ -198,7 +219,7 @@ static int report(struct run *r)
     if (!is_silent)
         cmd_report_errors(&r->plan, shown);
     if (r->o.stats)
-        cmd_report_stats(&r->plan, r->result.wall_ns);
+        cmd_report_stats(&r->plan, r->result.wall_ns, false);
     int status = write_account(r);
     if (cp_run_check_account(&r->plan, &account) < 0) {
         status = cmd_fail_err(NULL, &account);
@@ -229,6 +250,11 @@ static int finish(struct run *r)
 
 /* ---- All of it ---- */
 
+static void show_account(const struct cp_plan *plan)
+{
+    cmd_report_account(stderr, plan, true);
+}
+
 static void show_note(const char *text)
 {
     cmd_say("%s", text);
@@ -238,7 +264,7 @@ static int run_plan(struct run *r)
 {
     struct cp_run_options o = {.grace = r->o.grace,
                                .handles_signals = true,
-                               .show = cmd_report_account_now,
+                               .show = show_account,
                                .note = r->o.verbose ? show_note : NULL};
     int rc = check_descriptors(&r->plan);
 

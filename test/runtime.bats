@@ -107,24 +107,80 @@ until_read() {
 }
 base=0
 
+# until_stuck PID: until the process has read nothing for a while, and all its threads sleep; $last is what it has read.
+until_stuck() {
+    local now same=0
+    last=0
+    while [ $same -lt 50 ]; do
+        now=$(awk '/^rchar/ { print $2 }' /proc/$1/io)
+        if [ "$now" = "$last" ] && ! grep -q ' R ' /proc/$1/task/*/stat; then same=$((same + 1)); else same=0; fi
+        last=$now
+    done
+}
+
 @test "a sink that nobody drains stops the source; memory stays within the bound" {
     mkfifo out
     exec 8<>out
     yes '{"a":1,"b":"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"}' | head -c 100000000 >in
     "$CHANPIPE" 'parse json | set c = a + 1' in >out &
     pid=$!
-    same=0 last=0
-    while [ $same -lt 50 ]; do
-        now=$(awk '/^rchar/ { print $2 }' /proc/$pid/io)
-        if [ "$now" = "$last" ] && ! grep -q ' R ' /proc/$pid/task/*/stat; then same=$((same + 1)); else same=0; fi
-        last=$now
-    done
+    until_stuck $pid
     rss=$(awk '/^VmHWM/ { print $2 }' /proc/$pid/status)
     kill -KILL $pid
     wait $pid || true
     exec 8>&-
     [ "$last" -lt 50000000 ]
     is_sanitized || [ "$rss" -lt 32768 ]
+}
+
+@test "a second SIGINT, and the end of grace: the account, the table and what was left are those of the moment" {
+    seq 1000000 >in
+    mkfifo stuck
+    exec 8<>stuck
+    for grace in 1h 1ms; do
+        rm -f acc
+        env --default-signal=INT "$CHANPIPE" --account acc -s --grace $grace 'tee { tail 5 ; file stuck } | file x' in 2>err &
+        pid=$!
+        until_stuck $pid
+        kill -INT $pid
+        [ $grace = 1ms ] || until_ended $pid kill -INT $pid
+        status=0
+        wait $pid || status=$?
+        assert_equal $status 130
+        assert_equal "$(jq -c 'select(.stage == "tail") | [.in - .filtered - .out, .held]' acc)" '[5,5]'
+        [ "$(jq 'select(.edge == "files -> tee").received' acc)" -gt 0 ]
+        grep -qE '^tail +[0-9]+ ' err
+        grep -qE '^chanpipe: ended by SIGINT before everything was written; not delivered: [0-9]+ batch(es)? of at most [0-9]+ records and 5 records that stages held$' err ||
+            fail "$(cat err)"
+    done
+    exec 8>&-
+}
+
+# until_ended PID COMMAND: repeats the command until the process has gone.
+until_ended() {
+    local pid=$1
+    shift
+    while kill -0 "$pid" 2>/dev/null; do "$@" 2>/dev/null || true; done
+}
+
+@test "what cannot be counted is not counted: a program that does not end" {
+    mkfifo in
+    printf '#!/bin/sh\necho $$ >pid\nexec sleep 1000\n' >deaf
+    chmod +x deaf
+    exec 7<>in
+    env --default-signal=INT "$CHANPIPE" --account - --grace 1ms 'skip 0 | exec ./deaf' in 2>err &
+    pid=$!
+    echo a >in
+    base=0 until_read $pid 2
+    until [ -s pid ]; do :; done
+    kill -INT $pid
+    status=0
+    wait $pid || status=$?
+    exec 7>&-
+    kill "$(cat pid)" || true
+    assert_equal $status 130
+    assert_equal "$(grep '^chanpipe:' err)" 'chanpipe: ended by SIGINT before everything was written'
+    assert_equal "$(grep '"stage":"files"' err | jq .out)" 1
 }
 
 @test "several files, counted over all; lines start at 1 in each" {
