@@ -248,6 +248,9 @@ int cp_plan_bind(struct cp_planner *p, struct cp_expr *x);
 struct cp_ref cp_plan_read(struct cp_planner *p, const struct cp_path *path, struct cp_pos pos);
 /* For stages that take words: a word key=value sets that option of the stage. */
 int cp_plan_word_option(struct cp_planner *p, const struct cp_word *w);
+/* For those that have options elsewhere, too (more): says that `whose` has no such one. -1. */
+int cp_plan_no_option(struct cp_planner *p, const struct cp_word *w, const char *whose,
+                      const struct cp_option *more);
 /* For stages that take a number and options, such as head: *n is left as it is without one. -1 and
  * "expected …". */
 int cp_plan_count(struct cp_planner *p, uint64_t *n, const char *expected);

@@ -5,7 +5,7 @@ static int discard_plan(struct cp_planner *p, void *data)
 {
     (void)data;
     if (p->words.n > 0)
-        return cp_diag_error(p->diags, p->stage->pos, NULL, "discard takes no arguments");
+        return cp_diag_error(p->diags, p->words.v[0].text.pos, NULL, "discard takes no arguments");
     return 0;
 }
 

@@ -101,9 +101,8 @@ static int plan_key_value(struct cp_planner *p, struct parse *self, const struct
         base = self;
     }
     if (!o)
-        return cp_diag_error(p->diags, cp_text_pos(&w->text, 0, w->text.s.n), NULL,
-                             "parse %s has no option %.*s", self->format->name, (int)w->key.n,
-                             w->key.p);
+        return cp_plan_no_option(p, w, cp_heap_printf(p->heap, "parse %s", self->format->name),
+                                 self->format->options);
     return cp_option_set_text(o, base, &w->text, p->heap, p->diags);
 }
 

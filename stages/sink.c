@@ -73,9 +73,7 @@ static int sink_word(struct cp_planner *p, struct sink *k, const struct cp_optio
         base = k->encoder;
     }
     if (!o)
-        return cp_diag_error(p->diags, cp_text_pos(&w->text, 0, w->text.s.n), NULL,
-                             "%s has no option %.*s", p->stage->type->name, (int)w->key.n,
-                             w->key.p);
+        return cp_plan_no_option(p, w, p->stage->type->name, k->format->encode_options);
     return cp_option_set_text(o, base, &w->text, p->heap, p->diags);
 }
 

@@ -50,6 +50,33 @@ caret() {
     assert_equal "$((at - 1))" "$2"
 }
 
+@test "settings among the arguments: the hint is with" {
+    while IFS='~' read -r text hint; do
+        refuses "hint: a setting: with $hint$" "$text"
+    done <<'END'
+head 3 capacity=0~capacity=0
+parse combined workers=2~workers=2
+parse json from x from=y~from=y
+parse json on_error={to: x.jsonl}~on_error=\{to: x.jsonl\}
+file x when_full="sample 3"~when_full="sample 3"
+count workers=2~workers=2
+count by a workers=2~workers=2
+sort -a workers=2~workers=2
+keep a order=false~order=false
+filter a == 1 max_errors=5%~max_errors=5%
+set a = 1 on_error=skip~on_error=skip
+grep x name=y~name=y
+discard workers=~workers=
+tee { head 3 workers=2; discard }~workers=2
+END
+    refuses 'hint: settings stand behind the braces: merge \{ ... \} with by=time$' 'merge by=time { files a ; files b }'
+    refuses 'hint: settings stand behind the braces: tee \{ ... \} with capacity="4 MiB"$' 'tee capacity="4 MiB" { head ; tail }'
+    refuses 'hint: did you mean the setting: with workers=2$' 'parse combined wokers=2'
+    refuses 'hint: did you mean delimiter\?$' 'parse csv delimter=x'
+    refuses 'hint: write == to compare$' 'filter name=5'
+    refuses 'there is no function foo +.*list functions' 'set name=foo(1)'
+}
+
 @test "branches: carets" {
     caret 'tee { head ; fliter a }' 14 'did you mean filter'
     caret 'tee { head' 5 'no } closes this'

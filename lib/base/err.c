@@ -135,6 +135,16 @@ void cp_diag_warning(struct cp_diags *d, struct cp_pos pos, const char *hint, co
     va_end(args);
 }
 
+void cp_diag_hint(struct cp_diag *d, const char *fmt, ...)
+{
+    va_list args;
+
+    va_start(args, fmt);
+    free(d->hint);
+    d->hint = format_new(fmt, args);
+    va_end(args);
+}
+
 /* What has no place goes before everything else. */
 static bool is_before(const struct cp_diag *a, const struct cp_diag *b)
 {

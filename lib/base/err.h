@@ -77,6 +77,8 @@ int cp_diag_error(struct cp_diags *d, struct cp_pos pos, const char *hint, const
     __attribute__((format(printf, 4, 5)));
 void cp_diag_warning(struct cp_diags *d, struct cp_pos pos, const char *hint, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
+/* Gives it that hint, in place of any it has. */
+void cp_diag_hint(struct cp_diag *d, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void cp_diags_sort(struct cp_diags *d);
 void cp_diags_release(struct cp_diags *d);
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "doc_cursor.h"
+#include "words.h"
 
 /* ---- Kinds and names ---- */
 
@@ -252,15 +253,31 @@ static void read_branch(struct cp_cursor *c, struct cp_item *item, enum cp_branc
         c->at++;
 }
 
+/* `merge by=time {` */
+static const char *hint_behind(const struct cp_cursor *c, const struct cp_item *item)
+{
+    const char *p = c->p + c->at;
+    size_t key = cp_name_length(p, c->n - c->at);
+
+    if (key == 0 || key >= c->n - c->at || p[key] != '=')
+        return NULL;
+    size_t n = cp_word_end(p, c->n - c->at, false, c->r->depth > 0).end;
+    return cp_heap_printf(c->r->heap, "settings stand behind the braces: %.*s { ... } with %.*s",
+                          CP_SHOW(item->kind.s), (int)n, p);
+}
+
 static int no_brace(struct cp_cursor *c, const struct cp_item *item, enum cp_branches_form form)
 {
     struct cp_doc_reader *r = c->r;
     bool is_end = cp_cursor_is_end(c);
     struct cp_pos pos = is_end ? item->kind.pos : cp_text_pos(c->t, c->at, 1);
-    const char *hint =
-        cp_heap_printf(r->heap, "as in: %.*s { %s }", CP_SHOW(item->kind.s),
-                       form == CP_BRANCHES_CASES ? "CONDITION => STAGE | STAGE ; else => STAGE"
-                                                 : "STAGE | STAGE ; STAGE");
+    const char *hint = hint_behind(c, item);
+
+    if (!hint)
+        hint =
+            cp_heap_printf(r->heap, "as in: %.*s { %s }", CP_SHOW(item->kind.s),
+                           form == CP_BRANCHES_CASES ? "CONDITION => STAGE | STAGE ; else => STAGE"
+                                                     : "STAGE | STAGE ; STAGE");
 
     c->failed = true;
     return cp_diag_error(r->diags, pos, hint,

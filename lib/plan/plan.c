@@ -220,7 +220,9 @@ static void plan_one(struct walk *w, const struct cp_item *item, const struct cp
     if (plan_args(p) == 0) {
         plan_own_settings(p, front);
         plan_rejects(p);
+        size_t diags = p->diags->n;
         type->plan(p, p->stage->self);
+        plan_hint_settings(p, diags);
     }
     plan_on_error(p);
     plan_failed_end(w);

@@ -109,6 +109,9 @@ void plan_failed_check(struct walk *w);
 void plan_settings(struct cp_planner *p);
 /* Where a setting of the stage was written, or the stage. */
 struct cp_pos plan_setting_pos(const struct cp_planner *p, const char *key);
+/* misplaced.c: says of the diagnostics of this stage from that one on where a setting was meant:
+ * `head 3 workers=2`. */
+void plan_hint_settings(const struct cp_planner *p, size_t from);
 /* ${X} in words and option scalars. */
 int plan_expand(struct cp_planner *p, struct cp_text *text);
 

@@ -36,8 +36,7 @@ int cp_plan_word_option(struct cp_planner *p, const struct cp_word *w)
     const struct cp_stage_type *type = p->stage->type;
     const struct cp_option *o = type->options ? cp_option_find(type->options, w->key) : NULL;
     if (!o)
-        return cp_diag_error(p->diags, cp_text_pos(&w->text, 0, w->text.s.n), NULL,
-                             "%s has no option %.*s", type->name, (int)w->key.n, w->key.p);
+        return cp_plan_no_option(p, w, type->name, NULL);
     return cp_option_set_text(o, p->stage->self, &w->text, p->heap, p->diags);
 }
 

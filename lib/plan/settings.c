@@ -51,8 +51,8 @@ static void unknown_setting(struct cp_planner *p, const struct cp_text *key)
     size_t n = 0;
     for (const struct cp_option *o = p->stage->type->options; o && o->name && n < 56; o++)
         names[n++] = o->name;
-    for (const struct cp_option *o = common_options; o->name; o++)
-        names[n++] = o->name;
+    for (size_t i = 0; i < cp_n_common_keys; i++)
+        names[n++] = cp_common_keys[i];
     const char *near = cp_nearest(key->s.p, key->s.n, names, n);
     char hint[128];
     if (near)
