@@ -52,6 +52,9 @@ struct cmd {
 extern const struct cmd *const cmds[]; /* NULL-terminated */
 extern const struct cmd cmd_run, cmd_check, cmd_explain, cmd_graph, cmd_convert, cmd_list, cmd_help,
     cmd_version;
+/* Prints the options --NAME of all commands, each below its command and after *gap; what is gap
+ * after them. */
+const char *cmd_help_option(const char *name, const char *gap);
 const struct cmd *cmd_find(const char *name);
 /* `chanpipe PIPELINE …`: run without its name. */
 int cmd_run_short(int argc, char **argv);

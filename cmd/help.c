@@ -149,6 +149,25 @@ static const struct {
     {"account", account},
 };
 
+/* The lines of one setting in that text: it stands at their first one, the others are indented
+ * further. False: there is none of that name. */
+static bool help_setting(const char *name, const char *gap)
+{
+    char head[64];
+    int n = snprintf(head, sizeof head, "\n  %s ", name);
+    const char *entry = n < (int)sizeof head ? strstr(settings, head) : NULL;
+
+    if (!entry)
+        return false;
+    printf("%sA setting of every stage:\n\n", gap);
+    for (const char *p = entry + 1; p == entry + 1 || strncmp(p, "   ", 3) == 0;
+         p += strcspn(p, "\n") + 1)
+        printf("%.*s\n", (int)strcspn(p, "\n"), p);
+    puts("\nIt is a key beside the stage in a file and stands behind with in a one-liner;\n"
+         "`chanpipe help settings` shows all of them.");
+    return true;
+}
+
 /* ---- Options of stages and formats ---- */
 
 static const char *type_name(enum cp_option_type type)
@@ -341,6 +360,9 @@ static bool help_word(const char *name)
         gap = "\n";
     if (cmd_help_aggregate(name, gap))
         gap = "\n";
+    if (help_setting(name, gap))
+        gap = "\n";
+    gap = cmd_help_option(name, gap);
     if (strcmp(name, "aggregates") == 0)
         fputs(gap, stdout), cmd_list_aggregates(), gap = "\n";
     for (size_t i = 0; i < CMD_COUNT(texts); i++)
@@ -360,6 +382,8 @@ static size_t topic_names(const char **names)
         names[n++] = cp_formats[i]->name;
     for (size_t i = 0; i < CMD_COUNT(texts) && n < MOST_NAMES; i++)
         names[n++] = texts[i].name;
+    for (size_t i = 0; i < cp_n_common_keys && n < MOST_NAMES; i++)
+        names[n++] = cp_common_keys[i];
     if (n < MOST_NAMES)
         names[n++] = "aggregates";
     return n + cmd_function_names(names + n, MOST_NAMES - n);
@@ -421,7 +445,8 @@ const struct cmd cmd_help = {
     .name = "help",
     .usage = "[TOPIC ...]",
     .summary = "Shows how to use a command, a stage, a format, a function",
-    .doc = "Topics are the names of commands, stages, formats, functions and aggregates, and the "
+    .doc = "Topics are the names of commands and their options, stages, settings, formats, "
+           "functions and aggregates, and the "
            "words expressions, aggregates, settings, branches and account.",
     .main = help_main,
 };

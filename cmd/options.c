@@ -232,6 +232,27 @@ void cmd_usage(FILE *f, const struct cmd *c)
     put_option(f, &help);
 }
 
+static const struct cmd_option *find_long(const struct cmd *c, const char *name)
+{
+    for (const struct cmd_option *o = c->options; o && !is_last(o); o++)
+        if (o->name && strcmp(o->name, name) == 0)
+            return o;
+    return NULL;
+}
+
+const char *cmd_help_option(const char *name, const char *gap)
+{
+    for (size_t i = 0; cmds[i]; i++) {
+        const struct cmd_option *o = find_long(cmds[i], name);
+        if (!o)
+            continue;
+        printf("%sAn option of chanpipe %s:\n", gap, cmds[i]->name);
+        put_option(stdout, o);
+        gap = "\n";
+    }
+    return gap;
+}
+
 /* ---- Values ---- */
 
 int cmd_workers(const char *text, size_t *workers)

@@ -20,6 +20,21 @@ load helper
     refuses 'error|chanpipe: ' list nonsense
 }
 
+@test "help: a setting of every stage, an option of run" {
+    for word in $(chanpipe help settings | sed -nE 's/^  ([a-z_]+) .*/\1/p'); do
+        cp_run help "$word"
+        assert_equal "$status $stderr" '0 '
+        grep -q '^A setting of every stage:$' <<<"$output"
+        grep -qE "^  $word +[a-z]" <<<"$output"
+        assert_equal "$(grep -cE '^  [a-z]' <<<"${output%%$'\n\n'It is*}")" 1
+    done
+    cp_run help capacity
+    grep -q 'unbounded: any number' <<<"$output"
+    cp_run help retry
+    [[ $output == 'An option of chanpipe run:'*--retry* ]]
+    refuses 'did you mean on_error\?' help on_eror
+}
+
 @test "without arguments it says how it is used, with status 2" {
     cp_run </dev/null
     assert_equal "$status" 2
