@@ -32,7 +32,10 @@ topic() {
         for (i = s; i <= NR; i++) show(line[i])
         end_list(); end_block()
     }
+    # Another meaning of the word: a function, an option, a setting.
+    function is_other(l) { return index(l, name "(") == 1 || l ~ /^An? (option|setting) of / }
     function show(l) {
+        if (l != "" && gap && is_other(l)) done = 1
         if (done) return
         if (l ~ /^`chanpipe help settings/) return
         if (l ~ /^Options( (of|as a) [a-z]+)?:$/) {

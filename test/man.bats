@@ -91,6 +91,17 @@ $(cat differences)"
     diff in_manual in_program
 }
 
+@test "the pages have no quote in a quote, and of a format no other meaning of its name" {
+    made
+    for page in chanpipe*.[157]; do
+        mandoc -T ascii "$page" | col -b >text
+        ! grep -nE "\`[^']*\`[^']*''" text || fail "$page"
+    done
+    awk '/^\.Ss json/ { on = 1; next } /^\.S/ { on = 0 } on' chanpipe-stages.7 >json
+    [ "$(wc -l <json)" -gt 5 ]
+    ! grep -n 'json(' json
+}
+
 @test "the account: every number is explained in chanpipe(1) and in help account, no more" {
     echo x >in
     chanpipe run --account acc 'parse json | count' in 2>err
