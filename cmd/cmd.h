@@ -206,8 +206,9 @@ int cmd_plan(struct cmd_pipeline *p, const struct cmd_input *in,
 /* Standard input, output was closed when the program started. */
 extern bool cmd_stdin_is_closed, cmd_stdout_is_closed;
 
-/* One line for every stage where records failed; except `but`, whose error was printed already. */
-void cmd_report_errors(const struct cp_plan *plan, const char *but);
+/* One line for every stage where records failed; except `but`, whose error was printed already.
+ * What failed in `broken` may not have been written where it should. Both may be NULL. */
+void cmd_report_errors(const struct cp_plan *plan, const char *but, const char *broken);
 /* The table of --stats; is_running: threads run, and the numbers are those of the moment. */
 void cmd_report_stats(const struct cp_plan *plan, int64_t wall_ns, bool is_running);
 /* --account: one JSON object per stage and channel, likewise. False: f could not be written. */

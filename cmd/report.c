@@ -29,23 +29,26 @@ static void say_failed(const struct cp_stage *s, uint64_t n, const char *what)
 
 /* Failed records that on_error sent elsewhere are not lost. Returns how many of the errored ones
  * these are. */
-static uint64_t say_rejected(const struct cp_stage *s)
+static uint64_t say_rejected(const struct cp_stage *s, bool is_broken)
 {
     uint64_t n = s->account.rejected;
     char what[512];
 
-    snprintf(what, sizeof what, "failed and went to %s", s->to.file ? s->to.file : s->to.stage);
+    if (is_broken && s->to.file)
+        snprintf(what, sizeof what, "failed; not all of them are in %s", s->to.file);
+    else
+        snprintf(what, sizeof what, "failed and went to %s", s->to.file ? s->to.file : s->to.stage);
     if (n > 0)
         say_failed(s, n, what);
     return s->to.file ? n : 0;
 }
 
-void cmd_report_errors(const struct cp_plan *plan, const char *but)
+void cmd_report_errors(const struct cp_plan *plan, const char *but, const char *broken)
 {
     for (size_t i = 0; i < plan->n; i++) {
         const struct cp_stage *s = plan->stages[i];
         const struct cp_account *a = &s->account;
-        uint64_t kept = say_rejected(s);
+        uint64_t kept = say_rejected(s, broken && strcmp(s->name, broken) == 0);
         if (but && strcmp(s->name, but) == 0)
             continue;
         if (a->errored > kept)

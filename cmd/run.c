@@ -211,13 +211,14 @@ static int report(struct run *r)
 {
     const struct cp_err *err = &r->result.err;
     const char *shown = err->exit == CP_EXIT_RECORDS ? r->result.err_stage : NULL;
+    const char *broken = err->exit == CP_EXIT_IO ? r->result.err_stage : NULL;
     bool is_silent = r->o.quiet || r->result.signal == SIGPIPE;
     struct cp_err account = {0};
 
     if (err->exit != CP_EXIT_OK)
         cmd_fail_err(r->result.err_stage, err);
     if (!is_silent)
-        cmd_report_errors(&r->plan, shown);
+        cmd_report_errors(&r->plan, shown, broken);
     if (r->o.stats)
         cmd_report_stats(&r->plan, r->result.wall_ns, false);
     int status = write_account(r);

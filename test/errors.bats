@@ -374,6 +374,15 @@ assert_empty() {
     grep -q '^  parse, failed  *bad ' <<<"$output"
 }
 
+@test "to a file: one that cannot be written is not said to have the records" {
+    printf 'x\n{"a":1}\ny\n' >in
+    cp_run 'parse json with on_error={to: /dev/full}' in
+    assert_equal "$status" 4
+    assert_stderr 'parse: cannot write /dev/full'
+    assert_stderr 'parse: 2 of 3 records failed; not all of them are in /dev/full \(first: in:1: '
+    ! grep -q 'went to' <<<"$stderr"
+}
+
 # ---- How many may fail ----
 
 @test "max_errors: one more than so many ends the pipeline, with the first cause" {
