@@ -383,6 +383,16 @@ assert_empty() {
     ! grep -q 'went to' <<<"$stderr"
 }
 
+@test "to a file: check refuses one that a sink writes, not one that two stages share" {
+    refuses 'parse and file would write into the same file, x.j .*give each a file of its own' check 'parse json with on_error={to: x.j} | file x.j'
+    refuses 'file and parse would write into the same file, ./x.j ' check 'tee { file x.j } | parse json with on_error={to: ./x.j}'
+    refuses 'file and file would write into the same file, x.j ' check 'parse json | file x.j with on_error={to: x.j}'
+    for same in 'parse json with on_error={to: x.j} | set a = 1 / b with on_error={to: ./x.j}' 'parse json with on_error={to: /dev/null} | file /dev/null'; do
+        cp_run check "$same"
+        assert_equal "$status" 0
+    done
+}
+
 # ---- How many may fail ----
 
 @test "max_errors: one more than so many ends the pipeline, with the first cause" {

@@ -136,7 +136,7 @@ static void plan_rejects(struct cp_planner *p)
 {
     struct cp_stage *s = p->stage;
 
-    if (!s->to.file)
+    if (!s->to.file || plan_writes_rejects(p, s->to.file) < 0)
         return;
     if (s->type->kind != CP_SOURCE && may_be_made(p->scope))
         s->to.shape = cp_plan_shape(p);

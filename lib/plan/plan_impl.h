@@ -115,6 +115,10 @@ void plan_hint_settings(const struct cp_planner *p, size_t from);
 /* ${X} in words and option scalars. */
 int plan_expand(struct cp_planner *p, struct cp_text *text);
 
+/* planner.c: records that fail in the stage are written to that file. -1 after a diagnostic: a sink
+ * above writes it; cp_plan_writes finds those below. */
+int plan_writes_rejects(struct cp_planner *p, const char *path);
+
 /* layout.c: when all stages are planned: workers, columns that are filled where, pools. */
 void plan_layout(struct walk *w);
 /* Threads that the user wants for a stage; 0: nothing was said. */

@@ -124,24 +124,48 @@ static bool is_same_path(const char *a, const char *b)
     return true;
 }
 
+static bool is_no_file(const char *path)
+{
+    return strncmp(path, "/dev/", 5) == 0 || strncmp(path, "/proc/", 6) == 0;
+}
+
+static int two_writers(struct cp_planner *p, const struct cp_stage *s, const char *path)
+{
+    size_t line, col;
+
+    cp_pos_line(s->pos, &line, &col);
+    return cp_diag_error(p->diags, p->stage->pos,
+                         cp_heap_printf(p->heap, "%s is at %zu:%zu: give each a file of its own",
+                                        s->name, line, col),
+                         "%s and %s would write into the same file, %s", s->name, p->stage->name,
+                         path);
+}
+
 int cp_plan_writes(struct cp_planner *p, const char *path)
 {
     const struct cp_plan *plan = walk_of(p)->plan;
-    size_t line, col;
 
-    if (strncmp(path, "/dev/", 5) == 0 || strncmp(path, "/proc/", 6) == 0)
+    if (is_no_file(path))
         return 0;
     p->stage->writes = path;
     for (size_t i = 0; i < plan->n; i++) {
         const struct cp_stage *s = plan->stages[i];
-        if (s == p->stage || !s->writes || !is_same_path(s->writes, path))
-            continue;
-        cp_pos_line(s->pos, &line, &col);
-        return cp_diag_error(
-            p->diags, p->stage->pos,
-            cp_heap_printf(p->heap, "%s is at %zu:%zu: give each a file of its own", s->name, line,
-                           col),
-            "%s and %s would write into the same file, %s", s->name, p->stage->name, path);
+        bool is_same = s != p->stage && s->writes && is_same_path(s->writes, path);
+        if (is_same || (s->to.file && is_same_path(s->to.file, path)))
+            return two_writers(p, s, path);
+    }
+    return 0;
+}
+
+/* Rejects of several stages may share a file, but none that a sink writes. */
+int plan_writes_rejects(struct cp_planner *p, const char *path)
+{
+    const struct cp_plan *plan = walk_of(p)->plan;
+
+    for (size_t i = 0; i < plan->n && !is_no_file(path); i++) {
+        const struct cp_stage *s = plan->stages[i];
+        if (s->writes && is_same_path(s->writes, path))
+            return two_writers(p, s, path);
     }
     return 0;
 }
