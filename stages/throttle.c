@@ -130,11 +130,15 @@ enum { N_BEHIND = sizeof behind / sizeof *behind };
 /* `burst=20`, `on=arrival`, `wait=true` behind the rest. */
 static int plan_options(struct cp_planner *p, struct throttle *self)
 {
-    while (!cp_lexer_at_end(p->lexer)) {
+    for (bool has_any = false; !cp_lexer_at_end(p->lexer); has_any = true) {
         struct cp_pos pos = cp_lexer_pos(p->lexer);
         size_t i = 0;
         while (i < N_BEHIND && !cp_lexer_accept_word(p->lexer, behind[i].name))
             i++;
+        if (i == N_BEHIND && has_any &&
+            (cp_lexer_peek_word(p->lexer, "per") || cp_lexer_peek_word(p->lexer, "by")))
+            return cp_diag_error(p->diags, pos, "as in: throttle 100 per 1s by ip on=arrival",
+                                 "per and by stand before burst=, on= and wait=");
         if (i == N_BEHIND)
             return cp_lexer_expect_end(p->lexer, "per, by, burst=, on=, wait=");
         if (!cp_lexer_accept(p->lexer, "=") || !behind[i].accept(p, self))

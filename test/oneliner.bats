@@ -77,6 +77,14 @@ END
     refuses 'there is no function foo +.*list functions' 'set name=foo(1)'
 }
 
+@test "what stands at the wrong place" {
+    refuses 'per and by stand before burst=, on= and wait= ' 'throttle 2 on=arrival per 1h'
+    refuses 'per and by stand before burst=, on= and wait= ' 'throttle 2 per 1h wait=true by a'
+    refuses 'did you mean java' 'multiline jav'
+    printf '%s\n' 'stages:' '- parse: json' '- {head: 3, form: parse}' >p.yaml
+    refuses 'did you mean from' check p.yaml
+}
+
 @test "branches: carets" {
     caret 'tee { head ; fliter a }' 14 'did you mean filter'
     caret 'tee { head' 5 'no } closes this'
