@@ -1,6 +1,30 @@
 # What is too long, too many, too odd, or not there.
 load helper
 
+@test "the limits in chanpipe(1) are those of the program" {
+    local stages nested
+    mandoc -T ascii "$ROOT/man/chanpipe.1" | col -b >page
+    for limit in '254 stages' '20 branches of tee or merge' '15 of route' '512 threads'; do
+        tr -s ' \n\t' ' ' <page | grep -qF "$limit" || fail "no $limit"
+    done
+    stages=$(printf 'head | %.0s' {1..253})
+    cp_run check "${stages}head"
+    assert_equal "$status" 0
+    refuses 'at most 254 stages' check "${stages}head | head"
+    for nest in 'tee { 20' 'route { true => 15'; do
+        n=${nest##* }
+        nested=$(for i in $(seq "$n"); do printf '%s' "${nest% *} "; done)head$(for i in $(seq "$n"); do printf ' }'; done)
+        cp_run check "$nested"
+        refute_output_of 'too many levels'
+        refuses 'too many levels deep' check "${nest% *} $nested }"
+    done
+    refuses 'threads, more than 512' explain -w 64 "$(printf 'set a = 1 | %.0s' {1..10})head"
+}
+
+refute_output_of() {
+    ! grep -q "$1" <<<"$stderr" || fail "$stderr"
+}
+
 @test "a line longer than max_line is counted; the next one flows" {
     { head -c 200000 /dev/zero | tr '\0' x; echo; echo ok; } >long
     skips '' 'ok' '^chanpipe: files: 1 of 2 records skipped \(first: long:1: .*max_line' 'files long max_line=64KiB | head 5'
