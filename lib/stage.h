@@ -76,8 +76,8 @@ enum cp_stage_flags {
     CP_STAGE_STREAMS = 8,   /* beside it: as the input comes, and not only at its end */
     CP_STAGE_JOINS = 16,    /* has several inputs: `run` takes from them (cp_stage_receive) */
     CP_STAGE_SIFTS = 32,    /* leaves out what has come before: may have workers, see above */
-    CP_STAGE_POLLS = 64,    /* `run` takes its one input with cp_stage_poll, beside descriptors; has one
-                            worker */
+    CP_STAGE_POLLS = 64,    /* `run` takes its one input with cp_stage_poll, beside descriptors; has
+                            one    worker */
     CP_STAGE_COUNTS = 4,    /* what passes depends on how many came before (head, skip, sample): no
                                prefilter behind */
 };

@@ -63,8 +63,10 @@ static int merge_plan(struct cp_planner *p, void *data)
     if (p->stage->n_ins < 2 && self->by != TIME && p->diags->errors > 0)
         return -1; /* one of the inputs is wrong */
     if (p->stage->n_ins < 2 && self->by != TIME)
-        return cp_diag_error(p->diags, p->stage->pos, "merge { files a ; files b }",
-                             "merge needs several inputs");
+        return cp_diag_error(
+            p->diags, p->stage->pos,
+            "merge { files a ; files b }, or name the branches and write from: [a, b]",
+            "merge needs several inputs");
     self->wants = p->stage->n_ins < 2 ? &no_wants : p->scope->wants;
     if (self->by == TIME) {
         cp_plan_needs_order(p); /* that of each input */
