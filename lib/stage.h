@@ -300,6 +300,8 @@ struct cp_wants *cp_plan_wants(struct cp_planner *p, const struct cp_format *for
 /* -1 after a diagnostic at the option max_memory, when it is less than the stage can do with. hint
  * may be NULL. */
 int cp_plan_least_memory(struct cp_planner *p, uint64_t max_memory, size_t least, const char *hint);
+/* Bytes that a kept record takes at most: its own, the texts made for it, its columns. */
+size_t cp_plan_largest_record(const struct cp_planner *p);
 /* Counts memory of the stage that is in no pool, for the bound that explain prints. */
 void cp_plan_memory(struct cp_planner *p, size_t bytes);
 

@@ -68,16 +68,6 @@ static void begin_output(struct stream *x)
     cp_feed_begin(&x->feed, x->exec->program.name, 0);
 }
 
-/* More can be read at once, or within a moment. */
-static bool is_coming(const struct stream *x)
-{
-    enum { PAUSE_MS = 50 };
-    struct pollfd fds[2] = {{.fd = x->process.out, .events = POLLIN},
-                            {.fd = x->stage->stop_fd, .events = POLLIN}};
-
-    return poll(fds, 2, PAUSE_MS) > 0;
-}
-
 /* It prints nothing more: what came last may be no whole line. */
 static void end_output(struct stream *x)
 {
@@ -101,8 +91,9 @@ static void read_some(struct stream *x)
     }
     if (n == 0)
         end_output(x);
-    else if (n > 0 &&
-             !cp_feed_take(&x->feed, (size_t)n, cp_feed_is_choosing(&x->feed) && is_coming(x)))
+    else if (n > 0 && !cp_feed_take(&x->feed, (size_t)n,
+                                    cp_feed_is_choosing(&x->feed) &&
+                                        cp_feed_is_coming(x->process.out, x->stage->stop_fd)))
         x->must_end = true;
 }
 

@@ -30,12 +30,6 @@ static const struct cp_option options[] = {
     {NULL},
 };
 
-/* The largest record: its bytes, the texts made for it, its columns. */
-static size_t largest(const struct cp_planner *p)
-{
-    return 3 * p->max_line + 64 * 1024;
-}
-
 static int tail_plan(struct cp_planner *p, void *data)
 {
     struct tail *self = data;
@@ -45,7 +39,8 @@ static int tail_plan(struct cp_planner *p, void *data)
         return -1;
     cp_plan_keeps_records(p);
     self->most = self->max_memory;
-    self->most += largest(p) < self->max_memory ? largest(p) : self->max_memory;
+    self->most +=
+        cp_plan_largest_record(p) < self->max_memory ? cp_plan_largest_record(p) : self->max_memory;
     cp_plan_memory(p, self->most);
     return 0;
 }

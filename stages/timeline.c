@@ -18,12 +18,6 @@ struct timeline_item {
 
 /* ---- Planning and opening ---- */
 
-/* The largest record: its bytes, the texts made for it, its columns. */
-static size_t largest(const struct cp_planner *p)
-{
-    return 3 * p->max_line + 64 * 1024;
-}
-
 static bool has_time(struct cp_planner *p, struct cp_scope *s)
 {
     bool exists;
@@ -51,7 +45,7 @@ static int check_times(struct cp_planner *p, struct cp_scope *s)
 
 int timeline_plan(struct timeline *t, struct cp_planner *p)
 {
-    size_t least = 2 * (largest(p) + sizeof(struct timeline_item));
+    size_t least = 2 * (cp_plan_largest_record(p) + sizeof(struct timeline_item));
 
     if (t->max_disorder < 0)
         return cp_diag_error(p->diags, p->stage->pos, NULL, "max_disorder cannot be below zero");

@@ -92,3 +92,14 @@ needs_usual_blocks() {
 is_sanitized() {
     grep -qE '__(asan|tsan)_init' "$CHANPIPE"
 }
+
+# until_stuck PID: until the process has read nothing for a while, and all its threads sleep; $last is what it has read.
+until_stuck() {
+    local now same=0
+    last=0
+    while [ $same -lt 50 ]; do
+        now=$(awk '/^rchar/ { print $2 }' /proc/$1/io)
+        if [ "$now" = "$last" ] && ! grep -q ' R ' /proc/$1/task/*/stat; then same=$((same + 1)); else same=0; fi
+        last=$now
+    done
+}

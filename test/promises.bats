@@ -2,20 +2,6 @@
 load helper
 bats_require_minimum_version 1.5.0
 
-needs_usual_blocks() {
-    [ -z "${CHANPIPE_TEST_BLOCK:-}" ] || skip 'blocks are not of the usual size here'
-}
-
-# settles PID: waits until it reads nothing more and all its threads sleep.
-settles() {
-    local same=0 last=0 now
-    while [ $same -lt 50 ]; do
-        now=$(awk '/^rchar/ { print $2 }' "/proc/$1/io")
-        if [ "$now" = "$last" ] && ! grep -q ' R ' /proc/"$1"/task/*/stat; then same=$((same + 1)); else same=0; fi
-        last=$now
-    done
-}
-
 # bound PIPELINE FILE: KiB that explain says the pipeline takes at most.
 bound() {
     chanpipe explain "$1" "$2" | awk '/^ *together/ { print int($2 * ($3 == "GiB" ? 1048576 : $3 == "MiB" ? 1024 : 1)) }'
@@ -71,7 +57,7 @@ balances() {
     local pipeline='parse json with workers=2 | tee { set c = b .. b with workers=3 | file blocked ; filter a > 0 | set d = upper(b) ; file free } | discard'
     "$CHANPIPE" "$pipeline" in &
     local pid=$!
-    settles $pid
+    until_stuck $pid
     stays_within "$(bound "$pipeline" in)" $pid
     kill -KILL $pid
     wait $pid || true
@@ -102,7 +88,7 @@ balances() {
     seq 300000 | sed 's/.*/{"n":&}/' >in.json
     "$CHANPIPE" --account account 'parse json | tee { file blocked with when_full=drop_new ; filter n > 0 | file all.json } | discard' in.json 2>err &
     local pid=$!
-    settles $pid
+    until_stuck $pid
     cmp in.json all.json
     exec 9<blocked 8>&-
     cat <&9 >got &

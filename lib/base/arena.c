@@ -85,6 +85,16 @@ void *cp_heap_take(struct cp_heap *h, size_t n)
     return take(h, n, ALIGN);
 }
 
+void *cp_heap_grow(struct cp_heap *h, void *v, size_t n, size_t size)
+{
+    if (n > 0 && (n & (n - 1)) != 0)
+        return v;
+    void *larger = cp_heap_take(h, (n == 0 ? 1 : n * 2) * size);
+    if (n > 0)
+        memcpy(larger, v, n * size);
+    return larger;
+}
+
 char *cp_heap_copy(struct cp_heap *h, const char *p, size_t n)
 {
     char *copy = take(h, n + 1, 1);

@@ -57,6 +57,8 @@ struct cp_heap {
 
 /* Zeroed, aligned to 16, never NULL; CP_PAD readable bytes follow. */
 void *cp_heap_take(struct cp_heap *h, size_t n);
+/* Room for one more element of that size behind v[0..n), an array that only this call has grown. */
+void *cp_heap_grow(struct cp_heap *h, void *v, size_t n, size_t size);
 /* A copy of p[0..n) that ends in NUL, with CP_PAD readable bytes behind it; unaligned, so that keys
  * pack densely. */
 char *cp_heap_copy(struct cp_heap *h, const char *p, size_t n);

@@ -144,16 +144,6 @@ const char *cp_doc_did_you_mean(struct cp_doc_reader *r, struct cp_slice word, b
 
 /* ---- Docs and items ---- */
 
-void *cp_heap_grow(struct cp_heap *h, void *v, size_t n, size_t size)
-{
-    if (n > 0 && (n & (n - 1)) != 0)
-        return v;
-    void *larger = cp_heap_take(h, (n == 0 ? 1 : n * 2) * size);
-    if (n > 0)
-        memcpy(larger, v, n * size);
-    return larger;
-}
-
 void cp_doc_begin(struct cp_doc_reader *r, struct cp_doc *doc, struct cp_heap *heap,
                   struct cp_source source, const struct cp_kinds *kinds, struct cp_diags *diags)
 {

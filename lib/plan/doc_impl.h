@@ -61,8 +61,6 @@ void cp_runs_add_text(struct cp_runs *runs, const struct cp_text *t, struct cp_h
  * diagnostic. */
 int cp_item_add_setting(struct cp_doc_reader *r, struct cp_item *item, const struct cp_text *key,
                         struct cp_node *value);
-/* An array of the heap that grows by one: v of n elements of that size. */
-void *cp_heap_grow(struct cp_heap *h, void *v, size_t n, size_t size);
 
 /* "did you mean X?" in the heap, or fallback. */
 const char *cp_doc_did_you_mean(struct cp_doc_reader *r, struct cp_slice word, bool kinds,

@@ -20,16 +20,11 @@ static bool can_fail_to_stage(struct walk *w, const struct cp_stage *s, struct c
 
 void plan_to_stage(struct walk *w, const char *name, struct cp_pos pos)
 {
-    struct cp_heap *heap = &w->plan->heap;
     struct cp_stage *s = w->planner.stage;
-    struct failed *more;
 
     if (!can_fail_to_stage(w, s, pos))
         return;
-    more = cp_heap_take(heap, (w->n_failed + 1) * sizeof *more);
-    if (w->n_failed > 0)
-        memcpy(more, w->failed, w->n_failed * sizeof *more);
-    w->failed = more;
+    w->failed = cp_heap_grow(&w->plan->heap, w->failed, w->n_failed, sizeof *w->failed);
     w->failed[w->n_failed] = (struct failed){name, pos, line_copy(&w->line), false};
     w->failed[w->n_failed++].line.scope.uses = NULL;
     s->to.stage = name;

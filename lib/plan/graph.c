@@ -27,25 +27,16 @@ struct line line_copy(const struct line *line)
 
 void line_name(struct walk *w, const char *name)
 {
-    struct cp_heap *heap = &w->plan->heap;
-    struct named *more = cp_heap_take(heap, (w->n_named + 1) * sizeof *more);
-
-    if (w->n_named > 0)
-        memcpy(more, w->named, w->n_named * sizeof *more);
-    more[w->n_named++] = (struct named){name, line_copy(&w->line)};
-    w->named = more;
+    w->named = cp_heap_grow(&w->plan->heap, w->named, w->n_named, sizeof *w->named);
+    w->named[w->n_named++] = (struct named){name, line_copy(&w->line)};
 }
 
 /* ---- Edges ---- */
 
 static void add_edge(struct cp_heap *heap, struct cp_edge ***v, size_t *n, struct cp_edge *e)
 {
-    struct cp_edge **more = cp_heap_take(heap, (*n + 1) * sizeof *more);
-
-    if (*n > 0)
-        memcpy(more, *v, *n * sizeof *more);
-    more[(*n)++] = e;
-    *v = more;
+    *v = cp_heap_grow(heap, *v, *n, sizeof(struct cp_edge *));
+    (*v)[(*n)++] = e;
 }
 
 static void connect(struct walk *w, struct cp_stage *from, size_t port, struct cp_stage *to)

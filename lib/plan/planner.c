@@ -83,6 +83,11 @@ void cp_plan_memory(struct cp_planner *p, size_t bytes)
     p->stage->memory += bytes;
 }
 
+size_t cp_plan_largest_record(const struct cp_planner *p)
+{
+    return 3 * p->max_line + 64 * 1024;
+}
+
 int cp_plan_least_memory(struct cp_planner *p, uint64_t max_memory, size_t least, const char *hint)
 {
     size_t kib = (least + 1023) / 1024;

@@ -411,12 +411,16 @@ static void start_frames(struct cp_feed *f)
 
 enum { PAUSE_MS = 50 };
 
-/* Bytes may follow at once. */
+bool cp_feed_is_coming(int fd, int stop_fd)
+{
+    struct pollfd fds[2] = {{.fd = fd, .events = POLLIN}, {.fd = stop_fd, .events = POLLIN}};
+
+    return poll(fds, 2, PAUSE_MS) > 0;
+}
+
 static bool is_coming(const struct cp_reader *r)
 {
-    struct pollfd fds[2] = {{.fd = r->fd, .events = POLLIN}, {.fd = r->stop_fd, .events = POLLIN}};
-
-    return r->is_regular || poll(fds, 2, PAUSE_MS) > 0;
+    return r->is_regular || cp_feed_is_coming(r->fd, r->stop_fd);
 }
 
 /* Whether to read on before the format is chosen; makes room for that. */

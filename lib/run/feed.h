@@ -66,6 +66,8 @@ uint8_t *cp_feed_room(struct cp_feed *f, size_t *n);
  * once, which is of interest as long as the format of the input is being chosen. False: as
  * cp_feed_input. */
 bool cp_feed_take(struct cp_feed *f, size_t n, bool may_follow);
+/* Whether bytes follow on fd at once; waits for them a little. stop_fd ends the wait. */
+bool cp_feed_is_coming(int fd, int stop_fd);
 /* The format is being chosen: cp_feed_take wants to know whether more can be had at once. */
 static inline bool cp_feed_is_choosing(const struct cp_feed *f)
 {
