@@ -13,8 +13,12 @@
  *
  * open: before any thread starts and after the whole plan stands. Opens files, makes tables.
  *
- * run: sources, in their thread. Sends batches with cp_emit until the input ends or cp_emit
- * says stop. Stages that join or wait have it too: what they receive is up to them.
+ * next: sources. The next batch, as soon as there is one; NULL at the end of the input, when the
+ * stage shall stop (stop_fd) or has failed. One call at a time, from a thread of its own or, where
+ * several workers follow, from theirs (run/pull.h).
+ *
+ * run: stages that join or wait: what they receive is up to them. Sends batches with cp_emit until
+ * the input ends or cp_emit says stop.
  *
  * process: all others, in their thread, for every batch. Works on the batch in place: shortens the
  * selection, fills columns. The runtime sends the batch on. Aggregates take what they need and
@@ -126,6 +130,7 @@ struct cp_stage_type {
     int (*plan)(struct cp_planner *p, void *self);
     void (*fork)(struct cp_stage *s, void *self); /* NULL: a plain copy will do */
     int (*open)(struct cp_stage *s, void *self, struct cp_err *err);
+    struct cp_batch *(*next)(struct cp_stage *s, void *self);
     void (*run)(struct cp_stage *s, void *self);
     enum cp_outcome (*process)(struct cp_stage *s, void *self, struct cp_batch *b);
     int (*idle)(struct cp_stage *s, void *self); /* -1: it takes nothing more; due as well */

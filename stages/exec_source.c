@@ -11,6 +11,8 @@ struct from_program {
     struct cp_framing *framing;
     struct exec_program program;
     struct cp_process process;
+    struct cp_feed feed;
+    struct cp_reader reader;
 };
 
 static const struct cp_option options[] = {
@@ -39,8 +41,10 @@ static int from_program_open(struct cp_stage *s, void *data, struct cp_err *err)
 {
     struct from_program *self = data;
 
-    (void)s;
-    return cp_process_start(&self->process, self->program.argv, CP_PROCESS_OUT, err);
+    cp_feed_init(&self->feed, s, self->framing);
+    if (cp_process_start(&self->process, self->program.argv, CP_PROCESS_OUT, err) < 0)
+        return -1;
+    return cp_reader_open_fd(&self->reader, self->process.out, self->program.name, s->stop_fd, err);
 }
 
 /* The program has said all: how did it end? */
@@ -55,25 +59,22 @@ static void see_ending(struct cp_stage *s, struct from_program *self)
         exec_fail(s, &self->program, &self->process, "");
 }
 
-static void from_program_run(struct cp_stage *s, void *data)
+static struct cp_batch *from_program_next(struct cp_stage *s, void *data)
 {
     struct from_program *self = data;
-    struct cp_feed feed;
-    struct cp_reader r;
+    struct cp_batch *b = cp_feed_next(&self->feed, &self->reader);
 
-    cp_feed_init(&feed, s, self->framing);
-    if (cp_reader_open_fd(&r, self->process.out, self->program.name, s->stop_fd, &s->err) < 0)
-        cp_stage_report(s);
-    else if (cp_feed_input(&feed, &r))
+    if (!b && cp_feed_has_ended(&self->feed))
         see_ending(s, self);
-    cp_reader_close(&r);
-    cp_process_stop(&self->process);
+    return b;
 }
 
 static void from_program_close(void *data)
 {
     struct from_program *self = data;
 
+    cp_feed_release(&self->feed);
+    cp_reader_close(&self->reader);
     if (self->process.pid != 0)
         cp_process_stop(&self->process);
 }
@@ -88,6 +89,6 @@ const struct cp_stage_type exec_source = {
     .options = options,
     .plan = from_program_plan,
     .open = from_program_open,
-    .run = from_program_run,
+    .next = from_program_next,
     .close = from_program_close,
 };

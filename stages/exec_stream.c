@@ -48,10 +48,8 @@ static void set_orders(const struct cp_stage *s, struct cp_batch *b)
     }
 }
 
-static bool emit(struct cp_feed *f, struct cp_batch *b)
+static bool emit(struct stream *x, struct cp_batch *b)
 {
-    struct stream *x = f->ctx;
-
     x->deaths = 0;
     set_orders(x->stage, b);
     if (!x->stage->current) {
@@ -63,6 +61,16 @@ static bool emit(struct cp_feed *f, struct cp_batch *b)
     return cp_emit(x->stage, b);
 }
 
+/* Sends what can be cut of what was put into the feed. */
+static void emit_all(struct stream *x)
+{
+    struct cp_batch *b;
+
+    while (!x->must_end && (b = cp_feed_cut(&x->feed)))
+        x->must_end = !emit(x, b);
+    x->must_end |= x->stage->err.exit != CP_EXIT_OK;
+}
+
 static void begin_output(struct stream *x)
 {
     cp_feed_begin(&x->feed, x->exec->program.name, 0);
@@ -71,8 +79,8 @@ static void begin_output(struct stream *x)
 /* It prints nothing more: what came last may be no whole line. */
 static void end_output(struct stream *x)
 {
-    if (!cp_feed_take(&x->feed, 0, false))
-        x->must_end = true;
+    cp_feed_put(&x->feed, 0, false);
+    emit_all(x);
     cp_process_close_out(&x->process);
     cp_feed_release(&x->feed);
 }
@@ -91,10 +99,12 @@ static void read_some(struct stream *x)
     }
     if (n == 0)
         end_output(x);
-    else if (n > 0 && !cp_feed_take(&x->feed, (size_t)n,
-                                    cp_feed_is_choosing(&x->feed) &&
-                                        cp_feed_is_coming(x->process.out, x->stage->stop_fd)))
-        x->must_end = true;
+    if (n <= 0)
+        return;
+    cp_feed_put(&x->feed, (size_t)n,
+                cp_feed_is_choosing(&x->feed) &&
+                    cp_feed_is_coming(x->process.out, x->stage->stop_fd));
+    emit_all(x);
 }
 
 /* ---- How it ends ---- */
@@ -363,9 +373,7 @@ int exec_stream_open(struct cp_stage *s, struct exec *exec, struct cp_err *err)
 
     *x = (struct stream){.stage = s, .exec = exec, .process = CP_PROCESS_NONE, .has_input = true};
     cp_feed_init(&x->feed, s, exec->framing);
-    x->feed.emit = emit;
     x->feed.counter = &s->account.made;
-    x->feed.ctx = x;
     if (cp_process_start(&x->process, exec->program.argv,
                          CP_PROCESS_IN | CP_PROCESS_OUT | CP_PROCESS_GROUP, err) < 0)
         return -1;

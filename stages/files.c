@@ -13,6 +13,12 @@ struct files {
     struct cp_framing *framing;
     char **names; /* in the heap */
     size_t n, cap;
+
+    /* What is read now. */
+    size_t at; /* its name */
+    bool is_open;
+    struct cp_feed feed;
+    struct cp_reader reader;
 };
 
 static const struct cp_option options[] = {
@@ -121,25 +127,48 @@ static int files_open(struct cp_stage *s, void *data, struct cp_err *err)
         note_file(s, r.fd);
         cp_reader_close(&r);
     }
+    cp_feed_init(&self->feed, s, self->framing);
     return 0;
 }
 
-static void files_run(struct cp_stage *s, void *data)
+static bool begin_file(struct cp_stage *s, struct files *self)
+{
+    self->is_open = cp_reader_open(&self->reader, self->names[self->at], s->stop_fd, &s->err) == 0;
+    if (!self->is_open)
+        cp_stage_report(s);
+    return self->is_open;
+}
+
+static void end_file(struct files *self)
+{
+    cp_feed_release(&self->feed);
+    if (self->is_open)
+        cp_reader_close(&self->reader);
+    self->is_open = false;
+}
+
+static struct cp_batch *files_next(struct cp_stage *s, void *data)
 {
     struct files *self = data;
-    struct cp_feed feed;
-    bool ok = true;
+    struct cp_batch *b = NULL;
 
-    cp_feed_init(&feed, s, self->framing);
-    for (size_t i = 0; i < self->n && ok; i++) {
-        struct cp_reader r;
-        if (cp_reader_open(&r, self->names[i], s->stop_fd, &s->err) < 0) {
-            cp_stage_report(s);
-            return;
+    while (self->at < self->n && !b) {
+        if (!self->is_open && !begin_file(s, self))
+            return NULL;
+        b = cp_feed_next(&self->feed, &self->reader);
+        if (!b && !cp_feed_has_ended(&self->feed))
+            return NULL;
+        if (!b) {
+            end_file(self);
+            self->at++;
         }
-        ok = cp_feed_input(&feed, &r);
-        cp_reader_close(&r);
     }
+    return b;
+}
+
+static void files_close(void *data)
+{
+    end_file(data);
 }
 
 const struct cp_stage_type cp_stage_files = {
@@ -157,5 +186,6 @@ const struct cp_stage_type cp_stage_files = {
     .options = options,
     .plan = files_plan,
     .open = files_open,
-    .run = files_run,
+    .next = files_next,
+    .close = files_close,
 };

@@ -8,6 +8,8 @@
 struct std_in {
     struct source_options common;
     struct cp_framing *framing;
+    struct cp_feed feed;
+    struct cp_reader reader;
 };
 
 static const struct cp_option options[] = {
@@ -34,28 +36,29 @@ static int stdin_plan(struct cp_planner *p, void *data)
 
 static int stdin_open(struct cp_stage *s, void *data, struct cp_err *err)
 {
+    struct std_in *self = data;
     struct stat st;
 
-    (void)data;
-    (void)err;
     if (fstat(STDIN_FILENO, &st) == 0 && S_ISREG(st.st_mode))
         cp_stage_reads(s, st.st_dev, st.st_ino);
-    return 0;
+    cp_feed_init(&self->feed, s, self->framing);
+    return cp_reader_open_fd(&self->reader, STDIN_FILENO, "-", s->stop_fd, err);
 }
 
-static void stdin_run(struct cp_stage *s, void *data)
+static struct cp_batch *stdin_next(struct cp_stage *s, void *data)
 {
     struct std_in *self = data;
-    struct cp_feed feed;
-    struct cp_reader r;
 
-    cp_feed_init(&feed, s, self->framing);
-    if (cp_reader_open_fd(&r, STDIN_FILENO, "-", s->stop_fd, &s->err) < 0) {
-        cp_stage_report(s);
-        return;
-    }
-    cp_feed_input(&feed, &r);
-    cp_reader_close(&r);
+    (void)s;
+    return cp_feed_next(&self->feed, &self->reader);
+}
+
+static void stdin_close(void *data)
+{
+    struct std_in *self = data;
+
+    cp_feed_release(&self->feed);
+    cp_reader_close(&self->reader);
 }
 
 const struct cp_stage_type cp_stage_stdin = {
@@ -69,5 +72,6 @@ const struct cp_stage_type cp_stage_stdin = {
     .options = options,
     .plan = stdin_plan,
     .open = stdin_open,
-    .run = stdin_run,
+    .next = stdin_next,
+    .close = stdin_close,
 };

@@ -1,4 +1,4 @@
-/* feed.c: reading, cutting, sending. */
+/* feed.c: reading and cutting. */
 #include "feed.h"
 
 #include <poll.h>
@@ -8,18 +8,14 @@
 #include "../base/scan.h"
 #include "../format/detect.h"
 
-static bool emit(struct cp_feed *f, struct cp_batch *b)
-{
-    return cp_emit(f->stage, b);
-}
-
 void cp_feed_init(struct cp_feed *f, struct cp_stage *s, const struct cp_framing *framing)
 {
     *f = (struct cp_feed){.stage = s,
                           .planned = framing,
                           .framing = framing,
-                          .emit = emit,
                           .counter = &s->account.in};
+    if (framing->frame == CP_FRAME_REJECTS)
+        f->lines = cp_heap_take(s->heap, s->records * sizeof *f->lines);
 }
 
 void cp_feed_release(struct cp_feed *f)
@@ -33,6 +29,7 @@ void cp_feed_release(struct cp_feed *f)
     f->batch = NULL;
     f->block = NULL;
     f->input = NULL;
+    f->is_cutting = false;
 }
 
 /* ---- Frames: json's documents, and all others ---- */
@@ -103,13 +100,54 @@ static void drop_too_long(struct cp_feed *f, struct cp_batch *b)
     b->n_sel = kept;
 }
 
-/* ---- Sending ---- */
+/* ---- Blocks ---- */
 
-static bool take_header(struct cp_feed *f, struct cp_batch *b)
+static void replace_block(struct cp_feed *f, struct cp_block *to)
+{
+    size_t rest = f->have - f->from;
+    memcpy(to->data, f->block->data + f->from, rest);
+    cp_block_release(f->block);
+    f->block = to;
+    f->from = 0;
+    f->have = rest;
+}
+
+/* The unfinished record is too long already: passes over what is there of it, into a block that
+ * nobody else sees. */
+static void start_skipping(struct cp_feed *f)
+{
+    count_too_long(f, f->line, f->offset, (struct cp_slice){0});
+    skip_on(f);
+    replace_block(f, cp_pool_block(f->stage->pool));
+}
+
+/* Room for more bytes behind the unfinished record. Bytes that have left are not written again: a
+ * new block, always. */
+static void make_room(struct cp_feed *f)
+{
+    struct cp_pool *pool = f->stage->pool;
+    size_t rest = f->have - f->from, most = f->stage->max_line + 2; /* and its line end */
+
+    if (rest >= most) {
+        start_skipping(f);
+    } else if (rest < f->block_size) {
+        replace_block(f, cp_pool_block(pool));
+    } else {
+        size_t need = rest * 2 < most ? rest * 2 : most;
+        if (f->block->is_large && f->from == 0 && f->block->refs == 1)
+            cp_block_grow(f->block, need);
+        else
+            replace_block(f, cp_pool_large_block(pool, need));
+    }
+}
+
+/* ---- Batches ---- */
+
+static void take_header(struct cp_feed *f, struct cp_batch *b)
 {
     const struct cp_framing *fr = f->framing;
     if (f->stage->err.exit != CP_EXIT_OK)
-        return false; /* the header was too long */
+        return; /* the header was too long */
     struct cp_slice raw = cp_batch_raw(b, 0);
     const char *reason = fr->format->header(fr->decoder, raw.p, raw.n, f->input);
 
@@ -118,12 +156,9 @@ static bool take_header(struct cp_feed *f, struct cp_batch *b)
     f->stage->account.filtered++;
     memmove(b->sel, b->sel + 1, (b->n_sel - 1) * sizeof *b->sel);
     b->n_sel--;
-    if (reason) {
+    if (reason)
         cp_stage_fail(f->stage, CP_EXIT_RECORDS, 0, "%s:%llu: in the header: %s", f->input->name,
                       (unsigned long long)f->line, reason);
-        return false;
-    }
-    return true;
 }
 
 /* Fills in what f->batch holds: n records up to byte `next`. */
@@ -219,15 +254,13 @@ static struct cp_batch *begin_rejects(struct cp_feed *f)
     return b;
 }
 
-static bool end_rejects(struct cp_feed *f, struct cp_batch *b)
+static struct cp_batch *end_rejects(struct cp_feed *f, struct cp_batch *b)
 {
-    if (!b)
-        return true;
     b->seq = f->stage->next_seq++;
     cp_batch_select_all(b);
     f->stage->account.in += b->n;
     fill_lines(f, b);
-    return cp_emit(f->stage, b);
+    return b;
 }
 
 /* A line without a record that can be tried again. */
@@ -236,67 +269,94 @@ static void count_unusable(struct cp_feed *f, struct cp_record line, const char 
     const char *p = (const char *)f->block->data + line.off;
 
     f->stage->account.in++;
-    cp_stage_lost(f->stage, f->input, f->line, f->offset, (struct cp_slice){p, line.len}, reason);
+    cp_stage_lost(f->stage, f->input, f->line + f->at_line, f->offset + line.off - f->from,
+                  (struct cp_slice){p, line.len}, reason);
 }
 
-/* The record in a line goes to *b; a batch that is complete leaves. */
+/* The record in a line goes to *b. False: that is complete, the line belongs to the next. */
 static bool take_line(struct cp_feed *f, struct cp_record line, struct cp_batch **b)
 {
     const char *p = (const char *)f->block->data + line.off, *reason;
     struct cp_reject r;
-    bool is_wanted = true;
+    bool is_other;
 
-    if ((reason = cp_reject_read(&f->rejects, p, line.len, &r))) {
+    if (!(reason = cp_reject_read(&f->rejects, p, line.len, &r)) &&
+        r.raw.n > f->framing->max_record)
+        reason = "the record in it is longer than max_line";
+    is_other = !reason && (!f->rejected_in || !is_same_input(f->rejected_in, &r));
+    if (is_other && *b)
+        return false;
+    if (reason || (is_other && (reason = take_input(f, &r)))) {
         count_unusable(f, line, reason);
         return true;
-    }
-    if (r.raw.n > f->framing->max_record) {
-        count_unusable(f, line, "the record in it is longer than max_line");
-        return true;
-    }
-    if (!f->rejected_in || !is_same_input(f->rejected_in, &r)) {
-        is_wanted = end_rejects(f, *b);
-        *b = NULL;
-        if ((reason = take_input(f, &r))) {
-            count_unusable(f, line, reason);
-            return is_wanted;
-        }
     }
     if (!*b)
         *b = begin_rejects(f);
     put_record(f, *b, line.off, &r);
-    return is_wanted;
+    return true;
 }
 
-/* Sends the records that n lines hold. */
-static bool send_rejects(struct cp_feed *f, size_t n, size_t next)
+/* All that can be cut has left. */
+static void end_cutting(struct cp_feed *f, size_t next)
 {
-    struct cp_record lines[CP_BATCH_RECORDS];
+    advance(f, next);
+    f->is_cutting = false;
+    if (!f->at_end)
+        make_room(f);
+}
+
+/* Cuts the lines that are there, as many as a batch could hold. */
+static void take_lines(struct cp_feed *f)
+{
+    size_t next;
+
+    if (!f->batch)
+        f->batch = cp_pool_batch(f->stage->pool);
+    f->n_lines = cut(f, f->at_end, &next);
+    f->at_line = 0;
+    f->lines_end = next;
+    memcpy(f->lines, f->batch->rec, f->n_lines * sizeof *f->lines);
+    if (f->n_lines == 0)
+        end_cutting(f, next);
+}
+
+/* The records of the lines at hand that come from one input. */
+static struct cp_batch *cut_rejects(struct cp_feed *f)
+{
     struct cp_batch *b = NULL;
-    bool is_wanted = true;
 
-    memcpy(lines, f->batch->rec, n * sizeof *lines);
-    f->stage->account.bytes += next - f->from;
-    f->offset -= f->from;
-    for (size_t k = 0; k < n && is_wanted && f->stage->err.exit == CP_EXIT_OK; k++) {
-        f->offset += lines[k].off;
-        is_wanted = take_line(f, lines[k], &b);
-        f->offset -= lines[k].off;
-        f->line++;
+    if (f->at_line == f->n_lines)
+        take_lines(f);
+    if (f->n_lines == 0)
+        return NULL;
+    while (f->at_line < f->n_lines && f->stage->err.exit == CP_EXIT_OK &&
+           take_line(f, f->lines[f->at_line], &b))
+        f->at_line++;
+    if (f->at_line == f->n_lines) {
+        f->stage->account.bytes += f->lines_end - f->from;
+        advance(f, f->lines_end);
     }
-    f->offset += next;
-    f->from = next;
-    return end_rejects(f, b) && is_wanted;
+    return b ? end_rejects(f, b) : NULL;
 }
 
-static bool send(struct cp_feed *f, size_t n, size_t next)
-{
-    if (f->framing->frame == CP_FRAME_REJECTS)
-        return send_rejects(f, n, next);
-    struct cp_batch *b = batch_of(f, n, next);
+/* ---- Cutting ---- */
 
+/* As many whole records as a batch holds. */
+static struct cp_batch *cut_records(struct cp_feed *f)
+{
+    size_t next, n;
+
+    if (!f->batch)
+        f->batch = cp_pool_batch(f->stage->pool);
+    n = cut(f, f->at_end, &next);
+    if (n == 0) {
+        end_cutting(f, next);
+        return NULL;
+    }
+    struct cp_batch *b = batch_of(f, n, next);
     drop_too_long(f, b);
-    bool ok = !f->wants_header || take_header(f, b);
+    if (f->wants_header)
+        take_header(f, b);
     fill_lines(f, b);
     if (f->framing->frame == CP_FRAME_LINE) {
         f->line += n;
@@ -305,65 +365,16 @@ static bool send(struct cp_feed *f, size_t n, size_t next)
     } else {
         advance(f, next);
     }
-    return f->emit(f, b) && ok;
+    return b;
 }
 
-/* Cuts and sends all whole records that are there. */
-static bool send_all(struct cp_feed *f, bool at_end)
+struct cp_batch *cp_feed_cut(struct cp_feed *f)
 {
-    for (;;) {
-        size_t next;
-        if (!f->batch)
-            f->batch = cp_pool_batch(f->stage->pool);
-        size_t n = cut(f, at_end, &next);
-        if (n == 0) {
-            advance(f, next);
-            return true;
-        }
-        if (!send(f, n, next))
-            return false;
-    }
-}
+    struct cp_batch *b = NULL;
 
-/* ---- Blocks ---- */
-
-static void replace_block(struct cp_feed *f, struct cp_block *to)
-{
-    size_t rest = f->have - f->from;
-    memcpy(to->data, f->block->data + f->from, rest);
-    cp_block_release(f->block);
-    f->block = to;
-    f->from = 0;
-    f->have = rest;
-}
-
-/* The unfinished record is too long already: passes over what is there of it, into a block that
- * nobody else sees. */
-static void start_skipping(struct cp_feed *f)
-{
-    count_too_long(f, f->line, f->offset, (struct cp_slice){0});
-    skip_on(f);
-    replace_block(f, cp_pool_block(f->stage->pool));
-}
-
-/* Room for more bytes behind the unfinished record. Bytes that have left are not written again: a
- * new block, always. */
-static void make_room(struct cp_feed *f)
-{
-    struct cp_pool *pool = f->stage->pool;
-    size_t rest = f->have - f->from, most = f->stage->max_line + 2; /* and its line end */
-
-    if (rest >= most) {
-        start_skipping(f);
-    } else if (rest < f->block_size) {
-        replace_block(f, cp_pool_block(pool));
-    } else {
-        size_t need = rest * 2 < most ? rest * 2 : most;
-        if (f->block->is_large && f->from == 0 && f->block->refs == 1)
-            cp_block_grow(f->block, need);
-        else
-            replace_block(f, cp_pool_large_block(pool, need));
-    }
+    while (f->is_cutting && !b && f->stage->err.exit == CP_EXIT_OK)
+        b = f->framing->frame == CP_FRAME_REJECTS ? cut_rejects(f) : cut_records(f);
+    return b;
 }
 
 /* ---- One input ---- */
@@ -374,25 +385,6 @@ static void skip_mark(struct cp_feed *f)
     f->is_first = false;
     if (!keeps)
         f->from = cp_frame_mark_length(f->block->data, f->have);
-}
-
-static bool take_bytes(struct cp_feed *f, bool at_end)
-{
-    if (f->is_first)
-        skip_mark(f);
-    if (f->is_skipping)
-        skip_on(f);
-    if (f->is_skipping) {
-        f->from = f->have = 0;
-        return true;
-    }
-    if (at_end) /* cp_record_own expects it behind a last line without newline */
-        f->block->data[f->have] = '\n';
-    if (!send_all(f, at_end))
-        return false;
-    if (!at_end)
-        make_room(f);
-    return f->stage->err.exit == CP_EXIT_OK;
 }
 
 static void start_frames(struct cp_feed *f)
@@ -460,32 +452,39 @@ uint8_t *cp_feed_room(struct cp_feed *f, size_t *n)
     return f->block->data + f->have;
 }
 
-bool cp_feed_take(struct cp_feed *f, size_t n, bool may_follow)
+void cp_feed_put(struct cp_feed *f, size_t n, bool may_follow)
 {
     f->have += n;
+    f->at_end = n == 0;
     if (f->must_choose && n > 0 && wants_more(f, may_follow))
-        return true;
+        return;
     if (f->must_choose)
         choose_format(f);
-    return take_bytes(f, n == 0);
+    if (f->is_first)
+        skip_mark(f);
+    if (f->is_skipping)
+        skip_on(f);
+    f->is_cutting = !f->is_skipping;
+    if (f->is_skipping)
+        f->from = f->have = 0;
+    else if (f->at_end) /* cp_record_own expects it behind a last line without newline */
+        f->block->data[f->have] = '\n';
 }
 
-static bool feed_bytes(struct cp_feed *f, struct cp_reader *r)
+/* Reads what comes next; waits for it. False: the source shall end. */
+static bool read_on(struct cp_feed *f, struct cp_reader *r)
 {
-    for (;;) {
-        size_t room;
-        uint8_t *p = cp_feed_room(f, &room);
-        ssize_t n = cp_reader_read(r, p, room, &f->stage->err);
-        if (n < 0) {
-            if (n != CP_READER_STOPPED)
-                cp_stage_report(f->stage);
-            return false;
-        }
-        if (!cp_feed_take(f, (size_t)n, f->must_choose && is_coming(r)))
-            return false;
-        if (n == 0)
-            return true;
+    size_t room;
+    uint8_t *p = cp_feed_room(f, &room);
+    ssize_t n = cp_reader_read(r, p, room, &f->stage->err);
+
+    if (n < 0) {
+        if (n != CP_READER_STOPPED)
+            cp_stage_report(f->stage);
+        return false;
     }
+    cp_feed_put(f, (size_t)n, f->must_choose && is_coming(r));
+    return true;
 }
 
 static int64_t now_ns(void)
@@ -506,16 +505,21 @@ void cp_feed_begin(struct cp_feed *f, const char *name, int64_t modified)
     f->line = 1;
     f->offset = 0;
     f->is_first = true;
-    f->is_skipping = false;
+    f->is_skipping = f->at_end = false;
+    f->n_lines = f->at_line = 0;
     f->framing = fr;
     f->must_choose = fr->format && fr->format->choose;
     start_frames(f);
 }
 
-bool cp_feed_input(struct cp_feed *f, struct cp_reader *r)
+struct cp_batch *cp_feed_next(struct cp_feed *f, struct cp_reader *r)
 {
-    cp_feed_begin(f, r->name, r->modified);
-    bool ok = feed_bytes(f, r);
-    cp_feed_release(f);
-    return ok;
+    struct cp_batch *b;
+
+    if (!f->input)
+        cp_feed_begin(f, r->name, r->modified);
+    while (!(b = cp_feed_cut(f)) && f->stage->err.exit == CP_EXIT_OK && !f->at_end)
+        if (!read_on(f, r))
+            return NULL;
+    return b;
 }

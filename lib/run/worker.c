@@ -496,11 +496,24 @@ static void stage_run(struct cp_stage *s)
         cp_stage_check_errors(s);
 }
 
+static void source_loop(struct cp_stage *s)
+{
+    struct cp_batch *b;
+
+    cp_account_show(s);
+    while ((b = s->type->next(s, s->self)) && cp_emit(s, b))
+        ;
+    if (!atomic_load(&s->must_stop))
+        cp_stage_check_errors(s);
+}
+
 void *worker_thread(void *arg)
 {
     struct cp_stage *s = arg;
 
-    if (s->type->run)
+    if (s->type->next)
+        source_loop(s);
+    else if (s->type->run)
         stage_run(s);
     else
         stage_loop(s);
