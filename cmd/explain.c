@@ -108,6 +108,18 @@ static const char *fields_written(const struct cp_stage *s, struct cp_heap *heap
 
 /* ---- Sections ---- */
 
+/* A source whose records several workers take has no thread of its own. */
+static void put_threads(struct cmd_table *t, const struct cp_stage *s)
+{
+    if (cp_stage_has_threads(s)) {
+        cmd_table_cell(t, "%zu", s->n_workers);
+        cmd_table_cell(t, "%s", s->type->summary);
+    } else {
+        cmd_table_cell(t, "-");
+        cmd_table_cell(t, "%s; in the threads of %s", s->type->summary, s->outs[0]->to->name);
+    }
+}
+
 static void explain_threads(const struct cp_plan *plan)
 {
     struct cmd_table t = {.columns = 4, .right = {[2] = true}};
@@ -119,9 +131,8 @@ static void explain_threads(const struct cp_plan *plan)
         const struct cp_stage *s = plan->stages[i];
         cmd_table_cell(&t, "%s", s->name);
         cmd_table_cell(&t, "%s", cmd_kind_name(s->type->kind));
-        cmd_table_cell(&t, "%zu", s->n_workers);
-        cmd_table_cell(&t, "%s", s->type->summary);
-        n += s->n_workers;
+        put_threads(&t, s);
+        n += cp_stage_has_threads(s) ? s->n_workers : 0;
     }
     cmd_table_print(stdout, &t, 2);
     printf("  %zu threads in all\n", n);

@@ -31,7 +31,8 @@
  * held back for what may come must leave, with cp_emit; where branches meet it stands at
  * cp_stage_due_place. While batches come the time may be over without it. For CP_STAGE_STREAMS.
  *
- * finish: at the end of input or after CP_OUTCOME_DONE: aggregates emit their rows.
+ * finish: at the end of input or after CP_OUTCOME_DONE: aggregates emit their rows, sources give up
+ * what they hold.
  *
  * close: after all threads have ended; also when open failed half-way.
  *

@@ -69,6 +69,16 @@ static struct cp_batch *from_program_next(struct cp_stage *s, void *data)
     return b;
 }
 
+static int from_program_finish(struct cp_stage *s, void *data)
+{
+    struct from_program *self = data;
+
+    (void)s;
+    cp_feed_release(&self->feed);
+    cp_process_stop(&self->process);
+    return 0;
+}
+
 static void from_program_close(void *data)
 {
     struct from_program *self = data;
@@ -90,5 +100,6 @@ const struct cp_stage_type exec_source = {
     .plan = from_program_plan,
     .open = from_program_open,
     .next = from_program_next,
+    .finish = from_program_finish,
     .close = from_program_close,
 };

@@ -166,6 +166,13 @@ static struct cp_batch *files_next(struct cp_stage *s, void *data)
     return b;
 }
 
+static int files_finish(struct cp_stage *s, void *data)
+{
+    (void)s;
+    end_file(data);
+    return 0;
+}
+
 static void files_close(void *data)
 {
     end_file(data);
@@ -187,5 +194,6 @@ const struct cp_stage_type cp_stage_files = {
     .plan = files_plan,
     .open = files_open,
     .next = files_next,
+    .finish = files_finish,
     .close = files_close,
 };

@@ -53,6 +53,15 @@ static struct cp_batch *stdin_next(struct cp_stage *s, void *data)
     return cp_feed_next(&self->feed, &self->reader);
 }
 
+static int stdin_finish(struct cp_stage *s, void *data)
+{
+    struct std_in *self = data;
+
+    (void)s;
+    cp_feed_release(&self->feed);
+    return 0;
+}
+
 static void stdin_close(void *data)
 {
     struct std_in *self = data;
@@ -73,5 +82,6 @@ const struct cp_stage_type cp_stage_stdin = {
     .plan = stdin_plan,
     .open = stdin_open,
     .next = stdin_next,
+    .finish = stdin_finish,
     .close = stdin_close,
 };

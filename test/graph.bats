@@ -251,7 +251,7 @@ section() {
     cp_run explain -w 2 'parse json | tee { filter a ; count by b } | head with capacity=9'
     assert_equal "$status" 0
     grep -qx 'parse parse 2 Reads records of a format' <<<"$(section Threads)" || fail "$output"
-    grep -qx '11 threads in all' <<<"$(section Threads)" || fail "$output"
+    grep -qx '10 threads in all' <<<"$(section Threads)" || fail "$output"
     assert_equal "$(section Channels)" 'from to capacity when full
 stdin parse 2 x 4 batches wait
 parse tee 2 x 4 batches wait

@@ -22,63 +22,75 @@ load helper
 }
 
 @test "head ends an idle pipeline: its source waits for more input" {
-    mkfifo in
-    exec 7<>in
-    echo '{"a":1}' >in
-    run timeout 10 "$CHANPIPE" 'parse json | head 1' in
-    exec 7>&-
-    assert_success
-    assert_output '{"a":1}'
+    for w in 1 3; do # one worker, and several, which read by themselves
+        rm -f in out err
+        mkfifo in
+        exec 7<>in
+        echo '{"a":1}' >in
+        run timeout 10 "$CHANPIPE" -w $w 'parse json | head 1' in
+        exec 7>&-
+        assert_success
+        assert_output '{"a":1}'
+    done
 }
 
 @test "a reader that leaves ends an idle pipeline" {
-    mkfifo in out
-    exec 7<>in
-    timeout 10 "$CHANPIPE" 'parse json' in >out 2>err &
-    pid=$!
-    exec 8<out
-    echo '{"a":1}' >in
-    read -r line <&8
-    exec 8<&-
-    status=0
-    wait $pid || status=$?
-    exec 7>&-
-    [ "$line" = '{"a":1}' ]
-    [ $status = 141 ]
-    [ ! -s err ]
+    for w in 1 3; do # one worker, and several, which read by themselves
+        rm -f in out err
+        mkfifo in out
+        exec 7<>in
+        timeout 10 "$CHANPIPE" -w $w 'parse json' in >out 2>err &
+        pid=$!
+        exec 8<out
+        echo '{"a":1}' >in
+        read -r line <&8
+        exec 8<&-
+        status=0
+        wait $pid || status=$?
+        exec 7>&-
+        [ "$line" = '{"a":1}' ]
+        [ $status = 141 ]
+        [ ! -s err ]
+    done
 }
 
 @test "a record leaves at once when the input pauses" {
-    mkfifo in out
-    exec 7<>in
-    timeout 10 "$CHANPIPE" 'parse json | filter a > 0 | set b = 1 | keep a, b' in >out &
-    pid=$!
-    exec 8<out
-    for i in 1 2 3; do
-        echo "{\"a\":$i}" >in
-        read -t 5 -r line <&8
-        [ "$line" = "{\"a\":$i,\"b\":1}" ]
+    for w in 1 3; do # one worker, and several, which read by themselves
+        rm -f in out err
+        mkfifo in out
+        exec 7<>in
+        timeout 10 "$CHANPIPE" -w $w 'parse json | filter a > 0 | set b = 1 | keep a, b' in >out &
+        pid=$!
+        exec 8<out
+        for i in 1 2 3; do
+            echo "{\"a\":$i}" >in
+            read -t 5 -r line <&8
+            [ "$line" = "{\"a\":$i,\"b\":1}" ]
+        done
+        kill $pid
+        wait $pid || true
+        exec 7>&- 8<&-
     done
-    kill $pid
-    wait $pid || true
-    exec 7>&- 8<&-
 }
 
 @test "SIGINT drains: the reader gets what was read, and the signal is raised again" {
-    mkfifo in out
-    exec 7<>in
-    env --default-signal=INT "$CHANPIPE" 'parse json | set b = 2' in >out 2>err &
-    pid=$!
-    exec 8<out
-    echo '{"a":1}' >in
-    read -t 10 -r line <&8
-    kill -INT $pid
-    status=0
-    wait $pid || status=$?
-    exec 7>&- 8<&-
-    [ "$line" = '{"a":1,"b":2}' ]
-    [ $status = 130 ]
-    [ ! -s err ]
+    for w in 1 3; do # one worker, and several, which read by themselves
+        rm -f in out err
+        mkfifo in out
+        exec 7<>in
+        env --default-signal=INT "$CHANPIPE" -w $w 'parse json | set b = 2' in >out 2>err &
+        pid=$!
+        exec 8<out
+        echo '{"a":1}' >in
+        read -t 10 -r line <&8
+        kill -INT $pid
+        status=0
+        wait $pid || status=$?
+        exec 7>&- 8<&-
+        [ "$line" = '{"a":1,"b":2}' ]
+        [ $status = 130 ]
+        [ ! -s err ]
+    done
 }
 
 @test "SIGTERM prints the aggregates of what came so far" {
@@ -182,18 +194,22 @@ until_ended() {
 
 @test "a line longer than max_line is left out, counted and reported; the next one flows" {
     { head -c 3000000 /dev/zero | tr '\0' x; echo; echo ok; } >long
-    cp_run 'files long | head'
-    [ "$status" = 0 ]
-    [ "$output" = ok ]
-    assert_stderr 'files: 1 of 2 records skipped \(first: long:1: .*max_line'
+    for w in 1 3; do
+        cp_run -w $w 'files long | parse line | head'
+        [ "$status" = 0 ]
+        [ "$output" = '{"line":"ok"}' ]
+        assert_stderr 'files: 1 of 2 records skipped \(first: long:1: .*max_line'
+    done
 }
 
 @test "an on_error stop ends with status 3 and the first cause" {
     printf '{"a":1}\n{broken\n{"a":2}\n' >in
-    cp_run 'parse json with on_error=stop' in
-    [ "$status" = 3 ]
-    [ "$output" = '{"a":1}' ]
-    assert_stderr 'parse: in:2: '
+    for w in 1 3; do
+        cp_run -w $w 'parse json with on_error=stop' in
+        [ "$status" = 3 ]
+        [ "$output" = '{"a":1}' ]
+        assert_stderr 'parse: in:2: '
+    done
 }
 
 @test "--strict is status 3 when a record failed" {
@@ -236,6 +252,9 @@ until_ended() {
     for _ in 1 2 3; do
         cat in >fifo 3>&- &
         gives '' '{"count":200000}' -o json 'files fifo | count'
+        wait $!
+        cat in >fifo 3>&- &
+        gives '' '{"count":200000}' -o json -w 3 'files fifo | parse line | count'
         wait $!
     done
     gives '' '{"count":5}' -o json 'parse line | count' <(seq 5)

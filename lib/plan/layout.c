@@ -329,6 +329,14 @@ size_t cp_edge_channels(const struct cp_edge *e)
     return e->senders * e->receivers / cp_greatest_divisor(e->senders, e->receivers);
 }
 
+/* Several workers can read from the source by themselves: what waits has a place, and nobody else
+ * gets what the source sends. */
+static bool can_be_pulled(const struct cp_edge *e)
+{
+    return e->from->type->next && e->from->n_outs == 1 && e->receivers > 1 && e->capacity > 0 &&
+           e->when_full == CP_FULL_WAIT;
+}
+
 static void plan_edges(struct cp_plan *plan)
 {
     for (size_t i = 0; i < plan->n_edges; i++) {
@@ -343,6 +351,7 @@ static void plan_edges(struct cp_plan *plan)
         bool has_many = e->senders > 1 || e->receivers > 1;
         e->is_shared = has_many && ((e->senders > 1 && e->from->is_loose) || e->to->is_loose);
         e->is_counted |= has_many && !e->is_shared;
+        e->is_pulled = can_be_pulled(e);
     }
 }
 

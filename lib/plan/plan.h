@@ -26,6 +26,7 @@ struct cp_edge {
     size_t lose;               /* of cp_plan_options */
     size_t senders, receivers; /* workers that send and receive */
     bool is_shared;            /* by all of them: one channel, and no turns */
+    bool is_pulled;            /* the receivers read from the source: run/pull.h */
     bool is_counted;           /* the receiver counts groups: empty ones are sent too */
     bool is_late;              /* all that goes over it is made when the input has ended */
     uint16_t *live;            /* slots that are filled in what goes over it */
@@ -38,10 +39,17 @@ struct cp_edge {
     _Atomic bool is_shut; /* nobody takes anything more */
     struct chan_tx **tx;
     struct chan_rx **rx;
+    struct cp_pull *pull; /* is_pulled */
 };
 
 /* How many channels it has: one for each pair of workers that exchange batches by turns. */
 size_t cp_edge_channels(const struct cp_edge *e);
+
+/* Whether the stage runs in threads of its own: not a source that others call. */
+static inline bool cp_stage_has_threads(const struct cp_stage *s)
+{
+    return s->n_outs != 1 || !s->outs[0]->is_pulled;
+}
 
 /* Whether it loses batches when it is full. There is one sender then, and one receiver. */
 static inline bool cp_edge_drops(const struct cp_edge *e)

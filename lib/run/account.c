@@ -115,7 +115,7 @@ size_t cp_run_bound(const struct cp_plan *plan)
 
     for (size_t i = 0; i < plan->n; i++) {
         const struct cp_stage *s = plan->stages[i];
-        bytes += s->n_workers * (PER_THREAD + s->memory);
+        bytes += s->n_workers * (s->memory + (cp_stage_has_threads(s) ? PER_THREAD : 0));
         if (s->pool_size.batches > 0)
             bytes += cp_pool_bytes(&s->pool_size);
     }

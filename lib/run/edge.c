@@ -6,6 +6,7 @@
 #include <poll.h>
 
 #include "../base/alloc.h"
+#include "pull.h"
 
 static_assert(CP_UNBOUNDED == CHAN_UNBOUNDED, "capacities are the channels' own");
 
@@ -98,11 +99,13 @@ int cp_edge_open(struct cp_edge *e, struct cp_heap *heap, struct cp_err *err)
         if (do_meet(e, k / e->receivers, k % e->receivers) &&
             open_channel(e, k / e->receivers, k % e->receivers, err) < 0)
             return -1;
-    return 0;
+    return e->is_pulled ? cp_pull_open(e, heap, err) : 0;
 }
 
 void cp_edge_close(struct cp_edge *e)
 {
+    if (e->is_pulled)
+        cp_pull_close(e);
     for (size_t k = 0; k < e->senders * e->receivers; k++)
         chan_rx_drop(e->rx[k]);
 }
@@ -325,7 +328,9 @@ enum chan_status cp_edge_send(struct cp_edge *e, size_t worker, struct cp_batch 
         cp_batch_release(b);
         return CHAN_OK;
     }
-    enum chan_status status = senders[e->when_full](e, worker, tx, b);
+    enum chan_status status = CHAN_OK;
+    if (!e->is_pulled || !cp_pull_keeps(e, to, b))
+        status = senders[e->when_full](e, worker, tx, b);
     if (status == CHAN_OK && !has_more)
         end->turn += e->senders;
     return status;
@@ -346,21 +351,30 @@ void cp_edge_count(struct cp_edge *e, size_t worker, const struct cp_batch *b)
     end->turn += b->has_more ? 0 : e->receivers;
 }
 
-enum chan_status cp_edge_try_receive(struct cp_edge *e, size_t worker, struct cp_batch **b)
+static enum chan_status received(struct cp_edge *e, size_t worker, struct cp_batch *const *b,
+                                 enum chan_status status)
 {
-    enum chan_status status = chan_try_recv(cp_edge_next(e, worker), b);
-
     if (status == CHAN_OK)
         cp_edge_count(e, worker, *b);
     return status;
 }
 
-static enum chan_status wait_receive(const struct cp_edge *e, size_t worker, int64_t deadline,
+enum chan_status cp_edge_try_receive(struct cp_edge *e, size_t worker, struct cp_batch **b)
+{
+    enum chan_status status =
+        e->is_pulled ? cp_pull_try(e, worker, b) : chan_try_recv(cp_edge_next(e, worker), b);
+
+    return received(e, worker, b, status);
+}
+
+static enum chan_status wait_receive(struct cp_edge *e, size_t worker, int64_t deadline,
                                      struct cp_batch **b)
 {
     const struct cp_stage *s = e->to->workers[worker];
     chan_rx *rx = cp_edge_next(e, worker);
 
+    if (e->is_pulled)
+        return cp_pull_wait(e, worker, b);
     if (has_marks(s))
         return cp_edge_await(s, (struct chan_case){.rx = rx, .elem = (void *)b}, deadline);
     return chan_recv_deadline(rx, b, deadline);
@@ -374,11 +388,7 @@ enum chan_status cp_edge_receive(struct cp_edge *e, size_t worker, struct cp_bat
 enum chan_status cp_edge_receive_until(struct cp_edge *e, size_t worker, int64_t deadline,
                                        struct cp_batch **b)
 {
-    enum chan_status status = wait_receive(e, worker, deadline, b);
-
-    if (status == CHAN_OK)
-        cp_edge_count(e, worker, *b);
-    return status;
+    return received(e, worker, b, wait_receive(e, worker, deadline, b));
 }
 
 /* ---- Waiting beside descriptors ---- */

@@ -19,6 +19,8 @@
  * comes next, and a slow batch holds up its worker alone. That goes on down to the next stage with
  * one worker: where nobody knows whose batch comes next there are no turns.
  *
+ * Where several workers read from a source they read by themselves: pull.h.
+ *
  * Rejected: such a channel everywhere, and a buffer in which the receiver puts what came
  * in order again: it balances uneven batches a little better, but its size is that of the whole
  * pool, and all channels become those of many threads.

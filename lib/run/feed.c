@@ -10,10 +10,8 @@
 
 void cp_feed_init(struct cp_feed *f, struct cp_stage *s, const struct cp_framing *framing)
 {
-    *f = (struct cp_feed){.stage = s,
-                          .planned = framing,
-                          .framing = framing,
-                          .counter = &s->account.in};
+    *f = (struct cp_feed){
+        .stage = s, .planned = framing, .framing = framing, .counter = &s->account.in};
     if (framing->frame == CP_FRAME_REJECTS)
         f->lines = cp_heap_take(s->heap, s->records * sizeof *f->lines);
 }

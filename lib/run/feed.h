@@ -45,14 +45,14 @@ struct cp_feed {
     struct cp_input *input;
     struct cp_block *block; /* being filled; its bytes [from, have) have not left yet */
     size_t from, have;
-    size_t block_size;               /* of a block that is not large */
-    uint64_t line, offset;           /* of byte `from` */
-    struct cp_batch *batch;          /* taken from the pool, still empty; or NULL */
-    bool wants_header;               /* the next record names the columns */
-    bool is_first;                   /* nothing of the input has been cut yet */
-    bool is_skipping;                /* within a record that is too long */
-    bool at_end;                     /* no bytes follow */
-    bool is_cutting;                 /* there may be whole records */
+    size_t block_size;      /* of a block that is not large */
+    uint64_t line, offset;  /* of byte `from` */
+    struct cp_batch *batch; /* taken from the pool, still empty; or NULL */
+    bool wants_header;      /* the next record names the columns */
+    bool is_first;          /* nothing of the input has been cut yet */
+    bool is_skipping;       /* within a record that is too long */
+    bool at_end;            /* no bytes follow */
+    bool is_cutting;        /* there may be whole records */
 
     /* CP_FRAME_REJECTS */
     struct cp_reject_reader rejects;

@@ -234,20 +234,28 @@ static int stage_open(struct cp_run *run, struct cp_stage *s, struct cp_err *err
     return s->type->open ? s->type->open(s, s->self, err) : 0;
 }
 
+static void list_workers(struct cp_run *run, bool with_threads)
+{
+    for (size_t i = 0; i < run->plan->n; i++) {
+        struct cp_stage *s = run->plan->stages[i];
+        for (size_t k = 0; k < s->n_workers && cp_stage_has_threads(s) == with_threads; k++)
+            run->workers[run->n_workers++] = s->workers[k];
+    }
+}
+
 static void run_list_workers(struct cp_run *run)
 {
     struct cp_plan *plan = run->plan;
+    size_t n = 0;
 
-    for (size_t i = 0; i < plan->n; i++)
-        run->n_workers += plan->stages[i]->n_workers;
-    run->workers = cp_heap_take(&plan->heap, run->n_workers * sizeof *run->workers);
-    run->n_workers = 0;
     for (size_t i = 0; i < plan->n; i++) {
-        struct cp_stage *s = plan->stages[i];
-        atomic_init(&s->workers_alive, s->n_workers);
-        for (size_t k = 0; k < s->n_workers; k++)
-            run->workers[run->n_workers++] = s->workers[k];
+        atomic_init(&plan->stages[i]->workers_alive, plan->stages[i]->n_workers);
+        n += plan->stages[i]->n_workers;
     }
+    run->workers = cp_heap_take(&plan->heap, n * sizeof *run->workers);
+    list_workers(run, false);
+    run->threadless = run->n_workers;
+    list_workers(run, true);
 }
 
 static int run_open_rejects(struct cp_run *run)
@@ -303,7 +311,7 @@ static int run_start(struct cp_run *run)
     pthread_attr_init(&attr);
     pthread_attr_setstacksize(&attr, STACK_SIZE);
     run->threads = cp_xcalloc(run->n_workers, sizeof *run->threads);
-    for (size_t i = run->n_workers; i-- > 0 && rc == 0;) {
+    for (size_t i = run->n_workers; i-- > run->threadless && rc == 0;) {
         rc = pthread_create(&run->threads[i], &attr, worker_thread, run->workers[i]);
         if (rc == 0) {
             thread_name(run->workers[i], run->threads[i]);
@@ -318,7 +326,7 @@ static int run_start(struct cp_run *run)
 static void run_unwind(struct cp_run *run)
 {
     atomic_store(&run->is_aborted, true);
-    for (size_t i = 0; i < run->n_workers - run->started; i++)
+    for (size_t i = run->threadless; i < run->n_workers - run->started; i++)
         worker_end(run->workers[i]);
 }
 

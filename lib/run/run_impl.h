@@ -31,9 +31,10 @@ struct cp_run {
     const struct cp_run_options *options;
     _Atomic size_t ended;      /* threads */
     _Atomic bool is_late;      /* what is left to do has the time of grace only */
-    struct cp_stage **workers; /* of all stages, in the order of the plan */
+    struct cp_stage **workers; /* of all stages: those without a thread, then in the order of the
+                                  plan */
     pthread_t *threads;        /* one each; the last ones are started first */
-    size_t n_workers, started;
+    size_t n_workers, threadless, started;
     _Atomic bool is_aborted; /* not all threads could be started: nothing is to be finished */
     int done_fd;             /* eventfd: readable when `ended` or `is_late` changed */
 
