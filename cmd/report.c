@@ -20,7 +20,7 @@ static void say_dropped(const struct cp_edge *e)
 
 static void say_failed(const struct cp_stage *s, uint64_t n, const char *what)
 {
-    uint64_t all = s->account.in > 0 ? s->account.in : s->account.made;
+    uint64_t all = s->account.in > 0 ? cp_stage_tried(s) : s->account.made;
 
     cmd_say("%s: %" PRIu64 " of %" PRIu64 " record%s %s%s%s%s", s->name, n, all,
             all == 1 ? "" : "s", what, s->first_error[0] ? " (first: " : "", s->first_error,

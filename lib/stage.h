@@ -542,10 +542,16 @@ struct cp_value cp_stage_reason(struct cp_stage *s, const char *reason);
 void cp_stage_forget_reasons(struct cp_stage *s);
 /* The same for an error without a record of its own. */
 void cp_stage_input_error(struct cp_stage *s, const char *input, uint64_t line, const char *reason);
-/* Sources: a record failed that is in no batch (a line that is too long). Counts it as errored; it
- * may fail the stage. raw.p == NULL: its bytes are gone. */
+/* Who cuts records: one failed that is in no batch (a line that is too long). Counts it as errored;
+ * it may fail the stage. raw.p == NULL: its bytes are gone. */
 void cp_stage_lost(struct cp_stage *s, const struct cp_input *input, uint64_t line, uint64_t offset,
                    struct cp_slice raw, const char *reason);
+/* The records of which some may have failed: those that came in, and those that it has cut itself
+ * (cp_plan_cuts_records). */
+static inline uint64_t cp_stage_tried(const struct cp_stage *s)
+{
+    return s->account.in + (s->cuts_records ? s->account.made : 0);
+}
 /* When the input has ended: fails the stage if too many records did (max_errors). */
 void cp_stage_check_errors(struct cp_stage *s);
 

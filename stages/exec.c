@@ -13,6 +13,9 @@ static const struct cp_option options[] = {
      "and is joined to it; auto: stream, or by its place a source or a sink"},
     {"as", CP_OPT_TEXT, offsetof(struct exec, as), NULL, "answer",
      "with each, the field that holds the answer"},
+    {"max_line", CP_OPT_SIZE, offsetof(struct exec, max_line), NULL, NULL,
+     "bytes a line that the program prints may have; without it as many as those of the source. "
+     "Longer ones are left out and counted; with each they end the pipeline"},
     SINK_OPTIONS(struct exec, sink),
     {"on_exit", CP_OPT_CHOICE, offsetof(struct exec, on_exit), "fail end restart", NULL,
      "when the program ends too early, or with an exit status that is not 0: fail ends the "
@@ -90,6 +93,11 @@ enum cp_outcome exec_fail(struct cp_stage *s, const struct exec_program *program
     return cp_stage_fail(s, CP_EXIT_IO, 0, "%s: %s%s", program->name, ending, when);
 }
 
+bool exec_may_have_ended(const struct cp_process *process, int on_exit)
+{
+    return cp_process_is_good(process) && on_exit != EXEC_END && cp_process_unread(process) <= 0;
+}
+
 /* ---- Which of the stages it is ---- */
 
 /* The option mode says that it is none of those at the ends. */
@@ -158,6 +166,34 @@ static void plan_processes(struct cp_planner *p, struct exec *self)
     p->stage->n_workers = 1;
 }
 
+/* The option is written, before the program or as a setting. */
+static bool is_given(const struct cp_planner *p, const char *key)
+{
+    const struct cp_item *item = p->stage->item;
+
+    for (size_t i = 0; i < p->words.n; i++)
+        if (cp_slice_is(p->words.v[i].key, key))
+            return true;
+    for (size_t i = 0; i < item->n_settings; i++)
+        if (cp_slice_is(item->settings[i].key.s, key))
+            return true;
+    return false;
+}
+
+/* Of what the program prints. With each the records go on as they are, and may be longer. */
+static int plan_max_line(struct cp_planner *p, const struct exec *self)
+{
+    size_t before = p->max_line;
+
+    if (!is_given(p, "max_line"))
+        return 0;
+    if (source_plan_max_line(p, self->max_line) < 0)
+        return -1;
+    if (self->mode == EACH && p->max_line < before)
+        p->max_line = before;
+    return 0;
+}
+
 static int plan_each(struct cp_planner *p, struct exec *self)
 {
     if (check_lines(p, self) < 0)
@@ -189,20 +225,6 @@ static int plan_stream(struct cp_planner *p, struct exec *self)
     return 0;
 }
 
-/* The option is written, before the program or as a setting. */
-static bool is_given(const struct cp_planner *p, const char *key)
-{
-    const struct cp_item *item = p->stage->item;
-
-    for (size_t i = 0; i < p->words.n; i++)
-        if (cp_slice_is(p->words.v[i].key, key))
-            return true;
-    for (size_t i = 0; i < item->n_settings; i++)
-        if (cp_slice_is(item->settings[i].key.s, key))
-            return true;
-    return false;
-}
-
 static void warn_without(struct cp_planner *p, const char *key, const char *other)
 {
     if (is_given(p, key))
@@ -228,7 +250,7 @@ static int exec_plan(struct cp_planner *p, void *data)
     plan_processes(p, self);
     if (exec_plan_program(p, options, &self->program) < 0 ||
         sink_words(p, &self->sink, options, self, &rest, NULL) < 0 ||
-        sink_plan(p, &self->sink, NULL) < 0)
+        sink_plan(p, &self->sink, NULL) < 0 || plan_max_line(p, self) < 0)
         return -1;
     warn_idle(p, self);
     return self->mode == EACH ? plan_each(p, self) : plan_stream(p, self);

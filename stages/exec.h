@@ -13,6 +13,7 @@
 #include "../lib/io/process.h"
 #include "../lib/run/rejects.h"
 #include "sink.h"
+#include "source.h"
 
 /* A program and its arguments. */
 struct exec_program {
@@ -31,6 +32,10 @@ int exec_plan_program(struct cp_planner *p, const struct cp_option *options,
 enum cp_outcome exec_fail(struct cp_stage *s, const struct exec_program *program,
                           const struct cp_process *process, const char *when);
 
+/* Whether the stage may wait for more input although the program has ended: it ended well, and has
+ * read all that it was given. Whether it ended too early the next record says. */
+bool exec_may_have_ended(const struct cp_process *process, int on_exit);
+
 /* ---- The co-process ---- */
 
 struct exec {
@@ -40,7 +45,7 @@ struct exec {
     /* Options. */
     int mode, on_exit;
     struct cp_slice as;
-    uint64_t restarts;
+    uint64_t restarts, max_line;
     int64_t backoff;
 
     struct cp_framing *framing; /* stream: of what the program prints */

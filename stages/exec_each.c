@@ -19,7 +19,6 @@
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "../lib/base/alloc.h"
@@ -157,7 +156,8 @@ static void fail_extra(struct each *x)
 
 static void fail_long(struct each *x)
 {
-    fail_hinting(x, "raise max_line of the source", "its answer is longer than max_line");
+    fail_hinting(x, "max_line=4MiB before the program allows more",
+                 "its answer is longer than max_line");
 }
 
 static void fail_sys(struct each *x, const char *what)
@@ -680,9 +680,8 @@ static struct peer *suspect(const struct each *x)
 static bool is_stuck(const struct peer *peer)
 {
     struct pollfd fd = {.fd = peer->process.out, .events = POLLIN};
-    int unread = 0;
 
-    return ioctl(peer->process.in, FIONREAD, &unread) == 0 && unread == 0 && poll(&fd, 1, 0) == 0;
+    return cp_process_unread(&peer->process) == 0 && poll(&fd, 1, 0) == 0;
 }
 
 /* It may be thinking: fails only when it has done so for long. */

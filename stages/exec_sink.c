@@ -64,20 +64,33 @@ static int to_program_open(struct cp_stage *s, void *data, struct cp_err *err)
     return sink_open(s, &self->sink, self->process.in, self->program.name, err);
 }
 
+/* What there is to wait for of the program. It may close its input before it ends. */
+enum { END, IN, WATCHED };
+
+static bool has_left(struct to_program *self, const struct pollfd *fds)
+{
+    if (fds[IN].revents != 0)
+        return true;
+    return cp_process_wait(&self->process, 0, -1) &&
+           !exec_may_have_ended(&self->process, self->on_exit);
+}
+
 /* Writes what is held back, then waits for more, or for the program to leave. False: it has left.
  */
 static bool wait_for_more(struct cp_stage *s, struct to_program *self, enum cp_came *came,
                           struct cp_batch **b)
 {
-    struct pollfd fd = {.fd = self->process.in}; /* POLLERR: nobody reads it */
+    struct pollfd fds[WATCHED] = {[END] = {.fd = self->process.ended_fd, .events = POLLIN},
+                                  /* POLLERR: nobody reads it */
+                                  [IN] = {.fd = self->on_exit == EXEC_END ? self->process.in : -1}};
 
-    *came = cp_stage_poll(s, &fd, 1, 0, b);
+    *came = cp_stage_poll(s, fds, WATCHED, 0, b);
     if (*came != CP_CAME_NOTHING)
         return true;
     if (sink_idle(s, &self->sink) < 0)
         return false;
-    *came = cp_stage_poll(s, &fd, 1, -1, b);
-    if (*came != CP_CAME_NOTHING || fd.revents == 0)
+    *came = cp_stage_poll(s, fds, WATCHED, -1, b);
+    if (*came != CP_CAME_NOTHING || !has_left(self, fds))
         return true;
     cp_async_close(&self->sink.async);
     s->has_failed = reader_left(s, &self->sink) == CP_OUTCOME_FAILED;
@@ -102,15 +115,21 @@ static enum cp_outcome take(struct cp_stage *s, struct to_program *self, struct 
  */
 static void end(struct cp_stage *s, struct to_program *self)
 {
+    struct cp_process *process = &self->process;
+
     if (sink_finish(s, &self->sink) < 0)
         return;
-    cp_process_close_in(&self->process);
-    cp_process_wait(&self->process, -1, -1);
-    if (cp_process_signal(&self->process) == SIGPIPE)
+    if (cp_process_wait(process, 0, -1) && cp_process_unread(process) > 0) {
+        reader_left(s, &self->sink);
+        return;
+    }
+    cp_process_close_in(process);
+    cp_process_wait(process, -1, -1);
+    if (cp_process_signal(process) == SIGPIPE)
         cp_stage_reader_left(s);
-    else if (!cp_process_is_good(&self->process) &&
-             (self->on_exit == EXEC_FAIL || cp_process_signal(&self->process) != 0))
-        exec_fail(s, &self->program, &self->process, "");
+    else if (!cp_process_is_good(process) &&
+             (self->on_exit == EXEC_FAIL || cp_process_signal(process) != 0))
+        exec_fail(s, &self->program, process, "");
 }
 
 static void to_program_run(struct cp_stage *s, void *data)

@@ -307,6 +307,8 @@ static void end_input(struct stream *x)
     if (k->format->encode_end)
         k->format->encode_end(k->encoder, &k->out);
     cp_out_flush(&k->out);
+    if (!x->must_end && cp_process_wait(&x->process, 0, -1) && cp_process_unread(&x->process) > 0)
+        ended_early(x);
     cp_process_close_in(&x->process);
 }
 
@@ -337,7 +339,7 @@ static void step(struct stream *x)
     if (fd.revents && has_out)
         read_some(x);
     else if (fd.revents && cp_process_wait(process, 0, -1) && came != CP_CAME_BATCH &&
-             came != CP_CAME_END && !cp_process_is_good(process))
+             came != CP_CAME_END && !exec_may_have_ended(process, x->exec->on_exit))
         ended_early(x);
     if (came == CP_CAME_BATCH)
         take(x, b);

@@ -5,11 +5,17 @@
 
 enum { MOST = 1 << 30 };
 
+int source_plan_max_line(struct cp_planner *p, uint64_t n)
+{
+    p->max_line = p->stage->max_line = n;
+    if (n > 0 && n <= MOST)
+        return 0;
+    return cp_diag_error(p->diags, p->stage->pos, NULL, "max_line is a size from 1 byte to 1GiB");
+}
+
 void source_plan(struct cp_planner *p, const struct source_options *o)
 {
-    if (o->max_line == 0 || o->max_line > MOST)
-        cp_diag_error(p->diags, p->stage->pos, NULL, "max_line is a size from 1 byte to 1GiB");
-    p->max_line = p->stage->max_line = o->max_line;
+    source_plan_max_line(p, o->max_line);
     *p->framing = (struct cp_framing){.frame = CP_FRAME_LINE, .max_record = o->max_line};
     p->framing->lines = p->scope->wants = cp_plan_wants(p, cp_format_find(CP_SLICE("line")), NULL);
     cp_scope_declare(p->scope, CP_SLICE("line"));

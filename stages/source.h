@@ -22,6 +22,8 @@ struct source_options {
             "bytes a record may have; longer ones are left out and counted"                        \
     }
 
+/* Records may have n bytes from here on. -1 after a diagnostic: that is no size for them. */
+int source_plan_max_line(struct cp_planner *p, uint64_t n);
 /* Applies the options to the plan. */
 void source_plan(struct cp_planner *p, const struct source_options *o);
 

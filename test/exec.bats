@@ -236,6 +236,51 @@ a' ]
     gives 'a\n' 'a\nlater\n' 'exec mode=stream ./later'
 }
 
+@test "stream: a good end while the input pauses: read all, too early, or its right" {
+    program leaves <<<'head -n 1; (sleep 0.2; echo x >ended) >/dev/null 2>&1 &'
+    cp_run 'exec mode=stream ./leaves' < <(then_later 'a\n' '' ended)
+    [ "$status$stderr$output" = 0a ] || fail "$status $stderr $output"
+    rm ended
+    fails 4 './leaves: exit status 0 before it had read all' 'exec mode=stream ./leaves' < <(then_later 'a\n' 'b\n' ended)
+    mkfifo in
+    exec 7<>in
+    echo a >in
+    gives '' 'a\n' 'exec mode=stream on_exit=end ./leaves' in
+    program one_line <<<'read -r x; echo "$x"'
+    printf 'a\nb\n' >in
+    fails 4 './one_line: exit status 0 before it had read all' 'exec mode=stream ./one_line' in
+    exec 7>&-
+}
+
+@test "stream: what it prints has a max_line of its own: longer lines are counted and left out" {
+    program long <<<'read -r x; printf "short\n0123456789\nlast"; cat >/dev/null'
+    skips 'a\n' 'short\nlast\n' './long:2: record longer than max_line \(9 bytes' 'exec mode=stream max_line=9 ./long'
+    gives 'a\n' 'short\n0123456789\nlast\n' 'stdin max_line=5 | exec mode=stream max_line=10 ./long'
+    skips 'a\n' 'short\nlast\n' '1 of 4 records skipped .first: ./long:2' 'stdin max_line=5 | exec mode=stream ./long'
+    printf 'a\n' >in
+    cp_run --account account.json 'exec mode=stream ./long with max_line=9' in
+    grep -q '"stage":"exec".*"in":1,"made":3,"out":2,.*"errored":1,"taken":1' account.json || fail "$(cat account.json)"
+    cp_run 'exec mode=stream ./long with max_line=9 on_error={to: bad.jsonl}' in
+    assert_equal "$(jq -c '[.file, .line, .stage, .raw]' bad.jsonl)" '["./long",2,"exec","0123456789"]'
+    fails 3 './long:2: record longer' 'exec mode=stream ./long with max_line=9 on_error=stop' in
+    fails 3 'more than 0 records failed' 'exec mode=stream ./long with max_line=9 max_errors=0' in
+    fails 3 '1 of 4 records failed, more than 20%' 'exec mode=stream ./long with max_line=9 max_errors=20%' in
+    gives 'a\n' 'ASHORT\n' 'exec mode=stream max_line=6 sh -c "tr a A | tr -d \"\n\"; echo SHORT" | set line = line .. ""'
+    refuses 'max_line is a size from 1 byte' 'exec mode=stream max_line=0 cat'
+    refuses 'exec has no option max_line' 'skip 0 | exec max_line=9 cat'
+}
+
+@test "each: answers have a max_line of their own" {
+    program long <<<'while read -r x; do echo 0123456789; done'
+    fails 4 'its answer is longer than max_line.*max_line=4MiB before the program' 'exec mode=each max_line=9 ./long' < <(echo a)
+    fails 4 'its answer is longer than max_line' 'stdin max_line=9 | exec mode=each ./long' < <(echo a)
+    gives 'a\n' 'a\t0123456789\n' 'stdin max_line=1 | exec mode=each max_line=10 ./long'
+    numbered 60000 >in
+    chanpipe 'exec mode=each max_line=10 ./long | keep line' in >out
+    cmp in out
+    gives 'a\nb\n' '{"count":2}\n' 'stdin max_line=3 | exec mode=each max_line=2MiB sh -c "read x; head -c 2000000 /dev/zero | tr \"\\0\" y; echo; read x; head -c 2000000 /dev/zero | tr \"\\0\" y; echo" | sort answer | count'
+}
+
 @test "stream: head below ends a program in the middle of anything" {
     numbered 3000000 >big
     gives '' "$(head -n 2 big)" 'exec mode=stream cat | head 2' big
@@ -540,12 +585,32 @@ END
     fails 4 'signal 9' 'skip 0 | exec sh -c "kill -9 $$"' < <(yes)
 }
 
-@test "sink: when it ends while the input pauses the pipeline ends" {
+@test "sink: a program that ends while its input pauses: what follows says whether that was too early" {
+    program leaves <<<'head -n 1 >got; (sleep 0.2; echo x >ended) >/dev/null 2>&1 & exit "$1"'
+    cp_run 'skip 0 | exec ./leaves 0' < <(then_later 'a\n' '' ended)
+    [ "$status$stderr" = 0 ] || fail "$status $stderr"
+    rm ended
+    fails 4 './leaves 0: exit status 0 before it had read all' 'skip 0 | exec ./leaves 0' < <(then_later 'a\n' 'b\n' ended)
     mkfifo in
     exec 7<>in
     echo a >in
-    fails 4 'exit status 0 before it had read all' 'skip 0 | exec head -n 1' in
+    fails 4 './leaves 3: exit status 3 before' 'skip 0 | exec ./leaves 3' in
+    echo a >in
+    gives '' '' 'skip 0 | exec on_exit=end ./leaves 0' in
+    program one_line <<<'read -r x'
+    printf 'a\nb\n' >in
+    fails 4 './one_line: exit status 0 before it had read all' 'skip 0 | exec ./one_line' in
     exec 7>&-
+}
+
+@test "a program that was given no record may have ended before that is known" {
+    program silent <<<'until [ -s one ] && [ -s two ]; do sleep 0.01; done'
+    program leaves <<<'(sleep 0.2; echo x >"$1") >/dev/null 2>&1 &'
+    gives '' '' 'exec ./silent | tee { exec ./leaves one ; exec mode=stream ./leaves two | exec true }'
+    rm one two
+    gives '' '' 'exec ./silent | tee { exec ./leaves one ; exec mode=each ./leaves two | exec true }'
+    rm one two
+    fails 4 'false: exit status 1' 'exec ./silent | tee { exec ./leaves one ; exec false ; exec mode=stream ./leaves two }'
 }
 
 @test "sink: head behind the program ends all, quietly" {

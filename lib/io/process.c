@@ -9,6 +9,7 @@
 #include <spawn.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -182,6 +183,13 @@ void cp_process_close_in(struct cp_process *p)
 void cp_process_close_out(struct cp_process *p)
 {
     close_fd(&p->out);
+}
+
+int cp_process_unread(const struct cp_process *p)
+{
+    int n;
+
+    return p->in >= 0 && ioctl(p->in, FIONREAD, &n) == 0 ? n : -1;
 }
 
 /* ---- Waiting ---- */

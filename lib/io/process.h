@@ -50,6 +50,10 @@ int cp_process_start(struct cp_process *p, char *const *argv, unsigned flags, st
 void cp_process_close_in(struct cp_process *p);
 void cp_process_close_out(struct cp_process *p);
 
+/* Bytes that were written to it and that it has not read, also when it has ended; -1: nobody can
+ * tell, or its input is closed. */
+int cp_process_unread(const struct cp_process *p);
+
 /* Waits until it has ended, for at most timeout_ms (-1: as long as it takes), or until stop_fd (-1:
  * none) is readable. True: it has ended, p->status says how, and nothing is left of it. */
 bool cp_process_wait(struct cp_process *p, int timeout_ms, int stop_fd);

@@ -132,8 +132,8 @@ enum cp_outcome cp_stage_stop_at(struct cp_stage *s, struct cp_batch *b, uint32_
 
 void cp_stage_check_errors(struct cp_stage *s)
 {
-    if (are_too_many(s, s->account.in))
-        fail_of_errors(s, s->account.in);
+    if (are_too_many(s, cp_stage_tried(s)))
+        fail_of_errors(s, cp_stage_tried(s));
 }
 
 static void note_failed(struct cp_stage *s, const struct cp_batch *b, uint32_t i, uint32_t before,
@@ -210,7 +210,7 @@ void cp_stage_lost(struct cp_stage *s, const struct cp_input *input, uint64_t li
         cp_rejects_flush(s);
     }
     if (are_too_many(s, 0)) /* a share is judged at the end */
-        fail_of_errors(s, s->account.in);
+        fail_of_errors(s, cp_stage_tried(s));
 }
 
 /* ---- Expressions that fail ---- */
