@@ -108,34 +108,50 @@ static const char *fields_written(const struct cp_stage *s, struct cp_heap *heap
 
 /* ---- Sections ---- */
 
-/* A source whose records several workers take has no thread of its own. */
-static void put_threads(struct cmd_table *t, const struct cp_stage *s)
+static size_t count_programs(const struct cp_plan *plan)
 {
-    if (cp_stage_has_threads(s)) {
-        cmd_table_cell(t, "%zu", s->n_workers);
-        cmd_table_cell(t, "%s", s->type->summary);
-    } else {
-        cmd_table_cell(t, "-");
-        cmd_table_cell(t, "%s; in the threads of %s", s->type->summary, s->outs[0]->to->name);
-    }
-}
-
-static void explain_threads(const struct cp_plan *plan)
-{
-    struct cmd_table t = {.columns = 4, .right = {[2] = true}};
     size_t n = 0;
 
+    for (size_t i = 0; i < plan->n; i++)
+        n += plan->stages[i]->n_programs;
+    return n;
+}
+
+/* A source from which several workers read has no thread of its own. */
+static void put_thread(struct cmd_table *t, const struct cp_stage *s, bool has_programs)
+{
+    bool has_threads = cp_stage_has_threads(s);
+
+    cmd_table_cell(t, "%s", s->name);
+    cmd_table_cell(t, "%s", cmd_kind_name(s->type->kind));
+    cmd_table_cell(t, has_threads ? "%zu" : "-", s->n_workers);
+    if (has_programs)
+        cmd_table_cell(t, "%.0zu", s->n_programs); /* nothing for none */
+    cmd_table_cell(t, has_threads ? "%s" : "%s; in the threads of %s", s->type->summary,
+                   has_threads ? "" : s->outs[0]->to->name);
+}
+
+/* The programs of exec are not threads of ours, but work beside them. */
+static void explain_threads(const struct cp_plan *plan)
+{
+    size_t n = 0, programs = count_programs(plan);
+    struct cmd_table t = {.columns = programs > 0 ? 5 : 4,
+                          .right = {[2] = true, [3] = programs > 0}};
+
     put_head("Threads");
-    put_row(&t, (const char *[]){"stage", "kind", "workers", "what it does"});
+    put_row(&t, programs > 0
+                    ? (const char *[]){"stage", "kind", "workers", "programs", "what it does"}
+                    : (const char *[]){"stage", "kind", "workers", "what it does"});
     for (size_t i = 0; i < plan->n; i++) {
         const struct cp_stage *s = plan->stages[i];
-        cmd_table_cell(&t, "%s", s->name);
-        cmd_table_cell(&t, "%s", cmd_kind_name(s->type->kind));
-        put_threads(&t, s);
+        put_thread(&t, s, programs > 0);
         n += cp_stage_has_threads(s) ? s->n_workers : 0;
     }
     cmd_table_print(stdout, &t, 2);
-    printf("  %zu threads in all\n", n);
+    printf("  %zu threads in all", n);
+    if (programs > 0)
+        printf(", and %zu program%s", programs, programs == 1 ? "" : "s");
+    printf("\n");
 }
 
 static const char *names_text(const struct cp_names *names, struct cp_heap *heap)

@@ -143,11 +143,17 @@ static bool is_fork(const struct cp_stage *s)
     return s->n_outs > 1 || has_cases(s) || s->to.stage;
 }
 
+/* Workers, or the programs of exec: how many of the same work side by side. */
+static size_t times_of(const struct cp_stage *s)
+{
+    return s->n_programs > s->n_workers ? s->n_programs : s->n_workers;
+}
+
 static const char *node_text(struct drawing *d, const struct cp_stage *s)
 {
-    if (s->n_workers == 1)
+    if (times_of(s) == 1)
         return s->name;
-    return cp_heap_printf(&d->heap, "%s%s%zu", s->name, d->marks->times, s->n_workers);
+    return cp_heap_printf(&d->heap, "%s%s%zu", s->name, d->marks->times, times_of(s));
 }
 
 static const char *arrow_text(struct drawing *d, const struct cp_edge *e)
@@ -332,8 +338,8 @@ static const char *node_label(struct cp_heap *heap, const struct language *l,
 {
     const char *args = clean(heap, s->item->args.s), *text = escape(heap, l, s->name);
 
-    if (s->n_workers > 1)
-        text = cp_heap_printf(heap, "%s ×%zu", text, s->n_workers);
+    if (times_of(s) > 1)
+        text = cp_heap_printf(heap, "%s ×%zu", text, times_of(s));
     if (args[0])
         text = cp_heap_printf(heap, "%s%s%s", text, l->line_break, escape(heap, l, args));
     return text;

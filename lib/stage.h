@@ -308,6 +308,8 @@ struct cp_wants *cp_plan_wants(struct cp_planner *p, const struct cp_format *for
 int cp_plan_least_memory(struct cp_planner *p, uint64_t max_memory, size_t least, const char *hint);
 /* Bytes that a kept record takes at most: its own, the texts made for it, its columns. */
 size_t cp_plan_largest_record(const struct cp_planner *p);
+/* The stage runs so many programs beside its thread: for explain and graph. */
+void cp_plan_programs(struct cp_planner *p, size_t n);
 /* Counts memory of the stage that is in no pool, for the bound that explain prints. */
 void cp_plan_memory(struct cp_planner *p, size_t bytes);
 
@@ -386,7 +388,8 @@ struct cp_stage {
         *prefilter; /* parse: conditions that spare records from it, if any; else NULL */
     uint16_t *live; /* slots that have been filled when a batch arrives here */
     size_t n_live;
-    size_t memory; /* cp_plan_memory */
+    size_t memory;     /* cp_plan_memory */
+    size_t n_programs; /* cp_plan_programs */
     int (*at_end)(struct cp_stage *s, void *self, struct cp_err *err);
     struct cp_pool_size pool_size; /* of its own pool: sources and CP_STAGE_MAKES */
     struct cp_heap *heap;

@@ -80,6 +80,7 @@ int exec_plan_program(struct cp_planner *p, const struct cp_option *table,
     }
     program->name = name_of(p->heap, program->argv);
     p->words.n = first;
+    cp_plan_programs(p, 1);
     return 0;
 }
 
@@ -200,6 +201,7 @@ static int plan_each(struct cp_planner *p, struct exec *self)
         return -1;
     if (self->as.n == 0)
         return cp_diag_error(p->diags, p->stage->pos, "as=geo", "the answer needs a name: as");
+    cp_plan_programs(p, self->n_processes);
     cp_plan_keeps_records(p);
     cp_plan_makes_text(p);
     cp_plan_memory(p, exec_each_memory(p, self->n_processes));

@@ -112,6 +112,24 @@ until_file() {
     fails 4 'cannot run ./nothing' 'exec cat | exec mode=stream sort | exec ./nothing' </dev/null
 }
 
+@test "explain and graph show the programs that work beside the threads" {
+    local p='exec a | exec mode=each b with workers=3 | set x = 1 with workers=2 | exec c'
+    chanpipe explain "$p" >out
+    assert_equal "$(awk '/^  exec[0-9]? .*(source|transform|sink)|^  set .*transform/ { print $1, $3, $4 } /threads in all/ { print }' out)" "exec 1 1
+exec2 1 3
+set 2 Gives
+exec3 1 1
+  5 threads in all, and 5 programs"
+    grep -q '^  stage  *kind  *workers  programs  what it does$' out
+    chanpipe graph "$p" >out
+    grep -q 'exec -> exec2 x3 -> set x2 -> exec3' out || fail "$(cat out)"
+    chanpipe graph --format dot "$p" >out
+    grep -q 'exec2 ×3' out
+    chanpipe explain 'head' >out
+    grep -q '^  stage  *kind  *workers  what it does$' out
+    grep -q '^  3 threads in all$' out
+}
+
 @test "the place decides: source, co-process, sink" {
     chanpipe explain 'exec a | exec b | exec c' >out
     assert_equal "$(awk '$1 ~ /^exec/ && $3 == 1 { print $1, $2 }' out)" "exec source

@@ -83,6 +83,11 @@ void cp_plan_memory(struct cp_planner *p, size_t bytes)
     p->stage->memory += bytes;
 }
 
+void cp_plan_programs(struct cp_planner *p, size_t n)
+{
+    p->stage->n_programs = n;
+}
+
 size_t cp_plan_largest_record(const struct cp_planner *p)
 {
     return 3 * p->max_line + 64 * 1024;
