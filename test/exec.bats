@@ -67,6 +67,13 @@ until_file() {
     chanpipe convert --to text p.yaml >p.txt
     gives '' '<a b>\n<|>\n<--x=y>\n' -e "$(cat p.txt)"
     gives '' '<\xc3\xbc>\n' -e 'exec ./args "ü"'
+    printf 'stages:\n  - exec:\n      - sh\n      - -c\n      - |\n        echo "a b"  # \\\n        echo c\n  - head: 9\n' >p.yaml
+    gives '' 'a b\nc\n' run p.yaml
+    chanpipe convert --to text p.yaml >p.txt
+    gives '' 'a b\nc\n' -e "$(cat p.txt)"
+    chanpipe convert --to yaml -e "$(cat p.txt)" >q.yaml
+    gives '' 'a b\nc\n' run q.yaml
+    fails 4 'sh -c exit 3.n: exit status 3' $'exec sh -c "exit 3\n"'
 }
 
 @test "options stand before the program; behind it they are its own, which is said where it may be meant otherwise" {
@@ -125,7 +132,7 @@ exec3 1 1
     grep -q 'exec -> exec2 x3 -> set x2 -> exec3' out || fail "$(cat out)"
     chanpipe graph --format dot "$p" >out
     grep -q 'exec2 ×3' out
-    chanpipe explain 'head' >out
+    chanpipe explain 'head 1' >out
     grep -q '^  stage  *kind  *workers  what it does$' out
     grep -q '^  3 threads in all$' out
 }

@@ -3,7 +3,7 @@
  * DESIGN. Arguments are not parsed here: only their end is looked for. For that one must know what
  * a quote, a regex and a bracket are, no more; expr and words read the same bytes again. The cursor
  * works on a copy in which it overwrites comments, line breaks and tabs between words with blanks,
- * so that arguments are one line and every byte keeps its offset.
+ * so that arguments are one line, but for quoted words, and every byte keeps its offset.
  */
 #include "doc_cursor.h"
 

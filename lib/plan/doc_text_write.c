@@ -147,6 +147,38 @@ static void list_settings(const struct cp_item *item, struct cp_heap *heap, stru
     }
 }
 
+/* A word that is not quoted and begins with #. */
+static bool has_hash(const struct cp_item *item)
+{
+    struct cp_slice rest = item->args.s;
+
+    while (item->form != CP_ARGS_EXPR && rest.n > 0) {
+        bool is_blank = cp_is_blank(rest.p[0]), is_regex = item->form == CP_ARGS_WORDS_REGEX;
+        size_t n = is_blank ? 1 : cp_word_end(rest.p, rest.n, is_regex, false).end;
+        if (rest.p[0] == '#' || n == 0)
+            return n > 0;
+        rest = (struct cp_slice){rest.p + n, rest.n - n};
+    }
+    return false;
+}
+
+static bool has_line_break(const struct cp_item *item)
+{
+    return item->args.s.n > 0 && memchr(item->args.s.p, '\n', item->args.s.n);
+}
+
+static bool is_any(const struct cp_item *items, size_t n, bool (*is)(const struct cp_item *))
+{
+    for (size_t i = 0; i < n; i++) {
+        if (is(&items[i]))
+            return true;
+        for (size_t k = 0; k < items[i].n_branches; k++)
+            if (is_any(items[i].branches[k].items, items[i].branches[k].n, is))
+                return true;
+    }
+    return false;
+}
+
 static void list_items(const struct cp_item *items, size_t n, struct cp_heap *heap,
                        struct cp_writer *list)
 {
@@ -169,6 +201,8 @@ static void list_what_is_lost(const struct cp_doc *doc, struct cp_heap *heap,
     if (doc->tests)
         add_to_list(list, "tests");
     list_items(doc->items, doc->n, heap, list);
+    if (is_any(doc->items, doc->n, has_line_break) && is_any(doc->items, doc->n, has_hash))
+        add_to_list(list, "a word that begins with # beside one of several lines: a comment there");
 }
 
 char *cp_doc_write_text(const struct cp_doc *doc, struct cp_heap *heap, struct cp_err *err)

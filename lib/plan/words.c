@@ -8,15 +8,23 @@
 
 /* ---- Where a word ends ---- */
 
+/* Behind the " that closes the one at p; 0: there is none. */
 static size_t find_quote_end(const char *p, size_t n)
 {
-    for (size_t i = 1; i < n && p[i] != '\n'; i++) {
+    for (size_t i = 1; i < n; i++) {
         if (p[i] == '\\')
-            i += i + 1 < n && p[i + 1] != '\n';
+            i++;
         else if (p[i] == '"')
             return i + 1;
     }
     return 0;
+}
+
+static size_t line_length(const char *p, size_t n)
+{
+    const char *end = memchr(p, '\n', n);
+
+    return end ? (size_t)(end - p) : n;
 }
 
 /* A slash inside […] does not end the regex; a ] right behind [ or [^ is one of the set. */
@@ -52,7 +60,7 @@ size_t cp_quote_end(const char *p, size_t n)
 {
     if (*p == '/')
         return find_regex_end(p, n);
-    return *p == '"' ? find_quote_end(p, n) : find_raw_end(p, n);
+    return *p == '"' ? find_quote_end(p, line_length(p, n)) : find_raw_end(p, n);
 }
 
 /* The length of a ${…} at p that is closed in its line, else 0. */
@@ -132,17 +140,28 @@ static bool is_behind_word(char c, bool in_branch)
     return cp_is_blank(c) || c == '|' || (in_branch && (c == ';' || c == '}'));
 }
 
+/* The length of "…" at p, which may go over lines. A quote in another line behind which text goes
+ * on is more likely the beginning of the next one. */
+static size_t quote_length(const char *p, size_t n, bool in_branch)
+{
+    size_t end = find_quote_end(p, n);
+    bool is_behind = end == n || is_behind_word(p[end], in_branch);
+
+    return is_behind || end <= line_length(p, n) ? end : 0;
+}
+
 static struct cp_word_end quoted_end(const char *p, size_t n, size_t from, bool in_branch)
 {
     struct cp_word_end e = {.is_quoted = p[from] == '"', .is_regex = p[from] == '/'};
-    size_t length = cp_quote_end(p + from, n - from);
+    size_t length =
+        e.is_regex ? cp_quote_end(p + from, n - from) : quote_length(p + from, n - from, in_branch);
 
     e.end = from + length;
     if (length == 0) {
         e.wrong = e.is_regex ? "no / closes this regex" : "no \" closes this quote";
         e.hint = e.is_regex
                      ? "a word that begins with / is a regex here; \"quote\" it if it is none"
-                     : "a quote is closed in its own line";
+                     : "a quote is closed before a blank, a | or the end";
         e.at = from;
         e.end = n;
         e.is_open = true;

@@ -20,7 +20,8 @@ struct cp_words {
 };
 
 /* Splits args at blanks. "…" at the start of a word, or of the value behind `key=`, quotes and
- * knows \" and \\ (any other backslash is itself); a quote elsewhere is a byte like others.
+ * knows \" and \\ (any other backslash is itself), and may go over lines; a quote elsewhere is a
+ * byte like others.
  * /…/flags at the start of a word is one word (a regex, spelled as it stands) where regex is true;
  * a slash in it is \/. The blanks in ${X:-a b} do not split. `a==b` and `a=~b` have no key. Returns
  * -1 after a diagnostic. */

@@ -452,6 +452,11 @@ static void test_text(void)
                 "stages:\n  - grep: '#foo'\n  - head\n", "grep #foo | head");
     check_forms("several lines", false, "parse json\r\n | filter a # c\n  == 1 \n| head # x", NULL,
                 "parse json | filter a == 1 | head");
+    check_forms("a quoted word goes over lines", false,
+                "grep \"a\n#\\\"b \" x # c\n | grep k=\"\n\"",
+                "stages:\n  - grep: \"\\\"a\\n#\\\\\\\"b \\\" x\"\n  - grep: \"k=\\\"\\n\\\"\"\n",
+                "grep \"a\n#\\\"b \" x | grep k=\"\n\"");
+    check(is_stable(), "a quoted word that goes over lines is stable");
     check_forms("a stage without arguments", false, "stdout", "stages:\n  - stdout\n", "stdout");
     check_forms("blanks in ${} do not split", false, "files ${X:-a | b} | head with a=${Y:-c d}",
                 NULL, NULL);
@@ -474,6 +479,12 @@ static void test_text_errors(void)
     check_error("a | at the start", 1, 1, 1, "a stage is missing before", NULL);
     read_text("filter (a == 1 | head");
     check_error("an open bracket", 1, 1, 8, "no ) closes this (", NULL);
+    read_text("grep \"a\n| grep \"b c\"");
+    check_error("an open quote with one in the next line", 1, 1, 6, "no \" closes this quote",
+                "a quote is closed before a blank, a | or the end");
+    read_text("head with a=\"b\nc\"");
+    check_error("a value goes over a line", 1, 1, 13, "no \" closes this quote",
+                "a quote is closed in its own line");
     read_text("filter a == \"x | head");
     check_error("an open quote", 1, 1, 13, "no \" closes this quote", NULL);
     read_text("filter a == 'x\ny' | head");
@@ -533,6 +544,20 @@ static void test_yaml(void)
                 NULL,
                 "files a.log \"b c.log\" d\"e /x/y h=1 \"with\" \"#x\" k=\"l m\" \"|\" | grep -i "
                 "/a b/ \"/a b\"");
+    check_forms("words of several lines", true,
+                "stages:\n  - grep: [\"a\\nb\", '#x', \"k=c\\r\\n\\\"d\\\\\"]\n  - tee: "
+                "[[grep: [\"};|\\n\"]]]\n",
+                "stages:\n  - grep: \"\\\"a\\nb\\\" \\\"#x\\\" "
+                "k=\\\"c\\r\\n\\\\\\\"d\\\\\\\\\\\"\"\n"
+                "  - tee:\n      - - grep: \"\\\"};|\\n\\\"\"\n",
+                "grep \"a\nb\" \"#x\" k=\"c\r\n\\\"d\\\\\" | tee { grep \"};|\n\" }");
+    check(is_stable(), "words of several lines are stable");
+    read_yaml("stages: ['grep #x', {grep: [\"a\\nb\"]}]\n");
+    struct cp_err err = {0};
+    check(!cp_doc_write_text(&last.doc, &last.heap, &err) &&
+              same(err.message, "a one-liner cannot hold a word that begins with # beside one of "
+                                "several lines: a comment there"),
+          "a # that several lines would make a comment");
     check_forms("a map", true,
                 "stages:\n  - parse: {format: csv, header: [a, b]}\n    workers: 2\n",
                 "stages:\n  - parse:\n    format: csv\n    header: [a, b]\n    workers: 2\n",
@@ -1266,6 +1291,7 @@ static void test_words(void)
     check_words("a==b a=~b a= http://x?a=b -n=3 a-b=c", false,
                 "[a==b] [a=~b] a=[] [http://x?a=b] [-n=3] a-b=[c]");
     check_words("${X:-a b} k=${Y:-c d} 5\" it's", false, "[${X:-a b}] k=[${Y:-c d}] [5\"] [it's]");
+    check_words("\"a\nb\\\"\n\" k=\"\n\"\nc", false, "q[a\nb\"\n] k=q[\n] [c]");
     check_words("", false, "");
 
     static const char in[] = "a \"x\\\"yz\" k=v";
