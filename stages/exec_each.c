@@ -6,55 +6,28 @@
  * they were read. A batch that has been taken is closed by a mark behind its records, so that what
  * leaves is grouped as what came.
  *
- * A program is full when WEIGHT bytes of lines have been given to it that have not left, counting
- * an eighth of the copies, also of records that get no answer and wait for their turn. When it is
- * that of the record at the head, and all was written to it and read by it, it seems to wait for
- * more, and so would we, for ever: an error, once it has said nothing for SILENCE_MS. When it is
- * another one, new records go to those with room, and so, at last, to that of the head. A program
- * that only takes its time is hardly in danger: what it does not read waits in its pipe, which is
- * small.
+ * A program is full when PEER_WEIGHT bytes of lines have been given to it that have not left,
+ * counting an eighth of the copies, also of records that get no answer and wait for their turn.
+ * When it is that of the record at the head, and all was written to it and read by it, it seems to
+ * wait for more, and so would we, for ever: an error, once it has said nothing for long. When
+ * it is another one, new records go to those with room, and so, at last, to that of the head. A
+ * program that only takes its time is hardly in danger: what it does not read waits in its pipe,
+ * which is small.
  */
 #include <errno.h>
 #include <inttypes.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
-#include "../lib/base/alloc.h"
 #include "../lib/chan/chan.h"
 #include "../lib/format/json.h"
-#include "exec.h"
+#include "peer.h"
 
 enum {
-    WEIGHT = 1 << 20,         /* bytes of lines for one program that have not left */
-    MOST_WEIGHT = WEIGHT / 4, /* of one record, whatever it is */
-    KEPT_SHARE = 8,           /* bytes of a copy that weigh as much as one of the line */
-    READ_SIZE = 64 * 1024,
-    SUSPECT_MS = 50,   /* no descriptor tells that a pipe has become empty */
-    SILENCE_MS = 5000, /* of one that has read all, and gets no more before it answers */
-    TICK_MS = 10,      /* nor, in some systems, that a program has ended */
-};
-
-/* Bytes that come in at the end and leave at the front. */
-struct bytes {
-    char *p;
-    size_t from, to, cap;
-};
-
-/* A program, and what is on the way to it and from it. */
-struct peer {
-    struct cp_process process;
-    struct bytes lines; /* of its records that have not left */
-    size_t sent;        /* of them: the end of what is written */
-    struct bytes answers;
-    size_t looked;        /* of them: no line end before */
-    size_t weight;        /* of its records that have not left */
-    uint64_t open;        /* how many those are */
-    uint64_t deaths;      /* without an answer in between */
-    int64_t silent_since; /* is_stuck, without an answer; 0: it is not */
-    int64_t again_at;     /* when it is started again, in ms; 0: it is not to be */
-    bool runs;            /* until how it ended has been judged, and it is not started again */
+    MOST_WEIGHT = PEER_WEIGHT / 4, /* of one record, whatever it is */
+    KEPT_SHARE = 8,                /* bytes of a copy that weigh as much as one of the line */
+    SUSPECT_MS = 50,               /* no descriptor tells that a pipe has become empty */
+    TICK_MS = 10,                  /* nor, in some systems, that a program has ended */
 };
 
 /* Where a record or batch stands in one of the orders of batches. */
@@ -99,30 +72,6 @@ struct each {
     bool must_end; /* nobody wants more, or the stage has failed */
 };
 
-/* ---- Bytes ---- */
-
-static size_t held(const struct bytes *b)
-{
-    return b->to - b->from;
-}
-
-/* Room for n more; `mark` is a place in it that moves along, or NULL. */
-static char *make_room(struct bytes *b, size_t n, size_t *mark)
-{
-    if (b->from > 0 && held(b) <= b->from && (held(b) == 0 || n > b->cap - b->to)) {
-        memmove(b->p, b->p + b->from, held(b));
-        b->to -= b->from;
-        if (mark)
-            *mark -= b->from;
-        b->from = 0;
-    }
-    if (n > b->cap - b->to) {
-        b->cap = b->to + n + (b->to + n) / 4;
-        b->p = cp_xrealloc(b->p, b->cap, 1);
-    }
-    return b->p + b->to;
-}
-
 /* ---- Failing ---- */
 
 static void fail_hinting(struct each *x, const char *hint, const char *message)
@@ -141,7 +90,7 @@ static void fail_silence(struct each *x, const struct peer *peer)
 
     snprintf(message, sizeof message,
              "it has read %" PRIu64 " lines (%zu bytes) and answered none for %d seconds",
-             peer->open, held(&peer->lines), SILENCE_MS / 1000);
+             peer->open, bytes_held(&peer->lines), PEER_SILENCE_MS / 1000);
     fail_hinting(x,
                  "it holds its answers back: have it write each line at once (stdbuf -oL PROGRAM, "
                  "python3 -u, PYTHONUNBUFFERED=1, grep --line-buffered)",
@@ -168,25 +117,13 @@ static void fail_sys(struct each *x, const char *what)
 
 /* ---- Taking records ---- */
 
-static bool has_room(const struct peer *peer)
-{
-    return peer->weight < WEIGHT && peer->process.in >= 0 && peer->process.out >= 0;
-}
-
-/* It will print nothing more, and has answered all that it was given: whether that was too early is
- * for the next record to say. */
-static bool is_finished(const struct peer *peer)
-{
-    return peer->runs && peer->again_at == 0 && peer->process.out < 0 && peer->open == 0;
-}
-
 /* The one with the least to do; NULL: all are full. */
 static struct peer *choose(struct each *x)
 {
     struct peer *best = NULL;
 
     for (size_t k = 0; k < x->n; k++)
-        if (has_room(&x->peers[k]) && (!best || x->peers[k].weight < best->weight))
+        if (peer_has_room(&x->peers[k]) && (!best || x->peers[k].weight < best->weight))
             best = &x->peers[k];
     return best;
 }
@@ -197,7 +134,7 @@ static int add_line(void *ctx, const char *p, size_t n)
     struct each *x = ctx;
     struct bytes *lines = &x->to->lines;
 
-    memcpy(make_room(lines, n, &x->to->sent), p, n);
+    memcpy(bytes_room(lines, n, &x->to->sent), p, n);
     lines->to += n;
     return 0;
 }
@@ -215,7 +152,7 @@ static char *copy_of(const struct each *x, const struct entry *e)
 static struct entry *add_entry(struct each *x, size_t copy)
 {
     size_t n = sizeof(struct entry) + x->stage->depth * sizeof(struct standing) + copy;
-    struct entry *e = (struct entry *)(void *)make_room(&x->queue, n, NULL);
+    struct entry *e = (struct entry *)(void *)bytes_room(&x->queue, n, NULL);
 
     *e = (struct entry){.size = (uint32_t)n, .seq = x->batch->seq};
     e->ordinal = x->batch->ordinal;
@@ -228,11 +165,11 @@ static const char *encode(struct each *x, uint16_t i, uint32_t *length)
 {
     struct sink *k = &x->exec->sink;
     struct bytes *lines = &x->to->lines;
-    size_t before = held(lines), done;
+    size_t before = bytes_held(lines), done;
     const char *reason = sink_encode(k, x->batch, &i, 1, &done);
 
     cp_out_flush(&k->out);
-    size_t n = held(lines) - before;
+    size_t n = bytes_held(lines) - before;
     if (!reason && (n == 0 || memchr(lines->p + lines->to - n, '\n', n - 1)))
         reason = "a record of several lines gets no answer of one line: format=json";
     if (reason)
@@ -293,7 +230,7 @@ static void take(struct each *x)
     struct cp_batch *b = x->batch;
 
     while (b && x->at < b->n_sel && !x->must_end) {
-        if (!x->to || !has_room(x->to))
+        if (!x->to || !peer_has_room(x->to))
             x->to = choose(x);
         if (!x->to)
             return;
@@ -413,29 +350,13 @@ static void give(struct each *x, const struct entry *e, const char *p, size_t n)
     x->waiting--;
 }
 
-/* The next line of a program, and its length without the line end. False: it is not there yet. */
-static bool next_line(struct peer *peer, size_t *n)
-{
-    struct bytes *a = &peer->answers;
-    const char *p = a->p + a->from,
-               *end = peer->looked < a->to ? memchr(a->p + peer->looked, '\n', a->to - peer->looked)
-                                           : NULL;
-
-    if (!end) {
-        peer->looked = a->to;
-        return false;
-    }
-    *n = (size_t)(end - p);
-    return true;
-}
-
 /* The record at the head, if it has been answered. */
 static bool give_answered(struct each *x, const struct entry *e)
 {
     struct peer *peer = &x->peers[e->peer];
     size_t n;
 
-    if (!next_line(peer, &n))
+    if (!peer_next_answer(peer, &n))
         return false;
     if (peer->sent < peer->lines.from + e->line) {
         fail_extra(x);
@@ -446,11 +367,8 @@ static bool give_answered(struct each *x, const struct entry *e)
         return false;
     }
     give(x, e, peer->answers.p + peer->answers.from, n);
-    peer->answers.from += n + 1;
-    peer->looked = peer->answers.from;
-    peer->lines.from += e->line;
+    peer_pass_answer(peer, n, e->line);
     peer->open--;
-    peer->deaths = 0;
     return true;
 }
 
@@ -459,7 +377,7 @@ static void give_ready(struct each *x)
 {
     struct bytes *q = &x->queue;
 
-    while (held(q) > 0 && !x->must_end) {
+    while (bytes_held(q) > 0 && !x->must_end) {
         const struct entry *e = (const struct entry *)(const void *)(q->p + q->from);
         if (e->kind == END_OF_BATCH) {
             x->ordinal = x->seq == e->seq && x->ordinal > e->ordinal ? x->ordinal : e->ordinal;
@@ -479,27 +397,9 @@ static void give_ready(struct each *x)
 
 /* ---- The programs ---- */
 
-static int start(struct each *x, struct peer *peer, struct cp_err *err)
-{
-    int rc = cp_process_start(&peer->process, x->exec->program.argv,
-                              CP_PROCESS_IN | CP_PROCESS_OUT | CP_PROCESS_GROUP, err);
-
-    peer->runs = rc == 0;
-    return rc;
-}
-
 static int64_t now_ms(void)
 {
     return chan_now_ns() / 1000000;
-}
-
-/* After a pause, in which the others go on. What it was given and has not answered is given to the
- * next one. Answers that have come and not left yet come again. */
-static void start_later(struct each *x, struct peer *peer)
-{
-    peer->again_at = now_ms() + exec_pause_ms(x->exec, ++peer->deaths);
-    peer->sent = peer->lines.from;
-    peer->answers.from = peer->answers.to = peer->looked = 0;
 }
 
 /* Starts those again whose pause is over. Returns how long the others have still to wait; -1: there
@@ -518,8 +418,7 @@ static int start_again(struct each *x)
             least = least < 0 || left < least ? left : least;
             continue;
         }
-        peer->again_at = 0;
-        if (start(x, peer, &x->stage->err) < 0) {
+        if (peer_start(peer, &x->exec->program, &x->stage->err) < 0) {
             cp_stage_report(x->stage);
             x->must_end = true;
         }
@@ -537,8 +436,7 @@ static void end_line(struct each *x, struct peer *peer)
         a->from = a->to;
         return;
     }
-    *make_room(a, 1, &peer->looked) = '\n';
-    a->to++;
+    peer_end_line(peer);
     give_ready(x);
 }
 
@@ -552,7 +450,7 @@ static bool has_records(const struct each *x)
  * is made to; else it may take its time. */
 static bool has_ended(struct each *x, struct peer *peer)
 {
-    uint64_t last = held(&peer->answers) > 0; /* the answer without its line end */
+    uint64_t last = bytes_held(&peer->answers) > 0; /* the answer without its line end */
 
     if (peer->open > last || has_records(x))
         cp_process_stop(&peer->process);
@@ -571,7 +469,7 @@ static void judge(struct each *x, struct peer *peer)
     }
     bool is_early = peer->open > 0 || may_come;
     if (is_early && exec->on_exit == EXEC_RESTART && peer->deaths < exec->restarts) {
-        start_later(x, peer);
+        peer_start_later(peer, now_ms(), exec_pause_ms(exec, peer->deaths + 1));
         return;
     }
     peer->runs = false;
@@ -587,121 +485,44 @@ static void see_ending(struct each *x, struct peer *peer)
 {
     if (!has_ended(x, peer))
         return;
-    if (held(&peer->answers) > 0)
+    if (bytes_held(&peer->answers) > 0)
         end_line(x, peer);
-    if (held(&peer->answers) == 0 && !x->must_end)
+    if (bytes_held(&peer->answers) == 0 && !x->must_end)
         judge(x, peer);
-}
-
-/* What a program has started may hold its pipes open after it: what it has not printed by its end
- * it will not. */
-static void see_end(struct peer *peer)
-{
-    if (cp_process_wait(&peer->process, 0, -1))
-        cp_process_close_in(&peer->process);
-}
-
-/* All that was printed by one that has ended has been read. */
-static bool is_drained(const struct peer *peer)
-{
-    struct pollfd fd = {.fd = peer->process.out, .events = POLLIN};
-
-    return peer->process.pid == 0 && peer->process.out >= 0 && poll(&fd, 1, 0) == 0;
-}
-
-static void read_answers(struct each *x, struct peer *peer)
-{
-    struct bytes *a = &peer->answers;
-    char *to = make_room(a, READ_SIZE, &peer->looked);
-    ssize_t n = read(peer->process.out, to, READ_SIZE);
-
-    if (n < 0 && errno != EINTR && errno != EAGAIN)
-        fail_sys(x, "read what is printed by");
-    if (n > 0) {
-        a->to += (size_t)n;
-        peer->silent_since = 0;
-    }
-    if (n == 0)
-        cp_process_close_out(&peer->process);
-}
-
-static void write_lines(struct each *x, struct peer *peer)
-{
-    ssize_t n = write(peer->process.in, peer->lines.p + peer->sent, peer->lines.to - peer->sent);
-
-    if (n > 0)
-        peer->sent += (size_t)n;
-    else if (n < 0 && errno == EPIPE)
-        cp_process_close_in(&peer->process); /* what it prints, or that it ends, says more */
-    else if (n < 0 && errno != EINTR && errno != EAGAIN)
-        fail_sys(x, "write to");
-}
-
-/* More answers than that of the head may wait, but not without bounds. */
-static bool may_read(const struct each *x, const struct peer *peer)
-{
-    return peer->process.out >= 0 && held(&peer->answers) <= x->stage->max_line;
-}
-
-static bool has_lines(const struct peer *peer)
-{
-    return peer->process.in >= 0 && peer->sent < peer->lines.to;
 }
 
 /* What no line of an answer may be, and no program do. */
 static void check_peer(struct each *x, struct peer *peer)
 {
     size_t n;
-    bool has_line = next_line(peer, &n);
+    bool has_line = peer_next_answer(peer, &n);
 
-    if (is_drained(peer))
-        cp_process_close_out(&peer->process);
-    if (peer->open == 0 && held(&peer->answers) > 0)
+    peer_close_drained(peer);
+    if (peer->open == 0 && bytes_held(&peer->answers) > 0)
         fail_extra(x);
-    else if (!has_line && held(&peer->answers) > x->stage->max_line)
+    else if (!has_line && bytes_held(&peer->answers) > x->stage->max_line)
         fail_long(x);
-    else if (!has_line && peer->runs && peer->again_at == 0 && peer->process.out < 0)
+    else if (!has_line && peer_is_at_end(peer))
         see_ending(x, peer);
 }
 
-/* The program that the record at the head waits for, where it is full and all was written to it. It
- * waits for more than it will get, unless some of it is still in a pipe. Else NULL. */
+/* The program that the record at the head waits for, where that may wait for more than it will get.
+ * Else NULL. */
 static struct peer *suspect(const struct each *x)
 {
     const struct entry *e = (const struct entry *)(const void *)(x->queue.p + x->queue.from);
 
-    if (held(&x->queue) == 0 || e->kind != ASKED)
+    if (bytes_held(&x->queue) == 0 || e->kind != ASKED)
         return NULL;
     struct peer *peer = &x->peers[e->peer];
-    bool is_full = peer->weight >= WEIGHT && peer->sent == peer->lines.to;
-    return is_full && peer->process.in >= 0 && peer->process.out >= 0 ? peer : NULL;
-}
-
-static bool is_stuck(const struct peer *peer)
-{
-    struct pollfd fd = {.fd = peer->process.out, .events = POLLIN};
-
-    return cp_process_unread(&peer->process) == 0 && poll(&fd, 1, 0) == 0;
-}
-
-/* It may be thinking: fails only when it has done so for long. */
-static void check_suspect(struct each *x, struct peer *peer)
-{
-    int64_t now = now_ms();
-
-    if (!is_stuck(peer))
-        peer->silent_since = 0;
-    else if (peer->silent_since == 0)
-        peer->silent_since = now;
-    else if (now - peer->silent_since >= SILENCE_MS)
-        fail_silence(x, peer);
+    return peer_is_suspect(peer) ? peer : NULL;
 }
 
 /* ---- The thread ---- */
 
 static bool is_done(const struct each *x)
 {
-    if (x->has_input || x->batch || held(&x->queue) > 0)
+    if (x->has_input || x->batch || bytes_held(&x->queue) > 0)
         return false;
     for (size_t k = 0; k < x->n; k++)
         if (x->peers[k].runs)
@@ -713,7 +534,7 @@ static bool is_done(const struct each *x)
 static void close_inputs(struct each *x)
 {
     for (size_t k = 0; k < x->n && !x->has_input && !x->batch; k++)
-        if (!has_lines(&x->peers[k]))
+        if (!peer_has_lines(&x->peers[k]))
             cp_process_close_in(&x->peers[k].process);
 }
 
@@ -723,48 +544,33 @@ static bool wants_input(struct each *x)
     bool wants = choose(x) != NULL;
 
     for (size_t k = 0; k < x->n; k++)
-        wants |= is_finished(&x->peers[k]);
+        wants |= peer_is_finished(&x->peers[k]);
     return wants && x->has_input && !x->batch;
-}
-
-/* What there is to wait for of one program. */
-enum { OUT, IN, END, WATCHED };
-
-static void watch(const struct each *x, const struct peer *peer, struct pollfd *fds)
-{
-    const struct cp_process *p = &peer->process;
-
-    fds[OUT] = (struct pollfd){.fd = may_read(x, peer) ? p->out : -1, .events = POLLIN};
-    fds[IN] = (struct pollfd){.fd = has_lines(peer) ? p->in : -1, .events = POLLOUT};
-    fds[END] = (struct pollfd){.fd = peer->runs ? p->ended_fd : -1, .events = POLLIN};
 }
 
 static void attend(struct each *x, struct peer *peer, const struct pollfd *fds)
 {
-    if (fds[OUT].revents)
-        read_answers(x, peer);
-    if (fds[IN].revents && has_lines(peer)) /* it may have ended just now */
-        write_lines(x, peer);
-    if (fds[END].revents || (peer->runs && peer->process.ended_fd < 0))
-        see_end(peer);
+    const char *what = peer_attend(peer, fds);
+
+    if (what)
+        fail_sys(x, what);
 }
 
 /* Waits for something to do, and reads and writes. */
 static void wait_for_news(struct each *x, int timeout_ms)
 {
-    struct pollfd fds[CP_MAX_WORKERS * WATCHED];
+    struct pollfd fds[CP_MAX_WORKERS * PEER_WATCHED];
     struct cp_batch *b = NULL;
 
     for (size_t k = 0; k < x->n; k++) {
-        watch(x, &x->peers[k], fds + k * WATCHED);
-        bool cannot_tell = x->peers[k].process.pid != 0 && x->peers[k].process.ended_fd < 0;
-        if (cannot_tell && (timeout_ms < 0 || timeout_ms > TICK_MS))
+        peer_watch(&x->peers[k], x->stage->max_line, fds + k * PEER_WATCHED);
+        if (peer_cannot_tell(&x->peers[k]) && (timeout_ms < 0 || timeout_ms > TICK_MS))
             timeout_ms = TICK_MS;
     }
     enum cp_came came =
-        cp_stage_poll(x->stage, fds, x->n * WATCHED, timeout_ms, wants_input(x) ? &b : NULL);
+        cp_stage_poll(x->stage, fds, x->n * PEER_WATCHED, timeout_ms, wants_input(x) ? &b : NULL);
     for (size_t k = 0; k < x->n && !x->must_end; k++)
-        attend(x, &x->peers[k], fds + k * WATCHED);
+        attend(x, &x->peers[k], fds + k * PEER_WATCHED);
     if (came == CP_CAME_BATCH)
         begin_batch(x, b);
     else if (came == CP_CAME_END)
@@ -780,8 +586,8 @@ static void run(struct each *x)
         take(x);
         close_inputs(x);
         struct peer *peer = suspect(x);
-        if (peer)
-            check_suspect(x, peer);
+        if (peer && peer_is_silent(peer, now_ms()))
+            fail_silence(x, peer);
         if (x->must_end)
             return;
         wait_for_news(x, peer && (pause < 0 || pause > SUSPECT_MS) ? SUSPECT_MS : pause);
@@ -830,9 +636,9 @@ void exec_each_run(struct cp_stage *s, struct exec *exec)
 size_t exec_each_memory(const struct cp_planner *p, size_t n)
 {
     /* Twice as much before the front is given up, and a quarter more when it grows. */
-    size_t copies = (size_t)KEPT_SHARE * WEIGHT + WEIGHT / MOST_WEIGHT * p->max_line;
-    size_t lines = WEIGHT + WEIGHT / MOST_WEIGHT * p->max_line;
-    size_t answers = p->max_line + 2 * READ_SIZE;
+    size_t copies = (size_t)KEPT_SHARE * PEER_WEIGHT + PEER_WEIGHT / MOST_WEIGHT * p->max_line;
+    size_t lines = PEER_WEIGHT + PEER_WEIGHT / MOST_WEIGHT * p->max_line;
+    size_t answers = p->max_line + 2 * PEER_READ_SIZE;
 
     return n * (copies + lines + answers) / 2 * 5;
 }
@@ -844,10 +650,10 @@ int exec_each_open(struct cp_stage *s, struct exec *exec, struct cp_err *err)
     *x = (struct each){.stage = s, .exec = exec, .n = exec->n_processes, .has_input = true};
     x->peers = cp_heap_take(s->heap, x->n * sizeof *x->peers);
     for (size_t k = 0; k < x->n; k++)
-        x->peers[k].process = (struct cp_process)CP_PROCESS_NONE;
+        x->peers[k] = PEER_NONE;
     cp_keeper_init(&x->keeper, s->live, s->n_live);
     for (size_t k = 0; k < x->n; k++)
-        if (start(x, &x->peers[k], err) < 0)
+        if (peer_start(&x->peers[k], &exec->program, err) < 0)
             return -1;
     return exec_open_encoder(s, exec, add_line, x, err);
 }
@@ -859,10 +665,8 @@ void exec_each_close(struct exec *exec)
     if (!x)
         return;
     stop_all(x);
-    for (size_t k = 0; k < x->n; k++) {
-        free(x->peers[k].lines.p);
-        free(x->peers[k].answers.p);
-    }
+    for (size_t k = 0; k < x->n; k++)
+        peer_release(&x->peers[k]);
     free(x->queue.p);
     cp_keeper_release(&x->keeper);
 }
