@@ -25,7 +25,7 @@
  * clear the selection.
  *
  * idle: nothing more at hand right now: whatever was held back only to make larger portions must
- * leave (sinks).
+ * leave (sinks). A stage that needs nothing more may say so.
  *
  * due: the time that the stage has set with s->due_at is over and nothing more is at hand: what was
  * held back for what may come must leave, with cp_emit; where branches meet it stands at
@@ -569,8 +569,10 @@ bool cp_stage_is_read(const struct cp_stage *s, uint64_t device, uint64_t inode)
  * which cannot start leaves it as it was. path must live as long. */
 void cp_stage_empties(struct cp_stage *s, int fd, const char *path);
 /* Sinks, in open: the stage writes this regular file, from its beginning or behind what it holds.
- * -1: another one does. */
-int cp_stage_writes(struct cp_stage *s, uint64_t device, uint64_t inode, struct cp_err *err);
+ * -1: another one does. appends: every write goes to its end (O_APPEND); so two may share a file
+ * that neither of them names, as /dev/stdout beside standard output. */
+int cp_stage_writes(struct cp_stage *s, uint64_t device, uint64_t inode, bool appends,
+                    struct cp_err *err);
 
 /* One error too many: it becomes the failure, the first `kept` records of the selection go on,
  * `rest` of them do not. Returns what process returns then. */

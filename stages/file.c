@@ -114,7 +114,7 @@ static int start_file(struct cp_stage *s, struct file *self, int fd, struct cp_e
     if (self->is_regular && cp_stage_is_read(s, st.st_dev, st.st_ino))
         return cp_err_set(err, CP_EXIT_IO, 0, "cannot write %s: the pipeline reads this file",
                           self->path);
-    if (self->is_regular && s->writes && cp_stage_writes(s, st.st_dev, st.st_ino, err) < 0)
+    if (self->is_regular && cp_stage_writes(s, st.st_dev, st.st_ino, self->appends, err) < 0)
         return -1;
     if (self->is_regular && !self->appends)
         cp_stage_empties(s, fd, self->path);

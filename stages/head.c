@@ -41,6 +41,15 @@ static enum cp_outcome head_process(struct cp_stage *s, void *data, struct cp_ba
     return CP_OUTCOME_DONE;
 }
 
+/* head 0 has them all before the first one comes. */
+static int head_idle(struct cp_stage *s, void *data)
+{
+    const struct head *self = data;
+
+    (void)s;
+    return self->left == 0 ? -1 : 0;
+}
+
 const struct cp_stage_type cp_stage_head = {
     .name = "head",
     .kind = CP_FILTER,
@@ -54,6 +63,7 @@ const struct cp_stage_type cp_stage_head = {
     .size = sizeof(struct head),
     .plan = head_plan,
     .process = head_process,
+    .idle = head_idle,
     .examples =
         (const struct cp_example[]){
             {"head 2", "a\nb\nc\n", "a\nb\n", NULL},

@@ -42,7 +42,8 @@ static int stdout_open(struct cp_stage *s, void *data, struct cp_err *err)
         return cp_err_set(err, CP_EXIT_IO, 0, "cannot write standard output: it is closed");
     if (S_ISREG(st.st_mode) && st.st_size > 0 && cp_stage_is_read(s, st.st_dev, st.st_ino))
         return cp_err_set(err, CP_EXIT_IO, 0, "standard output is a file that the pipeline reads");
-    if (S_ISREG(st.st_mode) && cp_stage_writes(s, st.st_dev, st.st_ino, err) < 0)
+    bool appends = fcntl(STDOUT_FILENO, F_GETFL) & O_APPEND;
+    if (S_ISREG(st.st_mode) && cp_stage_writes(s, st.st_dev, st.st_ino, appends, err) < 0)
         return -1;
     return sink_open(s, &self->sink, STDOUT_FILENO, "standard output", err);
 }

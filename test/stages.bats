@@ -46,6 +46,10 @@ load helper
     gives "$(seq 20)" "$(seq 18 20)" 'tail 3'
     gives "$(seq 20)" "$(seq 16 20)" 'skip 15'
     gives "$(seq 5)" '' 'head 0'
+    mkfifo in
+    exec 7<>in
+    gives '' '{"count":0}\n' 'head 0 | count' in
+    exec 7>&-
     gives "$(seq 5)" '' 'tail 0'
     gives "$(seq 5)" '' 'skip 9'
     gives "$(seq 5)" "$(seq 5)" 'tail 9'

@@ -128,6 +128,17 @@ numbers='{"n":1,"s":"a"}\n{"n":2,"s":"b"}\n{"n":3,"s":"a"}\n{"n":4,"s":"b"}\n'
     chanpipe 'tee { file a ; filter line }' <<<x >a 2>err || status=$?
     assert_equal "$status" 4
     grep -q 'file (pipeline:1:7) and stdout would write into the same file' err
+    for p in 'tee { file /dev/stdout ; filter line }' 'tee { file /dev/stdout append=true ; filter line }' \
+        'tee { file /proc/self/fd/1 ; filter line }'; do
+        status=0
+        chanpipe "$p" <<<x >out 2>err || status=$?
+        assert_equal "$status" 4
+        grep -q 'file (pipeline:1:7) and stdout would write into the same file' err || fail "$p: $(cat err)"
+    done
+    echo before >out
+    status=0
+    chanpipe 'tee { file /dev/stdout ; filter line }' <<<x >>out 2>err || status=$?
+    assert_equal "$status$(cat out)" 4before
 }
 
 @test "two sinks on one device, or on files of like names, are not" {

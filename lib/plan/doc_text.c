@@ -201,6 +201,17 @@ static int colon_in_condition(struct cp_cursor *c, const char *hint)
     return cp_cursor_wrong(c, c->at + label_length(c), 1, hint, "a : in a condition");
 }
 
+/* `els => …` would be a field of that name. */
+static void warn_of_else(const struct cp_cursor *c, const struct cp_text *when)
+{
+    static const char *const words[] = {"else"};
+    bool is_word = when->s.n > 2 && cp_name_length(when->s.p, when->s.n) == when->s.n;
+
+    if (is_word && cp_nearest(when->s.p, when->s.n, words, 1))
+        cp_diag_warning(c->r->diags, when->pos, "did you mean else?",
+                        "this case is for records whose field %.*s is true", CP_SHOW(when->s));
+}
+
 /* `NAME: COND =>` or `else =>`. -1 after a diagnostic. */
 static int read_case_head(struct cp_cursor *c, const struct cp_item *item, struct cp_branch *b)
 {
@@ -228,11 +239,43 @@ static int read_case_head(struct cp_cursor *c, const struct cp_item *item, struc
                                "a condition is missing before this =>");
     c->at += 2;
     b->is_else = cp_slice_is(when.s, "else");
-    if (!b->is_else)
-        b->when = when;
-    else if (b->name.s.n > 0)
+    if (b->is_else && b->name.s.n > 0)
         return cp_diag_error(c->r->diags, b->name.pos, NULL, "else has no name");
+    if (!b->is_else) {
+        b->when = when;
+        warn_of_else(c, &when);
+    }
     return c->failed ? -1 : 0;
+}
+
+/* Whether a `=>` follows in this stage, outside quotes. */
+static bool has_arrow(const struct cp_cursor *c)
+{
+    struct cp_cursor at = *c;
+
+    while (!cp_cursor_is_end(&at)) {
+        size_t length = at.p[at.at] == '"' ? cp_quote_end(at.p + at.at, at.n - at.at) : 1;
+        if (length == 0)
+            return false;
+        if (at.n - at.at > 1 && memcmp(at.p + at.at, "=>", 2) == 0)
+            return true;
+        at.at += length;
+    }
+    return false;
+}
+
+/* `tee { status >= 500 => … }`: what begins like a case, and with no stage. -1 after a diagnostic.
+ */
+static int refuse_case(struct cp_cursor *c, const struct cp_item *item)
+{
+    struct cp_slice word = {c->p + c->at, cp_name_length(c->p + c->at, c->n - c->at)};
+
+    if (label_length(c) > 0 || c->r->kinds->is_kind(word) || !has_arrow(c))
+        return 0;
+    c->failed = true;
+    return cp_diag_error(c->r->diags, cp_text_pos(c->t, c->at, word.n > 0 ? word.n : 1),
+                         "route has cases: route { CONDITION => STAGE ; else => STAGE }",
+                         "a branch of %.*s has no condition", CP_SHOW(item->kind.s));
 }
 
 /* Up to the ; or } behind it. */
@@ -240,7 +283,8 @@ static void read_branch(struct cp_cursor *c, struct cp_item *item, enum cp_branc
 {
     struct cp_branch b = {.pos = cp_text_pos(c->t, c->at, 1)};
     struct cp_items items = {0};
-    bool is_bad = form == CP_BRANCHES_CASES && read_case_head(c, item, &b) < 0;
+    bool is_bad =
+        (form == CP_BRANCHES_CASES ? read_case_head(c, item, &b) : refuse_case(c, item)) < 0;
 
     if (!is_bad) {
         read_stages(c, &items);

@@ -72,7 +72,7 @@ static int open_file(struct cp_rejects_file **files, struct cp_stage *s, struct 
         return cp_err_set(err, CP_EXIT_IO, 0, "cannot write %s: the pipeline reads this file",
                           path);
     }
-    if (S_ISREG(st.st_mode) && cp_stage_writes(s, st.st_dev, st.st_ino, err) < 0) {
+    if (S_ISREG(st.st_mode) && cp_stage_writes(s, st.st_dev, st.st_ino, false, err) < 0) {
         close(fd);
         return -1;
     }

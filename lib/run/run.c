@@ -133,12 +133,12 @@ void cp_stage_note(struct cp_stage *s, const char *fmt, ...)
 
 /* ---- Files ---- */
 
-static void add_file(struct cp_stage *s, uint64_t device, uint64_t inode,
-                     const struct cp_stage *writer)
+static struct used_file *add_file(struct cp_stage *s, uint64_t device, uint64_t inode)
 {
     struct used_file *f = cp_heap_take(s->heap, sizeof *f);
-    *f = (struct used_file){device, inode, writer, s->run->used_files};
+    *f = (struct used_file){.device = device, .inode = inode, .next = s->run->used_files};
     s->run->used_files = f;
+    return f;
 }
 
 static const struct used_file *find_file(const struct cp_stage *s, uint64_t device, uint64_t inode,
@@ -152,7 +152,7 @@ static const struct used_file *find_file(const struct cp_stage *s, uint64_t devi
 
 void cp_stage_reads(struct cp_stage *s, uint64_t device, uint64_t inode)
 {
-    add_file(s, device, inode, NULL);
+    add_file(s, device, inode);
 }
 
 bool cp_stage_is_read(const struct cp_stage *s, uint64_t device, uint64_t inode)
@@ -173,15 +173,20 @@ static void name_with_place(const struct cp_stage *s, char *out, size_t size)
     snprintf(out, size, "%s (%s:%zu:%zu)", s->name, s->pos.source->name, line, col);
 }
 
-int cp_stage_writes(struct cp_stage *s, uint64_t device, uint64_t inode, struct cp_err *err)
+int cp_stage_writes(struct cp_stage *s, uint64_t device, uint64_t inode, bool appends,
+                    struct cp_err *err)
 {
     const struct used_file *f = find_file(s, device, inode, true);
     char first[160], second[160];
 
     if (!f) {
-        add_file(s, device, inode, s);
+        struct used_file *own = add_file(s, device, inode);
+        own->writer = s;
+        own->appends = appends;
         return 0;
     }
+    if (f->appends && appends && !f->writer->writes && !s->writes)
+        return 0;
     name_with_place(f->writer, first, sizeof first);
     name_with_place(s, second, sizeof second);
     cp_err_set(err, CP_EXIT_IO, 0, "%s and %s would write into the same file", first, second);

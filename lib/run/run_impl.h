@@ -12,6 +12,7 @@
 struct used_file {
     uint64_t device, inode;
     const struct cp_stage *writer; /* NULL: a source reads it */
+    bool appends;                  /* the writer */
     struct used_file *next;
 };
 

@@ -992,6 +992,21 @@ static void test_branch_text_errors(void)
     check_text_error("tee file x", 1, 5, "expected { and the branches of tee", NULL);
     check_text_error("tee: { head }", 1, 4, "a colon behind the kind", NULL);
     check_text_error("tee { }", 1, 5, "no branch in these braces", NULL);
+    check_text_error("tee { status >= 500 => head ; tail }", 1, 7,
+                     "a branch of tee has no condition", "route has cases: route {");
+    check_text_error("tee { head ; .a => head }", 1, 14, "a branch of tee has no condition",
+                     "route");
+    check_text_error("merge { a =~ /x/ => head }", 1, 9, "a branch of merge has no", "route");
+    check_text_error("tee { nope \"=>\" ; head }", 1, 7, "there is no stage nope", NULL);
+    check_forms("=> among the words of a branch", false, "tee { grep => ; x: grep \"=>\" }", NULL,
+                "tee { grep => ; x: grep \"=>\" }");
+    read_text("route { a => head ; els => tail }");
+    check(last.result == 0 && last.diags.n == 1 &&
+              strstr(last.diags.v[0].message, "whose field els") &&
+              same(last.diags.v[0].hint, "did you mean else?"),
+          "a word like else may be meant so");
+    read_text("route { a => head ; e => tail ; level => sort b }");
+    check(last.result == 0 && last.diags.n == 0, "other words are fields");
     check_text_error("tee { head", 1, 5, "no } closes this {", NULL);
     check_text_error("tee { head ; ", 1, 5, "no } closes this {", NULL);
     check_text_error("tee { tee { head } ; head", 1, 5, "no } closes this {", NULL);
