@@ -12,6 +12,7 @@ struct renaming {
     struct cp_ref old_to; /* of `to` when it is a key: what a record without `from` keeps */
     int slot;             /* where the value is read to when it has no column of its own */
     bool keeps_place;     /* both are keys: `to` stands where `from` stood */
+    int mark;             /* then: CP_MISSING in records without `from`; or CP_NO_SLOT */
 };
 
 struct rename {
@@ -40,10 +41,12 @@ static void rename_key(struct cp_planner *p, struct rename *self, struct renamin
         return;
     }
     r->old_to = read_name(p, r->to.name, &to_exists);
-    cp_scope_rename(p->scope, r->from.name, r->to.name);
     p->scope->is_changed = true;
-    if (!to_exists || r->old_to.slot == CP_NO_SLOT) /* an open record, but without that field */
+    if (!to_exists || r->old_to.slot == CP_NO_SLOT) { /* an open record, but without that field */
+        cp_scope_rename(p->scope, r->from.name, r->to.name);
         return;
+    }
+    r->mark = cp_scope_rename_over(p->scope, r->from.name, r->to.name);
     r->keeps_place = true;
     r->to.slot = cp_scope_write(p->scope, r->to.name);
     self->n++;
@@ -70,7 +73,7 @@ static int add_renaming(struct cp_planner *p, struct rename *self)
 {
     struct renaming *r = &self->v[self->n];
 
-    *r = (struct renaming){.slot = CP_NO_SLOT};
+    *r = (struct renaming){.slot = CP_NO_SLOT, .mark = CP_NO_SLOT};
     if (place_parse(p, &r->from) < 0)
         return -1;
     if (self->n == MOST)
@@ -117,6 +120,8 @@ static void move_key(const struct renaming *r, struct cp_eval *ev, const uint16_
     const struct cp_value *from = cp_ref_eval(&r->value, ev, sel, n, to);
     const struct cp_value *old = b->col[r->old_to.slot];
 
+    for (size_t k = 0; r->mark != CP_NO_SLOT && k < n; k++)
+        b->col[r->mark][sel[k]].kind = from[sel[k]].kind == CP_MISSING ? CP_MISSING : CP_NULL;
     for (size_t k = 0; k < n; k++)
         to[sel[k]] = from[sel[k]].kind != CP_MISSING ? from[sel[k]] : old[sel[k]];
 }

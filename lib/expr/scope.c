@@ -76,7 +76,7 @@ static struct cp_field *append(struct cp_scope *s, struct cp_slice name, struct 
 {
     if (s->n == s->cap)
         s->fields = grown(s->heap, s->fields, s->n, &s->cap, sizeof *s->fields);
-    s->fields[s->n] = (struct cp_field){name, key, slot};
+    s->fields[s->n] = (struct cp_field){.name = name, .key = key, .slot = slot};
     return &s->fields[s->n++];
 }
 
@@ -213,6 +213,32 @@ void cp_scope_rename(struct cp_scope *s, struct cp_slice from, struct cp_slice t
     s->fields[at].name = keep_name(s, to);
 }
 
+/* The entry that has taken this key out of the record's bytes, or NULL. */
+static struct cp_field *find_removed(struct cp_scope *s, struct cp_slice key)
+{
+    for (size_t i = 0; key.p && i < s->n; i++)
+        if (!s->fields[i].name.p && s->fields[i].key.p && cp_slice_equal(s->fields[i].key, key))
+            return &s->fields[i];
+    return NULL;
+}
+
+int cp_scope_rename_over(struct cp_scope *s, struct cp_slice from, struct cp_slice to)
+{
+    int old = find_name(s, to), at;
+    struct cp_slice key = old >= 0 ? s->fields[old].key : to;
+
+    cp_scope_rename(s, from, to);
+    struct cp_field *removed = find_removed(s, key);
+    at = find_name(s, to);
+    if (!s->is_open || !removed || at < 0 || !s->fields[at].key.p)
+        return CP_NO_SLOT;
+    removed->unless = cp_scope_new_slot(s);
+    if (s->fields[at].id == 0)
+        s->fields[at].id = removed->unless + 1;
+    removed->stand_in = s->fields[at].id;
+    return removed->unless;
+}
+
 void cp_scope_close(struct cp_scope *s)
 {
     s->fields = NULL;
@@ -313,6 +339,13 @@ static const struct cp_field *find_edit(const struct cp_scope *edits, struct cp_
     return NULL;
 }
 
+static void copy_places(struct cp_field *to, const struct cp_field *from)
+{
+    to->id = from->id;
+    to->stand_in = from->stand_in;
+    to->unless = from->unless;
+}
+
 /* The edits of an open scope, done to the fields that a scope lists; those that are left are about
  * others. */
 static void edit_listed(struct cp_scope *to, const struct cp_scope *edits, bool *is_done)
@@ -325,6 +358,7 @@ static void edit_listed(struct cp_scope *to, const struct cp_scope *edits, bool 
         is_done[edit - edits->fields] = true;
         f->name = edit->name;
         f->slot = edit->name.p ? edit->slot : CP_NO_SLOT;
+        copy_places(f, edit);
     }
     for (size_t i = to->n; !to->is_open && i-- > 0;)
         if (!to->fields[i].name.p)
@@ -343,7 +377,8 @@ struct cp_scope cp_scope_branch(const struct cp_scope *s, size_t k)
     for (size_t i = 0; i < s->n; i++) {
         const struct cp_field *f = &s->fields[i];
         if (!is_done[i] && (f->name.p || to.is_open))
-            append(&to, f->name, to.is_open ? f->key : (struct cp_slice){0}, f->slot);
+            copy_places(append(&to, f->name, to.is_open ? f->key : (struct cp_slice){0}, f->slot),
+                        f);
     }
     return to;
 }

@@ -53,6 +53,9 @@ struct cp_field {
     struct cp_slice key;  /* open scopes: the key of the record's bytes whose place it takes; p ==
                              NULL: a new one, at the end */
     int slot; /* CP_NO_SLOT: not asked for yet (closed scopes of a parser: want makes it) */
+    int id;   /* > 0: others name it */
+    int stand_in, unless; /* removed: where column `unless` has nothing the field with the id
+                             stand_in has this key's place; 0: none has */
 };
 
 /* The names that a stage uses, each once: for people who want to know. */
@@ -70,15 +73,15 @@ struct cp_scope {
     struct cp_wants *wants; /* the parser; NULL when no bytes can be asked any more */
     struct cp_field *fields;
     size_t n, cap;
-    bool is_open;    /* names that are not listed are looked up in the record's bytes */
+    bool is_open;     /* names that are not listed are looked up in the record's bytes */
     bool is_changed;  /* the record's bytes are not the record any more */
     bool was_changed; /* nor were they for some of those that came together above */
-    bool is_json;    /* a record of parse json (semantics 48) */
-    bool is_parsed;  /* some parse stage ran: decides the default output format */
-    bool is_made;    /* rows of an aggregate: there are no bytes */
-    int failed_slot; /* parse with on_error keep: `_error` of records whose bytes are no record; or
-                        CP_NO_SLOT */
-    int line_slot;   /* then: their `line`. Where failed_slot is set, `_error` reads it */
+    bool is_json;     /* a record of parse json (semantics 48) */
+    bool is_parsed;   /* some parse stage ran: decides the default output format */
+    bool is_made;     /* rows of an aggregate: there are no bytes */
+    int failed_slot;  /* parse with on_error keep: `_error` of records whose bytes are no record; or
+                         CP_NO_SLOT */
+    int line_slot;    /* then: their `line`. Where failed_slot is set, `_error` reads it */
     struct cp_uses *uses; /* what is read, written and put is noted there; or NULL */
     struct cp_slice
         time; /* the field that _time reads; n == 0: the first of time, ts, timestamp, @timestamp */
@@ -109,6 +112,9 @@ void cp_scope_put(struct cp_scope *s, struct cp_slice name, int slot);
 /* Removes, renames a top-level field. rename: the old value's slot stays; an existing `to` goes. */
 void cp_scope_remove(struct cp_scope *s, struct cp_slice name);
 void cp_scope_rename(struct cp_scope *s, struct cp_slice from, struct cp_slice to);
+/* The same where records may have `to` and no `from`: in those it keeps its place. Returns the
+ * column that is to have CP_MISSING for them; CP_NO_SLOT: places do not differ. */
+int cp_scope_rename_over(struct cp_scope *s, struct cp_slice from, struct cp_slice to);
 
 /* Makes s the scope of records that came from several: a name is asked for in the record's own.
  * wants: of the stage where they come together; the scopes are copied into it. Names are known when

@@ -14,6 +14,7 @@
 #include "../base/alloc.h"
 #include "json.h"
 #include "json_scan.h"
+#include "members.h"
 
 extern const struct cp_format cp_format_json;
 
@@ -65,7 +66,8 @@ enum { MAX_PLANS = 64 };
 /* A member of the record being edited. */
 struct cp_json_member {
     const char *key_at, *key_end, *value_at, *value_end;
-    size_t edit; /* the field of the plan that is about it, or NONE */
+    size_t edit;     /* the field of the plan that is about it, or NONE */
+    bool is_renamed; /* by that */
 };
 
 /* ---- Plans ---- */
@@ -306,7 +308,7 @@ static void begin_edits(struct cp_json_plan *plan)
 
 /* Lists the members of an object and notes for each edit the last one. */
 static size_t list_members(struct cp_json_writer *w, struct cp_json_plan *plan,
-                           const struct cp_value *object)
+                           const struct cp_batch *b, uint32_t i, const struct cp_value *object)
 {
     struct cp_json_iter it;
     size_t n = 0;
@@ -322,8 +324,12 @@ static size_t list_members(struct cp_json_writer *w, struct cp_json_plan *plan,
                                      .value_at = it.value_at,
                                      .value_end = it.value_end,
                                      .edit = find_edit(plan, it.key, it.key_is_escaped)};
-        if (m->edit != NONE)
+        if (m->edit != NONE) {
+            m->edit = cp_shape_stand_in(plan->shape, m->edit, b, i);
+            struct cp_slice name = plan->fields[m->edit].field->name;
+            m->is_renamed = name.p && !cp_json_key_is(it.key, it.key_is_escaped, name);
             plan->last[m->edit] = n;
+        }
         n++;
     }
     return n;
@@ -343,7 +349,7 @@ static void put_edited(const struct cp_json_plan *plan, const struct cp_json_mem
     const struct plan_field *p = &plan->fields[m->edit];
     const struct cp_value *v = column_value(p->field, b, i);
 
-    if (!cp_slice_equal(p->field->name, p->field->key)) {
+    if (m->is_renamed) {
         put_between(o, from, m->key_at);
         cp_out_put(o, p->key.p + 1, p->key.n - 2);
         *from = m->key_end;
@@ -361,7 +367,7 @@ static void put_spliced(struct cp_json_writer *w, struct cp_json_plan *plan,
                         const struct cp_batch *b, uint32_t i, const struct cp_value *object,
                         struct cp_slice raw, struct cp_out *o)
 {
-    size_t n = list_members(w, plan, object);
+    size_t n = list_members(w, plan, b, i, object);
     const char *from = raw.p;
     bool is_first = true;
 
@@ -439,6 +445,7 @@ static inline bool is_known(const struct known_key *known, struct cp_slice key)
 static void put_edit(struct cp_json_plan *plan, size_t k, const struct cp_value *own,
                      const struct cp_batch *b, uint32_t i, bool *is_first, struct cp_out *o)
 {
+    k = cp_shape_stand_in(plan->shape, k, b, i);
     const struct cp_value *v = column_value(plan->fields[k].field, b, i);
     bool is_again = plan->last[k] != NONE;
 

@@ -777,7 +777,7 @@ static void put_member(struct edit *e, const char *gap, struct cp_walk_mark m, c
 {
     struct cp_slice key = {e->start + m.key_at, m.key_len};
     struct cp_slice blanks = {gap, (size_t)(key.p - gap)};
-    const struct cp_shape_field *f = cp_shape_find(e->b->shape, key, CP_PLAIN);
+    const struct cp_shape_field *f = cp_shape_find_of(e->b->shape, key, CP_PLAIN, e->b, e->i);
 
     if (f == NULL) {
         if (!e->is_first || gap == e->start)

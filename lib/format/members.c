@@ -76,6 +76,15 @@ const struct cp_shape_field *cp_shape_find(const struct cp_shape *shape, struct 
     return NULL;
 }
 
+const struct cp_shape_field *cp_shape_find_of(const struct cp_shape *shape, struct cp_slice key,
+                                              enum cp_escape escape, const struct cp_batch *b,
+                                              uint32_t i)
+{
+    const struct cp_shape_field *f = cp_shape_find(shape, key, escape);
+
+    return f ? &shape->fields[cp_shape_stand_in(shape, (size_t)(f - shape->fields), b, i)] : NULL;
+}
+
 /* Starts a walk over the raw bytes of the record. */
 static void start_walk(struct cp_members *m)
 {
@@ -128,7 +137,8 @@ static uint64_t field_bit(const struct cp_members *m, const struct cp_shape_fiel
 /* The raw member that the walk stands on, as the shape wants it. False: it is not written. */
 static bool take_raw(struct cp_members *m)
 {
-    const struct cp_shape_field *f = cp_shape_find(m->shape, m->walk.key, m->walk.key_escape);
+    const struct cp_shape_field *f =
+        cp_shape_find_of(m->shape, m->walk.key, m->walk.key_escape, m->batch, m->i);
 
     m->name = m->walk.key;
     m->name_escape = m->walk.key_escape;

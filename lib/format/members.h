@@ -35,9 +35,27 @@ bool cp_members_next(struct cp_members *m);
  * `_error`. */
 bool cp_record_is_failed(const struct cp_batch *b, uint32_t i);
 
-/* The field of a shape that takes the place of a raw member, or NULL. */
+/* The field of a shape whose key a raw member has, or NULL. */
 const struct cp_shape_field *cp_shape_find(const struct cp_shape *shape, struct cp_slice key,
                                            enum cp_escape escape);
+
+/* The field that takes the place of a raw member of record i under the key of field k: most often
+ * that one. */
+static inline size_t cp_shape_stand_in(const struct cp_shape *s, size_t k, const struct cp_batch *b,
+                                       uint32_t i)
+{
+    size_t left = s->n; /* several renamings, one after the other */
+
+    while (s->fields[k].stand_in > 0 && b->col[s->fields[k].unless][i].kind == CP_MISSING &&
+           left-- > 0)
+        k = s->fields[k].stand_in - 1;
+    return k;
+}
+
+/* Both together. */
+const struct cp_shape_field *cp_shape_find_of(const struct cp_shape *shape, struct cp_slice key,
+                                              enum cp_escape escape, const struct cp_batch *b,
+                                              uint32_t i);
 
 /* Record i leaves in the given format as its own bytes: it is of this format and nothing was
  * changed. */

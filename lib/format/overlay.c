@@ -217,6 +217,13 @@ static void apply_fields(struct cp_overlay *o, const struct cp_batch *b, const s
     }
     for (size_t k = 0; k < s->n; k++)
         o->target[k] = s->fields[k].key.p != NULL ? (uint32_t)keep_last(o, s->fields[k].key) : 0;
+    for (size_t k = 0; k < s->n; k++) {
+        size_t stand_in = cp_shape_stand_in(s, k, b, i);
+        if (stand_in == k || o->target[stand_in] > 0)
+            continue;
+        o->target[stand_in] = o->target[k];
+        o->target[k] = 0;
+    }
     for (size_t k = 0; k < s->n; k++)
         apply_field(o, &s->fields[k], column(b, i, s->fields[k].slot), o->target[k]);
 }

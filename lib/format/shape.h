@@ -14,6 +14,9 @@ struct cp_shape_field {
     struct cp_slice key;  /* raw member whose place it takes; p == NULL: comes after the last one */
     int slot; /* its value; CP_MISSING there: not written. CP_NO_SLOT (with a key): the member's own
                  bytes */
+    size_t stand_in; /* of a removed one: the field, plus one, that has the place of `key` where
+                        column `unless` has CP_MISSING (cp_shape_stand_in); 0: none */
+    int unless;
 };
 
 /* `parse FORMAT from FIELD` with a format whose keys the plan does not know: the members of a text

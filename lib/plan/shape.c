@@ -78,12 +78,13 @@ static void list_variant(struct cp_heap *heap, struct cp_scope *s, struct cp_sha
             continue;
         if (slot == CP_NO_SLOT)
             slot = cp_wants_slot(s->wants, cp_path_literal(heap, name), heap, s->n_slots);
-        shape->fields[shape->n++] = (struct cp_shape_field){edit ? edit->name : name, {0}, slot};
+        shape->fields[shape->n++] =
+            (struct cp_shape_field){.name = edit ? edit->name : name, .slot = slot};
     }
     for (size_t i = 0; i < s->n; i++) {
         const struct cp_field *e = &s->fields[i];
         if (e->name.p && e->slot != CP_NO_SLOT && !(e->key.p && has_name(f, e->key)))
-            shape->fields[shape->n++] = (struct cp_shape_field){e->name, {0}, e->slot};
+            shape->fields[shape->n++] = (struct cp_shape_field){.name = e->name, .slot = e->slot};
     }
 }
 
@@ -109,6 +110,15 @@ static void shape_variants(struct cp_heap *heap, struct cp_scope *s, struct cp_s
     }
 }
 
+/* The number of the field with that id, plus one; 0: there is none. */
+static size_t find_id(const struct cp_scope *s, int id)
+{
+    for (size_t i = 0; id > 0 && i < s->n; i++)
+        if (s->fields[i].id == id)
+            return i + 1;
+    return 0;
+}
+
 struct cp_shape *cp_shape_of(struct cp_heap *heap, struct cp_scope *s)
 {
     struct cp_shape *shape = cp_shape_of_bytes(heap, s);
@@ -123,7 +133,9 @@ struct cp_shape *cp_shape_of(struct cp_heap *heap, struct cp_scope *s)
     shape->n = s->n;
     for (size_t i = 0; i < s->n; i++) {
         const struct cp_field *f = &s->fields[i];
-        shape->fields[i] = (struct cp_shape_field){f->name, f->key, f->slot};
+        shape->fields[i] = (struct cp_shape_field){
+            .name = f->name, .key = f->key, .slot = f->slot, .unless = f->unless};
+        shape->fields[i].stand_in = find_id(s, f->stand_in);
         if (!s->is_open && f->name.p)
             shape->fields[i].slot = cp_scope_slot(s, i);
     }
