@@ -285,3 +285,20 @@ times() {
     refuses 'less than one per record' 'parse json | throttle 10000 per 1us'
     refuses 'max_memory is at least' 'parse json | throttle 1 by a with max_memory=1KiB'
 }
+
+@test "list() beyond its memory keeps what fits, and says how much it left out" {
+    seq 100000 >in
+    cp_run 'parse pattern "<n>" | stats list(n) as l, count() as n with max_memory=1MiB | set k = len(l)' in
+    [ "$status" = 0 ] || fail "$stderr"
+    kept=$(jq .k <<<"$output")
+    [ "$kept" -gt 10000 ] && [ "$kept" -lt 100000 ] || fail "$kept"
+    assert_equal "$(jq -c '[.n, (.l == [range(1; .k + 1)])]' <<<"$output")" '[100000,true]'
+    assert_stderr "stats: $((100000 - kept)) values were left out, for max_memory was used up"
+    for w in 1 2 3; do
+        chanpipe "parse pattern \"<n>\" | stats list(n) as l with workers=$w | set n = len(l)" in | jq -c '[.n, (.l == [range(1; .n + 1)])]' >out
+        assert_equal "$(cat out)" '[100000,true]'
+    done
+    cp_run 'parse pattern "<n>" | stats list(n) as l with max_memory=1MiB workers=3 | set k = len(l)' in
+    [ "$status" = 0 ] && [ "$(jq '.k > 0 and (.l == (.l | sort))' <<<"$output")" = true ] || fail "$stderr"
+    assert_stderr 'values were left out'
+}

@@ -396,8 +396,11 @@ const struct cp_aggregate cp_aggregates[] = {
      "A list of the most frequent values, ties in the order of their first records.",
      "\"a\" \"b\" \"c\" \"c\" \"b\" 7", "[\"b\",\"c\",\"a\"]", GROWING | CP_AGG_PARAM,
      sizeof(struct ranking), topk_add, topk_merge, topk_finish},
-    {"list", "list(x)", "A list of all values in the order of the records.", "2 null \"a\" 1.0",
-     "[2,\"a\",1.0]", GROWING, sizeof(struct list), values_add, values_merge, values_finish},
+    {"list", "list(x)",
+     "A list of all values in the order of the records; those for which max_memory has no room are "
+     "left out and counted.",
+     "2 null \"a\" 1.0", "[2,\"a\",1.0]", GROWING, sizeof(struct list), values_add, values_merge,
+     values_finish},
     {"rate", "rate() rate(x)",
      "Records, or the sum of x, per second of the event time (_time) that all records span, from "
      "the first to the last.",

@@ -1,5 +1,5 @@
 /* list.c: values one behind the other, as JSON, each with its position, so that lists can be
- * merged. */
+ * merged. What was taken can be given: a list is finished in its own memory. */
 #include "list.h"
 
 #include <stdlib.h>
@@ -54,17 +54,52 @@ void list_add(struct cp_agg_env *env, struct list *l, const struct cp_value *v, 
     note_added(l, position, sizeof it + it.len);
 }
 
+/* What there is room for of n bytes of items. */
+static void append(struct cp_agg_env *env, struct list *l, const char *p, size_t n)
+{
+    for (size_t at = 0, size; at < n; at += size) {
+        struct item it = item_at(p + at);
+        size = sizeof it + it.len;
+        if (!make_room(env, l, size))
+            continue;
+        memcpy(l->p + l->used, p + at, size);
+        note_added(l, it.position, size);
+    }
+}
+
+/* Into memory of its own, by position. False: there is none. */
+static bool interleave(struct cp_agg_env *env, struct list *l, const struct list *other)
+{
+    struct list both = {.last = l->last > other->last ? l->last : other->last};
+    size_t a = 0, b = 0;
+
+    both.cap = cp_store_piece_size(l->used + other->used);
+    if (!(both.p = cp_store_piece(env->store, both.cap)))
+        return false;
+    while (a < l->used || b < other->used) {
+        bool is_mine = b == other->used ||
+                       (a < l->used && item_at(l->p + a).position < item_at(other->p + b).position);
+        const char *from = is_mine ? l->p + a : other->p + b;
+        size_t size = sizeof(struct item) + item_at(from).len;
+        memcpy(both.p + both.used, from, size);
+        both.used += size;
+        *(is_mine ? &a : &b) += size;
+    }
+    both.n = l->n + other->n;
+    cp_store_give(env->store, l->p, l->cap);
+    *l = both;
+    return true;
+}
+
+/* Lists that are in order stay so: then no memory is needed when they are finished. */
 void list_merge(struct cp_agg_env *env, struct list *l, const struct list *other)
 {
-    for (size_t at = 0; at < other->used;) {
-        struct item it = item_at(other->p + at);
-        size_t n = sizeof it + it.len;
-        if (make_room(env, l, n)) {
-            memcpy(l->p + l->used, other->p + at, n);
-            note_added(l, it.position, n);
-        }
-        at += n;
-    }
+    bool is_behind = other->n == 0 || l->n == 0 || item_at(other->p).position > l->last;
+
+    if (is_behind || l->is_mixed || other->is_mixed)
+        append(env, l, other->p, other->used);
+    else if (!interleave(env, l, other))
+        env->lost += other->n;
 }
 
 static int compare_items(const void *a, const void *b)
@@ -84,31 +119,60 @@ static char **in_order(struct cp_agg_env *env, const struct list *l)
         v[i] = p;
         p += sizeof(struct item) + item_at(p).len;
     }
-    if (l->is_mixed)
-        qsort(v, l->n, sizeof *v, compare_items);
+    qsort(v, l->n, sizeof *v, compare_items);
     return v;
 }
 
+/* As one text in memory of its own, by position; NULL: there is none. */
+static char *text_in_order(struct cp_agg_env *env, const struct list *l, size_t bytes)
+{
+    char **v = in_order(env, l), *p = v ? cp_store_piece(env->store, bytes) : NULL;
+    size_t at = 0;
+
+    for (size_t i = 0; p && i < l->n; i++) {
+        struct item it = item_at(v[i]);
+        p[at++] = i > 0 ? ',' : '[';
+        memcpy(p + at, v[i] + sizeof it, it.len);
+        at += it.len;
+    }
+    if (p)
+        p[at] = ']';
+    if (v)
+        cp_store_give(env->store, v, (l->n + 1) * sizeof *v);
+    return p;
+}
+
+/* As one text in the place of the items, whose heads are larger than a comma. */
+static char *text_in_place(const struct list *l)
+{
+    size_t from = 0, to = 0;
+
+    for (size_t i = 0; i < l->n; i++) {
+        struct item it = item_at(l->p + from);
+        l->p[to++] = i > 0 ? ',' : '[';
+        memmove(l->p + to, l->p + from + sizeof it, it.len);
+        to += it.len;
+        from += sizeof it + it.len;
+    }
+    l->p[to] = ']';
+    return l->p;
+}
+
+/* Where there is no memory to put them in order, which only workers without order need, they stay
+ * as they came. */
 struct cp_value list_text(struct cp_agg_env *env, struct list *l)
 {
-    size_t bytes = l->used - l->n * sizeof(struct item) + l->n + 2, at = 0;
-    char **v, *p;
+    static const char empty[2 + CP_PAD] = "[]";
+    size_t bytes = l->used - l->n * sizeof(struct item) + l->n + 1;
+    char *p = NULL;
 
     if (l->text.kind != CP_MISSING)
         return l->text;
-    if (!(v = in_order(env, l)) || !(p = cp_store_piece(env->store, bytes))) {
-        env->lost += l->n;
-        return cp_null();
-    }
-    p[at++] = '[';
-    for (size_t i = 0; i < l->n; i++) {
-        struct item it = item_at(v[i]);
-        memcpy(p + at, v[i] + sizeof it, it.len);
-        at += it.len;
-        p[at++] = ',';
-    }
-    at -= l->n > 0;
-    p[at++] = ']';
-    cp_store_give(env->store, v, (l->n + 1) * sizeof *v);
-    return l->text = cp_span(CP_LIST, p, at);
+    if (l->n == 0)
+        return l->text = cp_span(CP_LIST, empty, 2);
+    if (l->is_mixed)
+        p = text_in_order(env, l, bytes);
+    if (!p)
+        p = text_in_place(l);
+    return l->text = cp_span(CP_LIST, p, bytes);
 }

@@ -12,8 +12,10 @@ struct list {
     struct cp_value text; /* the finished list */
 };
 
+/* Values for which there is no memory are left out and counted (env->lost). */
 void list_add(struct cp_agg_env *env, struct list *l, const struct cp_value *v, uint64_t position);
 void list_merge(struct cp_agg_env *env, struct list *l, const struct list *other);
+/* Finishes the list: nothing is added any more, and it is not merged. */
 struct cp_value list_text(struct cp_agg_env *env, struct list *l);
 
 #endif
