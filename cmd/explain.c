@@ -117,18 +117,20 @@ static size_t count_programs(const struct cp_plan *plan)
     return n;
 }
 
-/* A source from which several workers read has no thread of its own. */
 static void put_thread(struct cmd_table *t, const struct cp_stage *s, bool has_programs)
 {
-    bool has_threads = cp_stage_has_threads(s);
-
     cmd_table_cell(t, "%s", s->name);
     cmd_table_cell(t, "%s", cmd_kind_name(s->type->kind));
-    cmd_table_cell(t, has_threads ? "%zu" : "-", s->n_workers);
+    if (cp_stage_has_threads(s))
+        cmd_table_cell(t, "%zu", s->n_workers);
+    else
+        cmd_table_cell(t, "-");
     if (has_programs)
         cmd_table_cell(t, "%.0zu", s->n_programs); /* nothing for none */
-    cmd_table_cell(t, has_threads ? "%s" : "%s; in the threads of %s", s->type->summary,
-                   has_threads ? "" : s->outs[0]->to->name);
+    if (cp_stage_has_threads(s))
+        cmd_table_cell(t, "%s", s->type->summary);
+    else
+        cmd_table_cell(t, "%s; in the threads of %s", s->type->summary, s->outs[0]->to->name);
 }
 
 /* The programs of exec are not threads of ours, but work beside them. */
