@@ -18,11 +18,10 @@
  * in the middle of a copy is rare, and to wait for it a few times more so. test/model/light.pml.
  *
  * The word holds {epoch: 32, waiters: 15, watched: 1, claimed: 16}. A waiter adds itself to
- * `waiters` and sleeps only while the epoch is what it was then. A notifier that finds waiters >
- * claimed claims some: claimed += k, epoch += 1, and asks the system to wake k. While all waiters
- * are claimed no further call is made, so a burst of sends to one sleeper makes one. A waiter that
- * leaves, for whatever reason, subtracts itself, and a claim if there is one. A claim is not bound
- * to a certain waiter; what holds is
+ * `waiters` and sleeps only while the epoch is what it was then. A notifier that finds waiters but
+ * none of them claimed claims one: claimed += 1, epoch += 1, and asks the system to wake one. A
+ * waiter that leaves, for whatever reason, subtracts itself, and a claim if there is one. A claim
+ * is not bound to a certain waiter; what holds is
  *
  *     claimed <= returning + min(calls, sleeping)
  *
@@ -33,21 +32,29 @@
  * each side. So at least as many waiters come back as were claimed, and each of them attempts again
  * before it sleeps or gives up.
  *
- * One event wakes one waiter, and it may be that this waiter can do nothing with it because an
- * operation before it in the queue is not finished. It sleeps again; whoever finishes that
- * operation wakes one, and every waiter that slept and then succeeds passes a wake-up on if there
- * is more to take (pass_on in transfer.c).
+ * While a claim is out, further events wake nobody: the one who comes back takes what it needs,
+ * drops the claim, and passes a wake-up on if there is more to take (pass_on in transfer.c, which
+ * has everybody do so who was in the park), so that sleepers come one after another and as many as
+ * find work. A notifier that relies on a claim has its event visible before it reads the word once
+ * more (chani_barrier_own), and who drops a claim attempts, or asks whether to pass on, after that.
+ * Who comes back and finds nothing searches for a while, spinning as any waiter does at first, and
+ * keeps the claim: with one thread that searches, a sender need not wake the next. Measured with
+ * one sender and four receivers on two processors, capacity 1: 22 sleeps per 1,000 values without
+ * this, 1 with it, and half the time. Closing wakes all.
+ *
+ * It may be that who comes back can do nothing because an operation before it in the queue is not
+ * finished. It sleeps again; whoever finishes that operation wakes one.
  *
  * Watchers stand in for threads that wait for several things at once (waiter.h) and for
  * descriptors. They are in a list under a lock, and the bit WATCHED of the word says that the list
  * is not empty, so that a notifier that finds neither waiters nor watchers still reads one word
  * only. Watching sets the bit with a read-modify-write, after which the watcher attempts once more:
- * the argument is the same as for waiters. An event goes to a sleeping waiter first and to a
- * watcher if none is left. A watcher is notified once and out of the list then; when its thread
- * makes no use of the event, it passes the wake-up on, as above. Observers (descriptors) are told
- * of every event and use none up, since nobody knows when somebody looks at them; they stand in
- * front of the others. Rejected: a watcher in every `waiters`, which would make one select look
- * like several sleepers.
+ * the argument is the same as for waiters. An event goes to a waiter first that is not claimed,
+ * whether it is woken for it or not, and to a watcher if none is left. A watcher is notified once
+ * and out of the list then; when its thread makes no use of the event, it passes the wake-up on, as
+ * above. Observers (descriptors) are told of every event and use none up, since nobody knows when
+ * somebody looks at them; they stand in front of the others. Rejected: a watcher in every
+ * `waiters`, which would make one select look like several sleepers.
  */
 #include "park.h"
 
@@ -88,45 +95,82 @@ static _Atomic uint32_t *epoch_address(struct chani_park *park)
     return __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? halves : halves + 1;
 }
 
-static void park_enter(struct chani_wait *wait)
+/* The wait sleeps only while the epoch is that of `word`. */
+static void take_ticket(struct chani_wait *wait, uint64_t word)
 {
-    wait->ticket = word_epoch(atomic_fetch_add(&wait->park->word, WAITER));
+    wait->ticket = word_epoch(word);
     wait->fenced = wait->park->publish != CHANI_PUBLISH_CLAIMED;
     if (wait->park->publish == CHANI_PUBLISH_LIGHT)
         chani_barrier_heavy();
     wait->phase = CHANI_ENTERED;
 }
 
-static void park_leave(struct chani_park *park)
+static void park_enter(struct chani_wait *wait)
+{
+    take_ticket(wait, atomic_fetch_add(&wait->park->word, WAITER));
+}
+
+/* Takes `less` and a claim, if there is one, from the word; gives what the word is then. */
+static uint64_t drop_claim(struct chani_park *park, uint64_t less)
 {
     uint64_t word = atomic_load(&park->word);
     uint64_t next;
 
     do {
-        next = word - WAITER;
+        next = word - less;
         if (word_claimed(word) > 0)
             next -= CLAIM;
     } while (!atomic_compare_exchange_weak(&park->word, &word, next));
+    return next;
 }
 
-/* Claims up to n waiters and wakes them. *watched tells whether there were watchers. */
-static uint64_t wake_waiters(struct chani_park *park, size_t n, bool *watched)
+static void park_leave(struct chani_wait *wait)
 {
-    uint64_t word = atomic_load(&park->word);
+    drop_claim(wait->park, WAITER);
+    wait->phase = CHANI_OUTSIDE;
+    wait->slept = true;
+}
+
+/* Leaves and enters at once. */
+static void park_enter_again(struct chani_wait *wait)
+{
+    take_ticket(wait, drop_claim(wait->park, 0));
+}
+
+/* How many waiters to claim for n events. */
+static uint64_t claims_for(uint64_t word, size_t n)
+{
+    uint64_t unclaimed = word_waiters(word) - word_claimed(word);
+
+    if (n == SIZE_MAX || unclaimed == 0)
+        return unclaimed;
+    return word_claimed(word) == 0;
+}
+
+/*
+ * Claims waiters for n events and wakes them. Gives how many of the events are for waiters that are
+ * awake or wait to be passed them. *watched tells whether there were watchers.
+ */
+static size_t wake_waiters(struct chani_park *park, size_t n, bool *watched)
+{
+    uint64_t word;
     uint64_t next;
+    uint64_t unclaimed;
     uint64_t k;
 
+    chani_barrier_own(park->publish != CHANI_PUBLISH_FENCED);
+    word = atomic_load(&park->word);
     do {
         *watched = word & WATCHED;
-        k = word_waiters(word) - word_claimed(word);
-        if (k > n)
-            k = n;
+        unclaimed = word_waiters(word) - word_claimed(word);
+        k = claims_for(word, n);
         if (k == 0)
-            return 0;
+            break;
         next = (word >> 32 << 32 | (uint32_t)(word_epoch(word) + 1)) + k * CLAIM;
     } while (!atomic_compare_exchange_weak(&park->word, &word, next));
-    chani_futex_wake(epoch_address(park), (int)k);
-    return k;
+    if (k > 0)
+        chani_futex_wake(epoch_address(park), (int)k);
+    return unclaimed < n ? (size_t)unclaimed : n;
 }
 
 static void unlink_locked(struct chani_park *park, struct chani_watcher *watcher)
@@ -168,10 +212,10 @@ static void notify_watchers(struct chani_park *park, size_t n)
 void chani_park_wake(struct chani_park *park, size_t n)
 {
     bool watched;
-    size_t woken = (size_t)wake_waiters(park, n, &watched);
+    size_t taken = wake_waiters(park, n, &watched);
 
     if (watched)
-        notify_watchers(park, n - woken);
+        notify_watchers(park, n - taken);
 }
 
 void chani_park_watch(struct chani_park *park, struct chani_watcher *watcher)
@@ -232,12 +276,26 @@ void chani_park_set_publish(struct chani_park *park, enum chani_publish publish)
     park->publish = publish;
 }
 
+/* Beyond the deadline only busy peers are waited for, with yields. */
+static void spin_begin(struct chani_wait *wait)
+{
+    chani_spinner_init(&wait->spinner, wait->expired ? NULL : &wait->park->spin);
+}
+
+static bool spin_again(struct chani_wait *wait)
+{
+    if (chani_spinner_turn(&wait->spinner))
+        return true;
+    chani_spinner_end(&wait->spinner, &wait->park->spin, false);
+    return false;
+}
+
 static void wait_begin(struct chani_wait *wait)
 {
     wait->begun = true;
     wait->expired = wait->deadline == CHANI_NOW ||
                     (wait->deadline != CHAN_FOREVER && chan_now_ns() >= wait->deadline);
-    chani_spinner_init(&wait->spinner, wait->expired ? NULL : &wait->park->spin);
+    spin_begin(wait);
 }
 
 /*
@@ -254,9 +312,8 @@ static int64_t wait_until(const struct chani_wait *wait)
 /* Leaves the park, perhaps with a claim, which an attempt must follow. */
 static void wait_return(struct chani_wait *wait)
 {
-    park_leave(wait->park);
-    wait->phase = CHANI_WOKEN;
-    wait->slept = true;
+    park_leave(wait);
+    spin_begin(wait);
 }
 
 static void wait_sleep(struct chani_wait *wait)
@@ -266,7 +323,12 @@ static void wait_sleep(struct chani_wait *wait)
     if (!chani_futex_wait(epoch_address(wait->park), wait->ticket, until) &&
         until == wait->deadline)
         wait->expired = true;
-    wait_return(wait);
+    if (wait->expired) {
+        wait_return(wait);
+    } else {
+        wait->phase = CHANI_SEARCHING;
+        spin_begin(wait);
+    }
 }
 
 bool chani_wait_again(struct chani_wait *wait, bool busy)
@@ -274,7 +336,7 @@ bool chani_wait_again(struct chani_wait *wait, bool busy)
     if (!wait->begun)
         wait_begin(wait);
     if (wait->expired && !busy) {
-        if (wait->phase != CHANI_ENTERED)
+        if (wait->phase == CHANI_OUTSIDE)
             return false;
         /* The peer is done, but since the attempt a wake-up may have been spent on this thread. */
         wait_return(wait);
@@ -282,33 +344,30 @@ bool chani_wait_again(struct chani_wait *wait, bool busy)
     }
 
     switch (wait->phase) {
-    case CHANI_SPINNING:
-        if (chani_spinner_turn(&wait->spinner))
-            return true;
-        chani_spinner_end(&wait->spinner, &wait->park->spin, false);
-        park_enter(wait);
-        return true;
+    case CHANI_OUTSIDE:
+        if (!spin_again(wait))
+            park_enter(wait);
+        break;
     case CHANI_ENTERED:
         if (busy && !wait->fenced) {
             chani_barrier_heavy();
             wait->fenced = true;
-            return true;
+        } else {
+            wait_sleep(wait);
         }
-        wait_sleep(wait);
-        return true;
-    case CHANI_WOKEN:
-        park_enter(wait);
-        return true;
+        break;
+    case CHANI_SEARCHING:
+        if (!spin_again(wait))
+            park_enter_again(wait);
+        break;
     }
     return true;
 }
 
 void chani_wait_leave(struct chani_wait *wait)
 {
-    if (wait->phase == CHANI_ENTERED) {
-        park_leave(wait->park);
-        wait->slept = true;
-    } else if (wait->phase == CHANI_SPINNING) {
+    if (wait->phase != CHANI_ENTERED)
         chani_spinner_end(&wait->spinner, &wait->park->spin, true);
-    }
+    if (wait->phase != CHANI_OUTSIDE)
+        park_leave(wait);
 }

@@ -62,7 +62,11 @@ struct chani_park {
     struct chani_watcher watchers; /* head of the list, guarded by lock */
 };
 
-enum chani_phase { CHANI_SPINNING, CHANI_ENTERED, CHANI_WOKEN };
+enum chani_phase {
+    CHANI_OUTSIDE,  /* of the park: spinning */
+    CHANI_ENTERED,  /* attempts once more, and sleeps */
+    CHANI_SEARCHING /* back from a sleep: spinning, perhaps with a claim */
+};
 
 /* One wait of one thread; lives on its stack. */
 struct chani_wait {
@@ -78,7 +82,7 @@ struct chani_wait {
     bool begun;   /* an attempt failed */
     bool fenced;  /* entered: the last attempt sees all that is published, CHANI_BUSY or not */
     bool expired; /* the deadline is over */
-    bool slept;   /* a wake-up may have been spent on this thread */
+    bool slept;   /* was in the park: a wake-up may have been spent on this thread */
 };
 
 void chani_park_init(struct chani_park *park);
@@ -118,8 +122,10 @@ size_t chani_park_watchers(struct chani_park *park);
 void chani_park_wake(struct chani_park *park, size_t n);
 
 /*
- * n events happened: wakes up to n waiters with at most one system call, then watchers if there are
- * fewer. SIZE_MAX wakes all.
+ * n events happened: sees to it that up to n waiters attempt again, one after another, and then
+ * watchers if there are fewer. A waiter that made use of an event and was in the park
+ * (chani_wait.slept) must call chani_park_notify(park, 1) if another attempt could succeed.
+ * SIZE_MAX wakes all at once. At most one system call for waiters.
  */
 static inline void chani_park_notify(struct chani_park *park, size_t n)
 {
@@ -133,7 +139,7 @@ static inline void chani_wait_init(struct chani_wait *wait, struct chani_park *p
     wait->park = park;
     wait->deadline = deadline;
     wait->event = INT64_MAX;
-    wait->phase = CHANI_SPINNING;
+    wait->phase = CHANI_OUTSIDE;
     wait->begun = false;
     wait->slept = false;
 }

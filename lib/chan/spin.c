@@ -126,7 +126,7 @@ void chani_spinner_end(const struct chani_spinner *spinner, struct chani_spin *s
 
     if (spinner->yields > spinner->allowed)
         atomic_store_explicit(&spin->unyielding, YIELDLESS, memory_order_relaxed);
-    if (spinner->budget == 0)
+    if (spinner->turns == 0)
         return;
     if (now < SPIN_MIN_NS)
         now = 0;

@@ -101,6 +101,8 @@ inline flush_head() { head_seen = head }
 
 #define LEAVE(s, flush) d_step { entered[s] = 0; claimed[s] = 0; stale[s] = 0; asleep[s] = 0; flush }
 
+#define ENTER_AGAIN(s) claimed[s] = 0; stale[s] = 0; asleep[s] = 0
+
 /* Sleeps unless the epoch has changed; wakes up for no reason, too. */
 #define SLEEP(s)                                                                                \
 	if                                                                                      \
@@ -123,7 +125,7 @@ inline settle(count, result)
 proctype producer()
 {
 	byte seen_head, e;
-	bit in_park;
+	bit in_park, searching;
 
 next:
 	if
@@ -171,7 +173,7 @@ attempt:
 	fi;
 	d_step { sent++; pushing = 0; e = 0; assert(!c_gone || sent <= popped + discarded) };
 	if
-	:: in_park -> LEAVE(PROD, flush_tail()); in_park = 0
+	:: in_park -> LEAVE(PROD, flush_tail()); in_park = 0; searching = 0
 	:: else
 	fi;
 	NOTIFY(CONS, flush_tail());
@@ -185,16 +187,25 @@ blocked:
 		d_step { flush_head() }; /* chani_barrier_heavy */
 #endif
 		goto attempt
-	:: else ->
+	:: in_park && searching ->
+		/* park_enter_again */
+		d_step { ENTER_AGAIN(PROD); flush_tail(); searching = 0 };
+#ifndef NO_BARRIER
+		d_step { flush_head() };
+#endif
+		goto attempt
+	:: in_park && !searching ->
 		SLEEP(PROD);
-		LEAVE(PROD, flush_tail());
-		in_park = 0;
+		if
+		:: searching = 1
+		:: LEAVE(PROD, flush_tail()); in_park = 0 /* the time is over */
+		fi;
 		goto attempt
 	fi;
 
 shut:
 	if
-	:: in_park -> LEAVE(PROD, flush_tail()); in_park = 0
+	:: in_park -> LEAVE(PROD, flush_tail()); in_park = 0; searching = 0
 	:: else
 	fi;
 drop:
@@ -258,7 +269,7 @@ proctype consumer()
 {
 	byte t; /* seen_tail */
 	byte e;
-	bit in_park, twice;
+	bit in_park, searching, twice;
 
 next:
 	if
@@ -280,7 +291,7 @@ attempt:
 	:: t > head ->
 		d_step { assert(head < sent + pushing); head++; popped++; twice = 0 };
 		if
-		:: in_park -> LEAVE(CONS, flush_head()); in_park = 0
+		:: in_park -> LEAVE(CONS, flush_head()); in_park = 0; searching = 0
 		:: else
 		fi;
 		NOTIFY(PROD, flush_head());
@@ -300,16 +311,25 @@ attempt:
 		d_step { flush_tail() };
 #endif
 		goto attempt
-	:: else ->
+	:: in_park && searching ->
+		/* park_enter_again */
+		d_step { ENTER_AGAIN(CONS); flush_head(); searching = 0 };
+#ifndef NO_BARRIER
+		d_step { flush_tail() };
+#endif
+		goto attempt
+	:: in_park && !searching ->
 		SLEEP(CONS);
-		LEAVE(CONS, flush_head());
-		in_park = 0;
+		if
+		:: searching = 1
+		:: LEAVE(CONS, flush_head()); in_park = 0 /* the time is over */
+		fi;
 		goto attempt
 	fi;
 
 shut:
 	if
-	:: in_park -> LEAVE(CONS, flush_head()); in_park = 0
+	:: in_park -> LEAVE(CONS, flush_head()); in_park = 0; searching = 0
 	:: else
 	fi;
 	if

@@ -17,9 +17,8 @@
  * attempt would succeed, no claim is left. Checked in every state: claimed <= returning +
  * min(calls, sleeping), the invariant of DESIGN in park.c.
  *
- * Parameters: P, C, CAP; BATCH=2: also batches of two; CLOSE: somebody closes; PASS: with pass_on,
- * which an atomic counter does not need (ring.pml does).
- * Mutants: NO_RECHECK NO_BARRIER SINGLE_CLOSE NO_EPOCH TIMEOUT_GIVES_UP LEAVE_KEEPS_CLAIM
+ * Parameters: P, C, CAP; BATCH=2: also batches of two; CLOSE: somebody closes.
+ * Mutants: NO_RECHECK NO_BARRIER SINGLE_CLOSE NO_EPOCH NO_PASS TIMEOUT_GIVES_UP LEAVE_KEEPS_CLAIM
  */
 #ifndef P
 #define P 4
@@ -41,24 +40,24 @@
 #define STALE 3  /* entered, the epoch has changed: the same */
 #define LIE 4    /* the attempt failed: wait_sleep; it will return at once when the epoch changes */
 #define ASLEEP 5 /* in the futex */
-#define RETURN 6 /* back from the futex: wait_return */
-#define WOKEN 7  /* attempt of CHANI_WOKEN */
+#define RETURN 6 /* back from the futex: attempts of CHANI_SEARCHING, in the park */
+#define WOKEN 7  /* left it because the time is over: one more attempt */
 #define LEAVE 8  /* success while entered: park_leave of chani_wait_leave */
 #define TELL 9   /* success: chani_park_notify of the other side */
 #define CALL 10  /* the wake-up call of wake_waiters */
 #define TELL_2 11 /* BATCH: TELL of two */
 #define CALL_2 12
-#define TELL_S 13 /* PASS: TELL and CALL of a thread that slept, then pass_on: */
+#define TELL_S 13 /* TELL and CALL of a thread that was in the park, then pass_on: */
 #define CALL_S 14
 #define CAN_PASS 15 /* can_move */
 #define PASS_ON 16  /* chani_park_notify of the own side */
 #define PASS_CALL 17
 #define PCS 18
 
-#ifdef PASS
-#define TELL_SLEPT TELL_S
-#else
+#ifdef NO_PASS
 #define TELL_SLEPT TELL
+#else
+#define TELL_SLEPT TELL_S
 #endif
 
 #ifdef NO_RECHECK
@@ -122,12 +121,18 @@ inline take(s, n)
 }
 
 /*
- * wake_waiters: claims k = min(n, waiters - claimed) in the park of s and changes the epoch: who
- * entered before and lies down now comes back at once.
+ * wake_waiters for n events: claims k waiters in the park of s, all if everybody is to wake, else one
+ * if none is claimed yet, and changes the epoch: who entered before and lies down now comes back at
+ * once.
  */
 inline claim(s, n)
 {
-	k = MIN(WAITERS(s) - claimed[s], n);
+	k = WAITERS(s) - claimed[s];
+	if
+	:: n == 255
+	:: n < 255 && claimed[s] == 0 -> k = MIN(k, 1)
+	:: n < 255 && claimed[s] > 0 -> k = 0
+	fi;
 	if
 	:: k > 0 ->
 		claimed[s] = claimed[s] + k;
@@ -192,6 +197,10 @@ inline done()
 	:: d_step { N(s, LIE) > 0 -> go(s, LIE, ASLEEP); done() }                                       \
 	/* the deadline, or an interruption */                                                          \
 	:: d_step { N(s, ASLEEP) > 0 -> go(s, ASLEEP, RETURN); done() }                                 \
+	:: d_step { N(s, RETURN) > 0 && !CLOSED && CAN(s) -> take(s, 1); go(s, RETURN, LEAVE); done() } \
+	/* found nothing for a while: park_enter_again */                                               \
+	:: d_step { N(s, RETURN) > 0 -> park_leave(s); go(s, RETURN, AFTER_ENTER); done() }             \
+	/* the time is over, or closed */                                                               \
 	:: d_step { N(s, RETURN) > 0 -> park_leave(s); go(s, RETURN, AFTER_RETURN); done() }            \
 	:: d_step { N(s, WOKEN) > 0 && !CLOSED && CAN(s) -> take(s, 1); go(s, WOKEN, TELL_SLEPT); done() } \
 	/* the time is over, or it enters again */                                                      \
@@ -246,7 +255,7 @@ end:	do
 	STEPS_BATCH(PROD, CONS)
 	STEPS_BATCH(CONS, PROD)
 #endif
-#ifdef PASS
+#ifndef NO_PASS
 	STEPS_PASS(PROD, CONS)
 	STEPS_PASS(CONS, PROD)
 #endif

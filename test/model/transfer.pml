@@ -23,7 +23,8 @@
  *
  * Mutants: NO_RECHECK NO_EPOCH NO_PASS_ON SINGLE_CLOSE NO_SHUT_WAKE (close without notifying senders);
  * with CAP 3 or more STALE_PASS_ON (can_push and can_pop load the index once);
- * with LIGHT NO_BARRIER (who is told CHANI_BUSY sleeps without)
+ * with LIGHT NO_BARRIER (who is told CHANI_BUSY sleeps without) NO_OWN_BARRIER (who finds a claim wakes
+ * nobody, though its stamp is still in the buffer)
  */
 #ifndef S
 #define S 3
@@ -44,8 +45,8 @@
 #define BUSY_STALE 5
 #define LIE 6     /* the attempt failed: wait_sleep; it will return at once when the epoch changes */
 #define ASLEEP 7  /* in the futex */
-#define RETURN 8  /* back from the futex: wait_return */
-#define WOKEN 9   /* attempt of CHANI_WOKEN */
+#define RETURN 8  /* back from the futex: attempts of CHANI_SEARCHING, in the park */
+#define WOKEN 9   /* left it because the time is over: one more attempt */
 #define LEAVE 10  /* success while entered: park_leave of chani_wait_leave */
 #define TELL 11   /* success: chani_park_notify of the other side */
 #define CALL 12   /* the wake-up call of wake_waiters */
@@ -216,7 +217,11 @@ inline tell_early(s, i)
 	slot[i] = STORED
 }
 
+#ifdef NO_OWN_BARRIER
+#define NO_WAITERS(s) (WAITERS(s) == claimed[s] || claimed[s] > 0)
+#else
 #define NO_WAITERS(s) (WAITERS(s) == claimed[s])
+#endif
 
 inline flush_one(i)
 {
@@ -258,10 +263,15 @@ inline flush_all()
 	:: d_step { N(s, BUSY_FRESH) > 0 -> go(s, BUSY_FRESH, LIE); done() }
 #endif
 
-/* wake_waiters: claims k = min(most, waiters - claimed) in the park of s and changes the epoch. */
+/* wake_waiters: claims k waiters in the park of s, as in park.pml, and changes the epoch. */
 inline claim(s, most)
 {
-	k = MIN(WAITERS(s) - claimed[s], most);
+	k = WAITERS(s) - claimed[s];
+	if
+	:: most == 255
+	:: most < 255 && claimed[s] == 0 -> k = MIN(k, 1)
+	:: most < 255 && claimed[s] > 0 -> k = 0
+	fi;
 	if
 	:: k > 0 ->
 		claimed[s] = claimed[s] + k;
@@ -325,6 +335,10 @@ inline done()
 	:: d_step { N(s, LIE) > 0 -> go(s, LIE, ASLEEP); done() }                                        \
 	/* the deadline, or an interruption */                                                           \
 	:: d_step { N(s, ASLEEP) > 0 -> go(s, ASLEEP, RETURN); done() }                                  \
+	:: d_step { N(s, RETURN) > 0 && CAN(s) -> N(s, RETURN)--; begin_copy(s, COPY_ENTERED); done() }  \
+	/* found nothing for a while: park_enter_again */                                                \
+	:: d_step { N(s, RETURN) > 0 -> park_leave(s); go(s, RETURN, AFTER_ENTER); done() }              \
+	/* the time is over, or closed */                                                                \
 	:: d_step { N(s, RETURN) > 0 -> park_leave(s); go(s, RETURN, WOKEN); done() }                    \
 	:: d_step { N(s, WOKEN) > 0 && CAN(s) -> N(s, WOKEN)--; begin_copy(s, COPY_WOKEN); done() }      \
 	:: d_step { N(s, WOKEN) > 0 && !discarding && (BLOCKED(s) || SHUT(s)) -> go(s, WOKEN, REST); done() } \
@@ -392,7 +406,7 @@ end:	do
 		rx_threads = 1; discarding = 1; N(CONS, REST) = 1; done() }
 #endif
 	:: d_step { discarding && n > 0 && slot[0] == HELD &&
-			N(CONS, REST) + N(CONS, FRESH) + N(CONS, STALE) + N(CONS, WOKEN) == 1 ->
+			N(CONS, REST) + N(CONS, FRESH) + N(CONS, STALE) + N(CONS, RETURN) + N(CONS, WOKEN) == 1 ->
 		slot[0] = FREE; rotate(); n--; moved(CONS); done() }
 	:: d_step { discarding && n == 0 && N(CONS, REST) + N(CONS, WOKEN) == 1 ->
 		N(CONS, REST) = 0; N(CONS, WOKEN) = 0; rx_threads = 0; discarding = 0; done() }

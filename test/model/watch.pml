@@ -137,10 +137,15 @@ inline pop(who)
 	r[BUSY_STALE] = 0
 }
 
-/* wake_waiters up to the call; k is how many it claimed. */
+/* wake_waiters up to the call, as in park.pml; k is how many it claimed. */
 inline claim(most)
 {
-	k = MIN(WAITERS - claimed, most);
+	k = WAITERS - claimed;
+	if
+	:: most == 255
+	:: most < 255 && claimed == 0 -> k = MIN(k, 1)
+	:: most < 255 && claimed > 0 -> k = 0
+	fi;
 	if
 	:: k > 0 ->
 		claimed = claimed + k;
@@ -155,13 +160,16 @@ inline claim(most)
 	fi
 }
 
-/* A notification of n = 1 by a thread at the step `tell`. */
+/*
+ * A notification of n = 1 by a thread at the step `tell`. It is for a waiter that is not claimed, if
+ * there is one; the one that is claimed will pass it on.
+ */
 #define tell(array, from, call, hand, over)                                                              \
 	claim(1);                                                                                        \
 	if                                                                                               \
 	:: k > 0 -> go(array, from, call)                                                                \
-	:: k == 0 && LISTED > 0 -> go(array, from, hand)                                                 \
-	:: k == 0 && LISTED == 0 -> go(array, from, over)                                                \
+	:: k == 0 && WAITERS == claimed && LISTED > 0 -> go(array, from, hand)                           \
+	:: k == 0 && (WAITERS > claimed || LISTED == 0) -> go(array, from, over)                         \
 	fi
 
 #ifdef LIGHT
@@ -296,6 +304,8 @@ end:	do
 	:: d_step { r[STALE] > 0 && SHUT -> go(r, STALE, RETURN); done() }
 	:: d_step { r[LIE] > 0 -> go(r, LIE, ASLEEP); done() }
 	:: d_step { r[ASLEEP] > 0 -> go(r, ASLEEP, RETURN); done() }
+	:: d_step { r[RETURN] > 0 && CAN_POP -> r[RETURN]--; pop(BY_ENTERED); done() }
+	:: d_step { r[RETURN] > 0 -> park_leave(); go(r, RETURN, FRESH); done() }
 	:: d_step { r[RETURN] > 0 -> park_leave(); go(r, RETURN, WOKEN); done() }
 	:: d_step { r[WOKEN] > 0 && CAN_POP -> r[WOKEN]--; pop(BY_WOKEN); done() }
 	:: d_step { r[WOKEN] > 0 && n == 0 -> go(r, WOKEN, REST); done() }
