@@ -20,6 +20,7 @@ static void load_hook(void)
 #define atomic_load(object) (load_hook(), atomic_load_explicit(object, memory_order_seq_cst))
 #define chani_ring_many_new ring_new
 #define chani_ring_many_new_at ring_new_at
+#include "../../lib/chan/chan.h"
 #include "../../lib/chan/ring_many.c"
 
 static int failures;
@@ -171,6 +172,77 @@ static void try_looks_again(size_t capacity)
     CHECK(chani_park_waiters(&park) == 0);
 }
 
+/* Waiters that were told of an event and have not attempted for good since. */
+static unsigned claimed(struct chani_park *park)
+{
+    return (unsigned)(park->word >> 48);
+}
+
+/* Attempts without success until the waiter is about to sleep. */
+static void enter(struct chani_wait *wait)
+{
+    do
+        CHECK(chani_wait_again(wait, false));
+    while (wait->phase != CHANI_ENTERED);
+}
+
+/*
+ * A burst of events wakes one waiter. As long as that one searches, no event wakes the next; when
+ * it has found something, or goes back to sleep, the next event wakes one again.
+ */
+static void one_searches(size_t capacity)
+{
+    static struct chani_park park;
+    struct chani_wait first;
+    struct chani_wait second;
+
+    (void)capacity;
+    chani_park_init(&park);
+    chani_wait_init(&first, &park, CHAN_FOREVER);
+    chani_wait_init(&second, &park, CHAN_FOREVER);
+    enter(&first);
+    enter(&second);
+    chani_park_notify(&park, 1);
+    chani_park_notify(&park, 2);
+    CHECK(claimed(&park) == 1);
+
+    CHECK(chani_wait_again(&first, false));
+    CHECK(first.phase == CHANI_SEARCHING);
+    chani_park_notify(&park, 1);
+    CHECK(claimed(&park) == 1 && chani_park_waiters(&park) == 2);
+    chani_wait_end(&first);
+    CHECK(first.slept && claimed(&park) == 0 && chani_park_waiters(&park) == 1);
+
+    chani_park_notify(&park, 1);
+    CHECK(chani_wait_again(&second, false));
+    enter(&second);
+    CHECK(claimed(&park) == 0 && chani_park_waiters(&park) == 1);
+    chani_park_notify(&park, 1);
+    CHECK(claimed(&park) == 1);
+    chani_wait_end(&second);
+    CHECK(claimed(&park) == 0 && chani_park_waiters(&park) == 0);
+}
+
+/* Closing does not count on one to tell the others. */
+static void all_are_woken(size_t capacity)
+{
+    static struct chani_park park;
+    struct chani_wait waits[3];
+
+    (void)capacity;
+    chani_park_init(&park);
+    for (size_t i = 0; i < 3; i++) {
+        chani_wait_init(&waits[i], &park, CHAN_FOREVER);
+        enter(&waits[i]);
+    }
+    chani_park_notify(&park, 1);
+    chani_park_notify(&park, SIZE_MAX);
+    CHECK(claimed(&park) == 3);
+    for (size_t i = 0; i < 3; i++)
+        chani_wait_end(&waits[i]);
+    CHECK(claimed(&park) == 0 && chani_park_waiters(&park) == 0);
+}
+
 static const struct {
     const char *name;
     void (*run)(size_t capacity);
@@ -179,6 +251,8 @@ static const struct {
     {"a ring is empty while its last pop is slow", empty_while_a_pop_is_slow},
     {"who asks for others is not misled by one that goes ahead", looks_again},
     {"a try that waited for a peer looks again when it leaves", try_looks_again},
+    {"of several waiters one searches at a time", one_searches},
+    {"an event for all wakes all", all_are_woken},
 };
 
 int main(void)
