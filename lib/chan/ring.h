@@ -32,6 +32,9 @@ enum chani_moved {
 /* For push and pop, so that push_one and pop_one become functions of their own: half the time. */
 #define CHANI_BOTH inline __attribute__((always_inline))
 
+/* Kept out of the functions that call it, whose common path needs fewer registers then. */
+#define CHANI_SLOW __attribute__((noinline))
+
 struct chani_ring;
 
 struct chani_ring_ops {

@@ -76,6 +76,8 @@ static inline size_t slot_after(const struct ring_1to1 *ring, size_t slot, size_
 {
     size_t room = ring->base.capacity - slot;
 
+    if (n == 1)
+        return room == 1 ? 0 : slot + 1;
     return n < room ? slot + n : n - room;
 }
 
@@ -112,7 +114,7 @@ static inline size_t seen_room(const struct ring_1to1 *ring)
 }
 
 /* The producer looks at the head again. */
-static size_t room_now(struct ring_1to1 *ring)
+static CHANI_SLOW size_t room_now(struct ring_1to1 *ring)
 {
     ring->seen_head = atomic_load(&ring->head);
     if (seen_room(ring) == 0) {
@@ -123,7 +125,7 @@ static size_t room_now(struct ring_1to1 *ring)
 }
 
 /* The consumer looks at the tail again. */
-static size_t values_now(struct ring_1to1 *ring)
+static CHANI_SLOW size_t values_now(struct ring_1to1 *ring)
 {
     ring->seen_tail = chani_tail_settled(&ring->tail);
     if (ring->seen_tail == ring->my_head) {

@@ -83,6 +83,7 @@ struct slot {
 /* A position and the slot of it. */
 struct place {
     uint64_t pos;
+    size_t index;
     struct slot *slot;
 };
 
@@ -129,9 +130,11 @@ static struct slot *slot_at(const struct ring_many *ring, uint64_t pos)
     return (struct slot *)(void *)(ring->slots + index_of(ring, pos) * ring->stride);
 }
 
-static struct place place_at(const struct ring_many *ring, uint64_t pos)
+static inline struct place place_at(const struct ring_many *ring, uint64_t pos)
 {
-    return (struct place){.pos = pos, .slot = slot_at(ring, pos)};
+    size_t index = index_of(ring, pos);
+
+    return (struct place){pos, index, (struct slot *)(void *)(ring->slots + index * ring->stride)};
 }
 
 static unsigned char *value_of(const struct ring_many *ring, struct slot *slot)
@@ -169,19 +172,21 @@ static uint64_t tail_pos(uint64_t tail)
     return tail >> 1 & POSITIONS;
 }
 
-/* The word that is n positions on. It goes at most to the end of the lap: nothing is carried. */
-static uint64_t tail_after(const struct ring_many *ring, uint64_t tail, size_t n)
+/*
+ * The word that is n positions on from the one at `at`. It goes at most to the end of the lap:
+ * nothing is carried.
+ */
+static inline uint64_t tail_after(const struct ring_many *ring, struct place at, uint64_t tail,
+                                  size_t n)
 {
-    uint64_t pos = tail_pos(tail);
-
-    if (index_of(ring, pos) + n == ring->base.capacity)
-        return (tail & ~(POSITIONS << 1)) | next_lap(ring, pos) << 1;
+    if (at.index + n == ring->base.capacity)
+        return (tail & ~(POSITIONS << 1)) | next_lap(ring, at.pos) << 1;
     return tail + 2 * n;
 }
 
-static uint64_t head_after(const struct ring_many *ring, uint64_t pos, size_t n)
+static inline uint64_t head_after(const struct ring_many *ring, struct place at, size_t n)
 {
-    return index_of(ring, pos) + n == ring->base.capacity ? next_lap(ring, pos) : pos + n;
+    return at.index + n == ring->base.capacity ? next_lap(ring, at.pos) : at.pos + n;
 }
 
 static uint64_t tail_reserved(uint64_t tail)
@@ -239,6 +244,7 @@ static bool is_worth_spinning(unsigned *spins)
 static inline void advance(const struct ring_many *ring, struct place *at)
 {
     at->pos++;
+    at->index++;
     at->slot = (struct slot *)(void *)((unsigned char *)at->slot + ring->stride);
 }
 
@@ -246,7 +252,7 @@ static inline void advance(const struct ring_many *ring, struct place *at)
 static inline size_t run_at(const struct ring_many *ring, struct place at, size_t n,
                             uint64_t filled)
 {
-    size_t most = ring->base.capacity - index_of(ring, at.pos);
+    size_t most = ring->base.capacity - at.index;
     size_t run = 1; /* that of the first was seen */
 
     if (most > n)
@@ -290,7 +296,7 @@ static CHANI_BOTH enum chani_moved claim_push(struct ring_many *ring, struct pla
             *run = run_at(ring, *at, n, 0);
             if (!fit_permits(ring, tail, run))
                 return CHANI_BLOCKED;
-            if (atomic_compare_exchange_weak(&ring->tail, &tail, tail_after(ring, tail, *run)))
+            if (atomic_compare_exchange_weak(&ring->tail, &tail, tail_after(ring, *at, tail, *run)))
                 return CHANI_MOVED;
             continue;
         }
@@ -317,7 +323,7 @@ static CHANI_BOTH enum chani_moved claim_pop(struct ring_many *ring, struct plac
         *at = place_at(ring, head);
         if (atomic_load(&at->slot->stamp) == head + 1) {
             *run = run_at(ring, *at, n, 1);
-            if (atomic_compare_exchange_weak(&ring->head, &head, head_after(ring, head, *run)))
+            if (atomic_compare_exchange_weak(&ring->head, &head, head_after(ring, *at, *run)))
                 return CHANI_MOVED;
             continue;
         }
@@ -388,9 +394,9 @@ static enum chani_moved pop(struct chani_ring *base, void *elems, size_t n, size
     return done > 0 ? CHANI_MOVED : how;
 }
 
-static enum chani_moved push_one(struct chani_ring *base, const void *elem)
+/* push_one when it is not as simple as that. */
+static CHANI_SLOW enum chani_moved push_one_slow(struct ring_many *ring, const void *elem)
 {
-    struct ring_many *ring = ring_of(base);
     enum chani_moved how;
     struct place at;
     size_t run;
@@ -401,9 +407,22 @@ static enum chani_moved push_one(struct chani_ring *base, const void *elem)
     return how;
 }
 
-static enum chani_moved pop_one(struct chani_ring *base, void *elem)
+/* One attempt at what is most likely: open, no permits, the slot free, and nobody in between. */
+static enum chani_moved push_one(struct chani_ring *base, const void *elem)
 {
     struct ring_many *ring = ring_of(base);
+    uint64_t tail = atomic_load(&ring->tail);
+    struct place at = place_at(ring, tail_pos(tail));
+
+    if ((tail & ~(POSITIONS << 1)) != 0 || atomic_load(&at.slot->stamp) != at.pos ||
+        !atomic_compare_exchange_strong(&ring->tail, &tail, tail_after(ring, at, tail, 1)))
+        return push_one_slow(ring, elem);
+    fill(ring, &at, elem);
+    return CHANI_MOVED;
+}
+
+static CHANI_SLOW enum chani_moved pop_one_slow(struct ring_many *ring, void *elem)
+{
     enum chani_moved how;
     struct place at;
     size_t run;
@@ -412,6 +431,19 @@ static enum chani_moved pop_one(struct chani_ring *base, void *elem)
     if (how == CHANI_MOVED)
         empty(ring, &at, elem);
     return how;
+}
+
+static enum chani_moved pop_one(struct chani_ring *base, void *elem)
+{
+    struct ring_many *ring = ring_of(base);
+    uint64_t head = atomic_load(&ring->head);
+    struct place at = place_at(ring, head);
+
+    if (atomic_load(&at.slot->stamp) != head + 1 ||
+        !atomic_compare_exchange_strong(&ring->head, &head, head_after(ring, at, 1)))
+        return pop_one_slow(ring, elem);
+    empty(ring, &at, elem);
+    return CHANI_MOVED;
 }
 
 static bool has_room(const struct chani_ring *base)
@@ -536,7 +568,7 @@ static enum chani_moved claim_commit(struct ring_many *ring, struct place *at)
         stamp = atomic_load(&at->slot->stamp);
         if (stamp == at->pos) {
             if (atomic_compare_exchange_weak(&ring->tail, &tail,
-                                             tail_after(ring, tail, 1) - RESERVED))
+                                             tail_after(ring, *at, tail, 1) - RESERVED))
                 return CHANI_MOVED;
             continue;
         }

@@ -3,9 +3,6 @@
  */
 #include "chan_impl.h"
 
-/* Kept out of the functions that call it, whose common path needs no frame then. */
-#define SLOW __attribute__((noinline))
-
 /*
  * A transfer that slept may have used up a wake-up meant for the operation behind it; see DESIGN in
  * park.c. What it leaves it offers to the next waiter.
@@ -44,8 +41,8 @@ static bool is_pending(enum chani_moved how)
 }
 
 /* Sends one value at capacity 0. */
-static SLOW enum chan_status send_meet(struct chan *chan, const void *elem, int64_t deadline,
-                                       size_t *moved)
+static CHANI_SLOW enum chan_status send_meet(struct chan *chan, const void *elem, int64_t deadline,
+                                             size_t *moved)
 {
     const struct chani_goal goal = {chan, CHANI_SENDING, NULL};
     enum chani_moved how;
@@ -58,8 +55,8 @@ static SLOW enum chan_status send_meet(struct chan *chan, const void *elem, int6
 }
 
 /* Receives at capacity 0: waits for the first value, then takes those of other waiting senders. */
-static SLOW enum chan_status recv_meet(struct chan *chan, void *elems, size_t n, int64_t deadline,
-                                       size_t *moved)
+static CHANI_SLOW enum chan_status recv_meet(struct chan *chan, void *elems, size_t n,
+                                             int64_t deadline, size_t *moved)
 {
     struct chani_ring *ring = chan->ring;
     const struct chani_goal goal = {chan, CHANI_RECEIVING, NULL};
@@ -77,8 +74,8 @@ static SLOW enum chan_status recv_meet(struct chan *chan, void *elems, size_t n,
 }
 
 /* The rest of send_some after an attempt that gave `how`. */
-static SLOW enum chan_status send_wait(struct chan *chan, const void *elems, size_t n,
-                                       int64_t deadline, size_t *moved, enum chani_moved how)
+static CHANI_SLOW enum chan_status send_wait(struct chan *chan, const void *elems, size_t n,
+                                             int64_t deadline, size_t *moved, enum chani_moved how)
 {
     struct chani_ring *ring = chan->ring;
     const struct chani_goal goal = {chan, CHANI_SENDING, NULL};
@@ -180,8 +177,8 @@ static bool recv_again(struct chani_wait *wait, const struct chani_ring *ring, b
 }
 
 /* The rest of recv_some after an attempt that gave `how`. */
-static SLOW enum chan_status recv_wait(struct chan *chan, void *elems, size_t n, int64_t deadline,
-                                       size_t *moved, enum chani_moved how)
+static CHANI_SLOW enum chan_status recv_wait(struct chan *chan, void *elems, size_t n,
+                                             int64_t deadline, size_t *moved, enum chani_moved how)
 {
     struct chani_ring *ring = chan->ring;
     const struct chani_goal goal = {chan, CHANI_RECEIVING, NULL};
@@ -217,8 +214,8 @@ static enum chan_status recv_some(struct chan *chan, void *elems, size_t n, int6
 }
 
 /* The rest of send_one after an attempt that gave `how`, or without one at capacity 0. */
-static SLOW enum chan_status send_one_slow(struct chan *chan, const void *elem, int64_t deadline,
-                                           enum chani_moved how)
+static CHANI_SLOW enum chan_status send_one_slow(struct chan *chan, const void *elem,
+                                                 int64_t deadline, enum chani_moved how)
 {
     size_t moved;
 
@@ -227,8 +224,8 @@ static SLOW enum chan_status send_one_slow(struct chan *chan, const void *elem, 
     return send_wait(chan, elem, 1, deadline, &moved, how);
 }
 
-static SLOW enum chan_status recv_one_slow(struct chan *chan, void *elem, int64_t deadline,
-                                           enum chani_moved how)
+static CHANI_SLOW enum chan_status recv_one_slow(struct chan *chan, void *elem, int64_t deadline,
+                                                 enum chani_moved how)
 {
     size_t moved;
 
