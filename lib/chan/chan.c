@@ -97,6 +97,7 @@ static struct chan *chan_new(const struct chan_options *options)
     }
     chani_park_set_publish(&chan->not_empty, chan->ring->publish);
     chani_park_set_publish(&chan->not_full, chan->ring->publish);
+    chani_spin_set_queue(&chan->not_full.spin, options->capacity);
     return chan;
 }
 

@@ -20,7 +20,11 @@
  * wait, and the next YIELDLESS waits at this place do without.
  *
  * The pauses double, since every look takes the line away from the thread that is about to write
- * it; who comes soon is seen soon.
+ * it; who comes soon is seen soon. Who waits for room in a queue begins with a long pause: the
+ * other side has work for longer than that, and a sender that takes every slot as it becomes free
+ * has both sides fight for the line with each value. Measured, ns per value with and without: 19
+ * and 32 with two senders, one receiver and capacity 1024, 177 and 247 with a select over four
+ * queues of 64.
  */
 #include "spin.h"
 
@@ -36,7 +40,7 @@
 #define YIELDS 4u
 #define YIELD_SLOW_NS 1000000
 #define YIELDLESS 256u
-#define MOST_DOUBLINGS 6u
+#define MOST_PAUSES 64u
 
 void chani_spin_init(struct chani_spin *spin)
 {
@@ -44,6 +48,13 @@ void chani_spin_init(struct chani_spin *spin)
     atomic_init(&spin->unspun, 0);
     atomic_init(&spin->unyielding, 0);
     spin->allowed = chani_has_second_cpu();
+    spin->first = 1;
+}
+
+void chani_spin_set_queue(struct chani_spin *spin, size_t capacity)
+{
+    while (spin->first < MOST_PAUSES && spin->first <= capacity / 4)
+        spin->first *= 2;
 }
 
 static uint32_t spin_budget(struct chani_spin *spin)
@@ -72,7 +83,8 @@ void chani_spinner_init(struct chani_spinner *spinner, struct chani_spin *spin)
 {
     spinner->allowed = spin != NULL ? yields_allowed(spin) : YIELDS;
     spinner->until = 0;
-    spinner->turns = 0;
+    spinner->pauses = spin != NULL ? spin->first : 1;
+    spinner->begun = false;
     spinner->yields = 0;
     spinner->budget = spin != NULL ? spin_budget(spin) : 0;
 }
@@ -83,15 +95,17 @@ void chani_spinner_init(struct chani_spinner *spinner, struct chani_spin *spin)
  */
 static bool spin_more(struct chani_spinner *spinner)
 {
-    unsigned doublings = spinner->turns < MOST_DOUBLINGS ? spinner->turns : MOST_DOUBLINGS;
     int64_t now;
 
     if (spinner->budget == 0)
         return false;
-    for (unsigned pauses = 1u << doublings; pauses > 0; pauses--)
+    spinner->begun = true;
+    for (uint32_t i = 0; i < spinner->pauses; i++)
         chani_relax();
-    if (spinner->turns++ < MOST_DOUBLINGS)
+    if (spinner->pauses < MOST_PAUSES) {
+        spinner->pauses *= 2;
         return true;
+    }
     now = chan_now_ns();
     if (spinner->until == 0)
         spinner->until = now + spinner->budget;
@@ -126,7 +140,7 @@ void chani_spinner_end(const struct chani_spinner *spinner, struct chani_spin *s
 
     if (spinner->yields > spinner->allowed)
         atomic_store_explicit(&spin->unyielding, YIELDLESS, memory_order_relaxed);
-    if (spinner->turns == 0)
+    if (!spinner->begun)
         return;
     if (now < SPIN_MIN_NS)
         now = 0;

@@ -16,6 +16,7 @@
 
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct chani_spin {
@@ -24,20 +25,28 @@ struct chani_spin {
     _Atomic uint32_t unspun;
     _Atomic uint32_t unyielding;
 
-    /* Constant after start: more than one processor may run us. */
+    /* Constant after start: more than one processor may run us; the first pause of a spin. */
     bool allowed;
+    uint32_t first;
 };
 
 /* One spin of one thread. */
 struct chani_spinner {
     int64_t until;    /* 0 before the clock was read */
-    uint32_t turns;   /* turns spent spinning */
+    uint32_t pauses;  /* of the next turn */
+    bool begun;       /* a turn was spent spinning */
     uint32_t yields;  /* turns spent in a yield */
     uint32_t allowed; /* yields */
     uint32_t budget;  /* nanoseconds to spin; 0 when it does not pay */
 };
 
 void chani_spin_init(struct chani_spin *spin);
+
+/*
+ * Who waits at this place waits for room in a queue of that many values, and may look as late as
+ * the other side needs for half of them. Before first use.
+ */
+void chani_spin_set_queue(struct chani_spin *spin, size_t capacity);
 
 /* A deadline that is over leaves no time to spin: give NULL for the place then. */
 void chani_spinner_init(struct chani_spinner *spinner, struct chani_spin *spin);
