@@ -12,9 +12,8 @@
  *     3. with all rendezvous locks held: a search for partners, and an offer in each place if there
  *        is none
  *
- * Before all that, one case that is picked at random is attempted by itself, which costs next to
- * nothing. Of n cases of which r are ready each is chosen here in one of n selects, and in the
- * others, n - r of n, all have the same chance: the choice stays uniform.
+ * Before all that, the cases of a select that is small are swept as the caller gave them, so that
+ * one that need not wait prepares nothing.
  *
  * An offer may be taken from the moment the locks are free, so nothing may be attempted after it;
  * and a watcher that was notified in the meantime makes the offers void. Locks are taken in the
@@ -572,26 +571,38 @@ static void sleep_begin(struct select *sel, int64_t deadline)
     chani_cycle_sleep(next, deadline);
 }
 
-/* Attempts one case, any of them: true when that is the end of the select. */
-static bool try_one(const struct chan_case *cases, size_t n, size_t *chosen,
-                    enum chan_status *status)
+/* Attempts one case: true when that is the end of the select. */
+static bool try_case(const struct chan_case *one, enum chan_status *status)
 {
-    const struct chan_case *one;
-    uint64_t random = thread_random != 0 ? thread_random : first_random();
     enum chani_moved how = CHANI_BLOCKED;
-    size_t i = random_below(&random, n);
 
-    thread_random = random;
-    one = &cases[i];
     if (one->rx != NULL)
         how = chani_pop_now(one->rx->chan, one->elem);
     else if (one->tx != NULL)
         how = chani_push_now(one->tx->chan, one->elem);
-    if (how == CHANI_BLOCKED || how == CHANI_BUSY)
-        return false;
-    *chosen = i;
     *status = status_of(how);
-    return true;
+    return how != CHANI_BLOCKED && how != CHANI_BUSY;
+}
+
+/* A sweep over the cases as they are: true when that is the end of the select. */
+static bool try_cases(const struct chan_case *cases, size_t n, size_t *chosen,
+                      enum chan_status *status)
+{
+    uint64_t random = thread_random != 0 ? thread_random : first_random();
+    unsigned char order[SMALL];
+    bool found = false;
+    size_t j;
+
+    for (size_t i = 0; i < n; i++)
+        order[i] = (unsigned char)i;
+    for (size_t i = 0; i < n && !found; i++) {
+        j = i + random_below(&random, n - i);
+        *chosen = order[j];
+        order[j] = order[i];
+        found = try_case(&cases[*chosen], status);
+    }
+    thread_random = random;
+    return found;
 }
 
 /* All that a select does, with valid cases. */
@@ -628,8 +639,9 @@ static enum chan_status select_cases(const struct chan_case *cases, size_t n, un
     *chosen = n;
     if (!is_valid(cases, n, flags, deadline))
         return CHAN_INVALID;
-    if (n > 0 && flags == 0 && try_one(cases, n, chosen, &status))
+    if (n <= SMALL && flags == 0 && try_cases(cases, n, chosen, &status))
         return status;
+    *chosen = n;
     return select_all(cases, n, flags, deadline, chosen);
 }
 
