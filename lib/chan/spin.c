@@ -6,14 +6,16 @@
  * Spinning pays when the other side runs at this moment on another processor: a wake-up costs tens
  * of microseconds, a cache line less than a tenth of one. A spin that succeeds restores the full
  * time, one that fails cuts it by a quarter until nothing is left; after that one wait in
- * SPIN_PROBE tries a full spin again. Between spin and sleep a waiter yields the processor YIELDS
- * times: the other side often waits for just this processor, and a yield is cheaper than a sleep
- * and a wake-up. It also leaves both sides runnable, so that the system moves one to an idle
- * processor, where spinning pays again; without it two threads that were once woken on the same
- * processor stay there (measured: 617 instead of about 50 ns per value at capacity 64). What comes
- * in during the yields does not count as a spin that paid: the other side had no processor, and
- * spinning only kept it from one (measured on busy processors: 252 ns per value with it counted,
- * 143 without).
+ * SPIN_PROBE tries a full spin again, and the others BRIEF_PAUSES, which cost less than a switch.
+ *
+ * Between spin and sleep a waiter yields the processor YIELDS times: the other side often waits for
+ * just this processor, and a yield is cheaper than a sleep and a wake-up. It also leaves both sides
+ * runnable, so that the system moves one to an idle processor, where spinning pays again; without
+ * it two threads that were once woken on the same processor stay there (measured: 617 instead of
+ * about 50 ns per value at capacity 64). What comes in after such a yield does not count as a spin
+ * that paid: the other side had no processor, and spinning only kept it from one (measured on busy
+ * processors: 252 ns per value with it counted, 143 without). A yield that is back at once let
+ * nobody run: it is part of the spin, and there may be IDLE_YIELDS of them.
  *
  * Where other programs keep the processors busy a yield costs one of their time slices, and a sleep
  * is better: who is woken goes ahead of them. So a yield that took YIELD_SLOW_NS is the last of its
@@ -37,7 +39,10 @@
 #define SPIN_MAX_NS 4000u
 #define SPIN_MIN_NS 500u
 #define SPIN_PROBE 8u
+#define BRIEF_PAUSES 16u /* in the last turn; each had half of the next */
 #define YIELDS 4u
+#define IDLE_YIELDS 12u
+#define YIELD_IDLE_NS 900 /* less than two switches take */
 #define YIELD_SLOW_NS 1000000
 #define YIELDLESS 256u
 #define MOST_PAUSES 64u
@@ -63,67 +68,75 @@ static uint32_t spin_budget(struct chani_spin *spin)
     uint32_t unspun;
 
     if (!spin->allowed || budget > 0)
-        return spin->allowed ? budget : 0;
+        return budget;
     unspun = atomic_fetch_add_explicit(&spin->unspun, 1, memory_order_relaxed);
     return unspun % SPIN_PROBE == SPIN_PROBE - 1 ? SPIN_MAX_NS : 0;
 }
 
-/* How many yields one wait may do. */
-static uint32_t yields_allowed(struct chani_spin *spin)
+/* Whether the yields of this place are no good for now: counts the waits that do without. */
+static bool is_yieldless(struct chani_spin *spin)
 {
     uint32_t left = atomic_load_explicit(&spin->unyielding, memory_order_relaxed);
 
-    if (left == 0)
-        return YIELDS;
-    atomic_store_explicit(&spin->unyielding, left - 1, memory_order_relaxed);
-    return 0;
+    if (left > 0)
+        atomic_store_explicit(&spin->unyielding, left - 1, memory_order_relaxed);
+    return left > 0;
 }
 
 void chani_spinner_init(struct chani_spinner *spinner, struct chani_spin *spin)
 {
-    spinner->allowed = spin != NULL ? yields_allowed(spin) : YIELDS;
-    spinner->until = 0;
-    spinner->pauses = spin != NULL ? spin->first : 1;
-    spinner->begun = false;
-    spinner->yields = 0;
-    spinner->budget = spin != NULL ? spin_budget(spin) : 0;
+    *spinner = (struct chani_spinner){.may_yield = true, .pauses = 1};
+    if (spin == NULL)
+        return;
+    spinner->may_yield = !is_yieldless(spin);
+    spinner->spinning = spin->allowed;
+    spinner->budget = spin_budget(spin);
+    spinner->pauses = spin->first;
 }
 
 /*
- * One turn of the spin; false when its time is over. Each pauses twice as long as the one before,
- * and from the longest on the clock is read.
+ * One turn of the spin; false when its time was over before. Each pauses twice as long as the one
+ * before, and from the longest on the clock is read.
  */
 static bool spin_more(struct chani_spinner *spinner)
 {
     int64_t now;
 
-    if (spinner->budget == 0)
+    if (!spinner->spinning)
         return false;
     spinner->begun = true;
     for (uint32_t i = 0; i < spinner->pauses; i++)
         chani_relax();
     if (spinner->pauses < MOST_PAUSES) {
         spinner->pauses *= 2;
+        spinner->spinning = spinner->budget > 0 || spinner->pauses <= BRIEF_PAUSES;
         return true;
     }
     now = chan_now_ns();
     if (spinner->until == 0)
         spinner->until = now + spinner->budget;
-    return now < spinner->until;
+    spinner->spinning = now < spinner->until;
+    return true;
 }
 
 /* Lets another thread run; false when that is no good here. */
 static bool yield(struct chani_spinner *spinner)
 {
-    int64_t before;
+    int64_t took;
 
-    if (spinner->yields >= spinner->allowed)
+    if (!spinner->may_yield || spinner->yields == YIELDS || spinner->idle == IDLE_YIELDS)
         return false;
-    spinner->yields++;
-    before = chan_now_ns();
+    took = -chan_now_ns();
     sched_yield();
-    if (chan_now_ns() - before > YIELD_SLOW_NS)
-        spinner->allowed = 0;
+    took += chan_now_ns();
+    if (took < YIELD_IDLE_NS)
+        spinner->idle++;
+    else
+        spinner->yields++;
+    if (took > YIELD_SLOW_NS) {
+        spinner->slow = true;
+        spinner->may_yield = false;
+    }
     return true;
 }
 
@@ -138,7 +151,7 @@ void chani_spinner_end(const struct chani_spinner *spinner, struct chani_spin *s
     uint32_t old = atomic_load_explicit(&spin->ns, memory_order_relaxed);
     uint32_t now = paid && spinner->yields == 0 ? SPIN_MAX_NS : old - old / 4;
 
-    if (spinner->yields > spinner->allowed)
+    if (spinner->slow)
         atomic_store_explicit(&spin->unyielding, YIELDLESS, memory_order_relaxed);
     if (!spinner->begun)
         return;

@@ -32,12 +32,15 @@ struct chani_spin {
 
 /* One spin of one thread. */
 struct chani_spinner {
-    int64_t until;    /* 0 before the clock was read */
-    uint32_t pauses;  /* of the next turn */
-    bool begun;       /* a turn was spent spinning */
-    uint32_t yields;  /* turns spent in a yield */
-    uint32_t allowed; /* yields */
-    uint32_t budget;  /* nanoseconds to spin; 0 when it does not pay */
+    int64_t until;   /* 0 before the clock was read */
+    uint32_t budget; /* nanoseconds to spin; 0 for a few pauses */
+    uint32_t pauses; /* of the next turn */
+    uint32_t yields; /* turns in which another thread ran */
+    uint32_t idle;   /* turns in which none wanted to */
+    bool spinning;   /* more turns are left, before the yields */
+    bool begun;      /* a turn was spent spinning */
+    bool may_yield;
+    bool slow; /* a yield took too long */
 };
 
 void chani_spin_init(struct chani_spin *spin);
