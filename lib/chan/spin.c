@@ -19,7 +19,10 @@
  *
  * Where other programs keep the processors busy a yield costs one of their time slices, and a sleep
  * is better: who is woken goes ahead of them. So a yield that took YIELD_SLOW_NS is the last of its
- * wait, and the next YIELDLESS waits at this place do without.
+ * wait, and the next waits at this place do without: ABSTINENCE_MIN, for the slice may have been
+ * one of our own threads', and twice as many after each further one, to ABSTINENCE_MAX, as long as
+ * no yield in between was quick. Measured with a sender and four receivers that meet, always 256
+ * waits and so: 12.8 and 3.5 sleeps per 1,000 values; on busy processors no difference.
  *
  * The pauses double, since every look takes the line away from the thread that is about to write
  * it; who comes soon is seen soon. Who waits for room in a queue begins with a long pause: the
@@ -44,7 +47,8 @@
 #define IDLE_YIELDS 12u
 #define YIELD_IDLE_NS 900 /* less than two switches take */
 #define YIELD_SLOW_NS 1000000
-#define YIELDLESS 256u
+#define ABSTINENCE_MIN 8u
+#define ABSTINENCE_MAX 256u
 #define MOST_PAUSES 64u
 
 void chani_spin_init(struct chani_spin *spin)
@@ -52,6 +56,7 @@ void chani_spin_init(struct chani_spin *spin)
     atomic_init(&spin->ns, SPIN_MAX_NS);
     atomic_init(&spin->unspun, 0);
     atomic_init(&spin->unyielding, 0);
+    atomic_init(&spin->abstinence, ABSTINENCE_MIN);
     spin->allowed = chani_has_second_cpu();
     spin->first = 1;
 }
@@ -145,14 +150,29 @@ bool chani_spinner_turn(struct chani_spinner *spinner)
     return spin_more(spinner) || yield(spinner);
 }
 
+/* Learns from the yields of a wait how many waits shall do without. */
+static void note_yields(const struct chani_spinner *spinner, struct chani_spin *spin)
+{
+    uint32_t old = atomic_load_explicit(&spin->abstinence, memory_order_relaxed);
+    uint32_t now = ABSTINENCE_MIN;
+
+    if (spinner->yields == 0)
+        return;
+    if (spinner->slow) {
+        atomic_store_explicit(&spin->unyielding, old, memory_order_relaxed);
+        now = old < ABSTINENCE_MAX ? 2 * old : old;
+    }
+    if (now != old)
+        atomic_store_explicit(&spin->abstinence, now, memory_order_relaxed);
+}
+
 /* Writes only what changes. */
 void chani_spinner_end(const struct chani_spinner *spinner, struct chani_spin *spin, bool paid)
 {
     uint32_t old = atomic_load_explicit(&spin->ns, memory_order_relaxed);
     uint32_t now = paid && spinner->yields == 0 ? SPIN_MAX_NS : old - old / 4;
 
-    if (spinner->slow)
-        atomic_store_explicit(&spin->unyielding, YIELDLESS, memory_order_relaxed);
+    note_yields(spinner, spin);
     if (!spinner->begun)
         return;
     if (now < SPIN_MIN_NS)

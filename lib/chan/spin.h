@@ -20,10 +20,14 @@
 #include <stdint.h>
 
 struct chani_spin {
-    /* Hints (relaxed): how long to spin, how many waits did without, how many shall not yield. */
+    /*
+     * Hints (relaxed): how long to spin, how many waits did without; how many shall not yield, and
+     * how many after the next yield that is slow.
+     */
     _Atomic uint32_t ns;
     _Atomic uint32_t unspun;
     _Atomic uint32_t unyielding;
+    _Atomic uint32_t abstinence;
 
     /* Constant after start: more than one processor may run us; the first pause of a spin. */
     bool allowed;
