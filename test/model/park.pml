@@ -46,13 +46,12 @@
 #define TELL 9   /* success: chani_park_notify of the other side */
 #define CALL 10  /* the wake-up call of wake_waiters */
 #define TELL_2 11 /* BATCH: TELL of two */
-#define CALL_2 12
-#define TELL_S 13 /* TELL and CALL of a thread that was in the park, then pass_on: */
-#define CALL_S 14
-#define CAN_PASS 15 /* can_move */
-#define PASS_ON 16  /* chani_park_notify of the own side */
-#define PASS_CALL 17
-#define PCS 18
+#define TELL_S 12 /* TELL and CALL of a thread that was in the park, then pass_on: */
+#define CALL_S 13
+#define CAN_PASS 14 /* can_move */
+#define PASS_ON 15  /* chani_park_notify of the own side */
+#define PASS_CALL 16
+#define PCS 17
 
 #ifdef NO_PASS
 #define TELL_SLEPT TELL
@@ -69,7 +68,7 @@
 #define PROD 0 /* waits in the park not_full */
 #define CONS 1 /* waits in the park not_empty */
 
-byte at[36];
+byte at[34];
 byte claimed[2];
 byte calls[2]; /* wake-ups on their way to the system, by park: for the invariant */
 byte items;
@@ -215,9 +214,7 @@ inline done()
 #define STEPS_BATCH(s, o)                                                                               \
 	:: d_step { N(s, REST) > 0 && !CLOSED && CAN_N(s, 2) -> take(s, 2); go(s, REST, TELL_2); done() } \
 	:: d_step { N(s, TELL_2) > 0 -> claim(o, 2);                                                    \
-		if :: k == 2 -> go(s, TELL_2, CALL_2) :: k == 1 -> go(s, TELL_2, CALL)                  \
-		:: else -> go(s, TELL_2, REST) fi; done() }                                             \
-	:: d_step { N(s, CALL_2) > 0 -> wake(o, 2); go(s, CALL_2, REST); done() }
+		if :: k > 0 -> go(s, TELL_2, CALL) :: else -> go(s, TELL_2, REST) fi; done() }
 
 /* The end of send_some and recv_some after a sleep. */
 #define STEPS_PASS(s, o)                                                                                \
