@@ -173,6 +173,16 @@ enum chan_status chan_send_deadline(chan_tx *tx, const void *elem, int64_t deadl
 enum chan_status chan_send_timeout(chan_tx *tx, const void *elem, int64_t timeout_ns);
 
 /*
+ * For a sender that has more to send in a moment: one wake-up for several values.
+ * chan_try_send_quiet is chan_try_send, but wakes nobody: who is awake finds the value, who sleeps
+ * may sleep on until chan_tx_wake, which tells of all values that are still there, or the close.
+ * Call chan_tx_wake before waiting for anything, this channel included: until then nobody may know.
+ * CHAN_INVALID at capacity 0. Neither blocks.
+ */
+enum chan_status chan_try_send_quiet(chan_tx *tx, const void *elem);
+void chan_tx_wake(chan_tx *tx);
+
+/*
  * Sends the n values of the array elems in order, waits where the channel is full, and wakes
  * receivers once per batch. *count (may be NULL) tells how many were sent, whatever the status: the
  * first *count values are gone, the rest is still the caller's. CHAN_OK when all were sent,

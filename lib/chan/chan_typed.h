@@ -25,6 +25,7 @@
  *     name_tx_drop(name_tx *)                 name_rx_drop(name_rx *)   leave NULL in the handle
  *     name_send(tx, const T *)                name_recv(rx, T *)
  *     name_try_send(tx, const T *)            name_try_recv(rx, T *)
+ *     name_try_send_quiet(tx, const T *)
  *     name_send_deadline(tx, const T *, ns)   name_recv_deadline(rx, T *, ns)
  *     name_send_timeout(tx, const T *, ns)    name_recv_timeout(rx, T *, ns)
  *     name_send_many(tx, const T *, n, size_t *count)
@@ -76,6 +77,10 @@
     {                                                                                              \
         return chan_try_send(tx.tx, value);                                                        \
     }                                                                                              \
+    CHAN_TYPED_FN_ enum chan_status name##_try_send_quiet(struct name##_tx tx, type const *value)  \
+    {                                                                                              \
+        return chan_try_send_quiet(tx.tx, value);                                                  \
+    }                                                                                              \
     CHAN_TYPED_FN_ enum chan_status name##_send_deadline(struct name##_tx tx, type const *value,   \
                                                          int64_t deadline_ns)                      \
     {                                                                                              \
@@ -119,6 +124,10 @@
     CHAN_TYPED_FN_ enum chan_status name##_try_send(struct name##_tx tx, type **value)             \
     {                                                                                              \
         return name##_moved_(chan_try_send(tx.tx, value), value);                                  \
+    }                                                                                              \
+    CHAN_TYPED_FN_ enum chan_status name##_try_send_quiet(struct name##_tx tx, type **value)       \
+    {                                                                                              \
+        return name##_moved_(chan_try_send_quiet(tx.tx, value), value);                            \
     }                                                                                              \
     CHAN_TYPED_FN_ enum chan_status name##_send_deadline(struct name##_tx tx, type **value,        \
                                                          int64_t deadline_ns)                      \

@@ -310,6 +310,30 @@ enum chan_status chan_send_timeout(chan_tx *tx, const void *elem, int64_t timeou
     return send_one(tx, elem, chani_deadline_after(timeout_ns), "chan_send_timeout");
 }
 
+enum chan_status chan_try_send_quiet(chan_tx *tx, const void *elem)
+{
+    struct chan *chan = tx->chan;
+    enum chan_status status = CHAN_INVALID;
+
+    chani_guard_enter(&tx->guard, "chan_try_send_quiet");
+    if (chan->meet == NULL)
+        status = status_of(chan->ring->ops->push_one(chan->ring, elem), CHAN_FULL, CHANI_NOW);
+    chani_guard_leave(&tx->guard);
+    return status;
+}
+
+void chan_tx_wake(chan_tx *tx)
+{
+    struct chan *chan = tx->chan;
+    size_t n;
+
+    chani_guard_enter(&tx->guard, "chan_tx_wake");
+    n = chan->ring->ops->len(chan->ring);
+    if (chan->meet == NULL && n > 0)
+        chani_park_notify(&chan->not_empty, n);
+    chani_guard_leave(&tx->guard);
+}
+
 enum chan_status chan_send_many(chan_tx *tx, const void *elems, size_t n, size_t *count)
 {
     const unsigned char *elem = elems;

@@ -1167,6 +1167,79 @@ static void test_batch_wakes_several(bool one)
     drop_pair(&pair);
 }
 
+/* A quiet send is a send for whoever looks. */
+static void test_quiet_send(bool one)
+{
+    struct pair pair = open_pair(one, 2);
+    long values[3] = {1, 2, 3};
+
+    CHECK_STATUS(chan_try_send_quiet(pair.tx, &values[0]), CHAN_OK);
+    CHECK_STATUS(chan_try_send_quiet(pair.tx, &values[1]), CHAN_OK);
+    if (chan_tx_capacity(pair.tx) == 2)
+        CHECK_STATUS(chan_try_send_quiet(pair.tx, &values[2]), CHAN_FULL);
+    CHECK(next_long(pair.rx) == 1 && next_long(pair.rx) == 2);
+    chan_tx_wake(pair.tx);
+    chan_rx_drop(pair.rx);
+    CHECK_STATUS(chan_try_send_quiet(pair.tx, &values[2]), CHAN_CLOSED);
+    chan_tx_wake(pair.tx);
+    chan_tx_drop(pair.tx);
+}
+
+static void test_quiet_sends_wake_later(bool one)
+{
+    struct pair pair = open_pair(one, 2);
+    struct call call = {.rx = pair.rx};
+
+    for (long i = 0; i < 20; i++) {
+        start(&call, run_recv);
+        AWAIT(receivers_waiting(pair.tx) == 1);
+        CHECK_STATUS(chan_try_send_quiet(pair.tx, &i), CHAN_OK);
+        chan_tx_wake(pair.tx);
+        join(&call);
+        CHECK(call.status == CHAN_OK && call.values[0] == i);
+    }
+    drop_pair(&pair);
+}
+
+static void test_quiet_sends_close(bool one)
+{
+    struct pair pair = open_pair(one, 2);
+    struct call call = {.rx = pair.rx};
+    long value = 7;
+
+    start(&call, run_recv);
+    AWAIT(receivers_waiting(pair.tx) == 1);
+    CHECK_STATUS(chan_try_send_quiet(pair.tx, &value), CHAN_OK);
+    chan_tx_drop(pair.tx);
+    join(&call);
+    CHECK(call.status == CHAN_OK && call.values[0] == 7);
+    chan_rx_drop(pair.rx);
+}
+
+/* One wake-up for all of them reaches as many receivers as there are values. */
+static void test_quiet_sends_wake_several(bool one)
+{
+    struct pair pair = open_pair(one, 4);
+    struct call calls[4];
+    long values[4] = {1, 2, 4, 8};
+    long sum = 0;
+
+    for (int i = 0; i < 4; i++) {
+        calls[i] = (struct call){.rx = pair.rx};
+        start(&calls[i], run_recv);
+    }
+    AWAIT(receivers_waiting(pair.tx) == 4);
+    for (int i = 0; i < 4; i++)
+        CHECK_STATUS(chan_try_send_quiet(pair.tx, &values[i]), CHAN_OK);
+    chan_tx_wake(pair.tx);
+    for (int i = 0; i < 4; i++) {
+        join(&calls[i]);
+        sum += calls[i].values[0];
+    }
+    CHECK(sum == 15);
+    drop_pair(&pair);
+}
+
 static void test_slots_wake_senders(bool one)
 {
     struct pair pair = open_pair(one, 4);
@@ -1523,6 +1596,11 @@ static const struct test tests[] = {
     {"shutdown wakes all receivers", test_shutdown_wakes_all, MANY | UNBOUNDED},
     {"the last receiver wakes all senders", test_rx_drop_wakes_all, MANY},
     {"one batch wakes several receivers", test_batch_wakes_several, MANY | UNBOUNDED},
+    {"a quiet send is there for who looks", test_quiet_send, ALL},
+    {"quiet sends, and one wake-up", test_quiet_sends_wake_later, ALL},
+    {"quiet sends, and the close", test_quiet_sends_close, ALL},
+    {"one wake-up for quiet sends reaches several receivers", test_quiet_sends_wake_several,
+     MANY | UNBOUNDED},
     {"several slots wake several senders", test_slots_wake_senders, MANY},
     {"a waiter leaves, the others stay", test_waiter_leaves, MANY | UNBOUNDED},
     {"4 senders, 4 receivers, capacity 1", test_crowd_capacity_1, MANY},

@@ -92,6 +92,8 @@ static void test_invalid(bool one)
 
     CHECK_STATUS(chan_tx_clone(pair.tx, &tx), one ? CHAN_INVALID : CHAN_OK);
     CHECK_STATUS(chan_rx_clone(pair.rx, &rx), one ? CHAN_INVALID : CHAN_OK);
+    CHECK_STATUS(chan_try_send_quiet(pair.tx, &(long){1}), CHAN_INVALID);
+    chan_tx_wake(pair.tx);
     drop_pair(&pair);
     chan_tx_drop(tx);
     chan_rx_drop(rx);

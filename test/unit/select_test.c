@@ -285,6 +285,21 @@ static void test_blocked_closed(bool one)
     check_blocked_closed(one, 1);
 }
 
+/* A select that sleeps is told of quiet sends with the others. */
+static void test_quiet_sends(bool one)
+{
+    struct pair a = open_pair(one, 4);
+    struct pair b = open_pair(one, 4);
+    struct call call;
+    long value = 8;
+
+    start_blocked(&call, &a, &b, 0);
+    CHECK_STATUS(chan_try_send_quiet(a.tx, &value), CHAN_OK);
+    chan_tx_wake(a.tx);
+    check_woken(&call, &a, &b, 0);
+    CHECK(call.values[0] == 8);
+}
+
 /* At capacity 0 a partner that waits makes a case ready. */
 static void test_blocked_ready(bool one)
 {
@@ -1158,6 +1173,7 @@ static const struct test tests[] = {
     {"40 cases", test_wide, true},
     {"a send, a slot, a partner wake a select", test_blocked, true},
     {"closing wakes a select", test_blocked_closed, true},
+    {"a select is woken for quiet sends", test_quiet_sends, true},
     {"a waiting partner makes ready", test_blocked_ready, true},
     {"what is not taken is passed on", test_passes_on, false},
     {"timeout and deadline", test_timeout, true},
