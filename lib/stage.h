@@ -483,6 +483,9 @@ bool cp_stage_is_late(const struct cp_stage *s, size_t input);
  */
 struct cp_batch *cp_stage_batch(struct cp_stage *s);
 
+/* The stage is about to wait for something in its own way: what it has sent is to be known below.
+ */
+void cp_stage_tell(struct cp_stage *s);
 /* Waits until a time on the clock of chan_now_ns. False: nobody wants what the stage sends, or the
  * pipeline was asked to stop or has failed: it is not to wait any more, and what came leaves at
  * once. In process, with nothing in the batch that could have left before. */

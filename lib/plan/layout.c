@@ -8,6 +8,7 @@
 
 enum {
     DEFAULT_CAPACITY = 4,
+    MAX_BURST = 8,
     MAX_THREADS = 512,
     ARENA_GUARDS = 16 * CP_PAD, /* see work_part in run.c */
     MARKS_ARENA = 512 * 1024,   /* of a batch; records beyond it are left without marks */
@@ -337,8 +338,32 @@ static bool can_be_pulled(const struct cp_edge *e)
            e->when_full == CP_FULL_WAIT;
 }
 
+/* Nothing parts or comes together: there is a place for every batch, and nobody waits for one that
+ * is on its way to a receiver which has not been told yet. */
+static bool is_line(const struct cp_plan *plan)
+{
+    for (size_t i = 0; i < plan->n; i++)
+        if (plan->stages[i]->n_ins > 1 || plan->stages[i]->n_outs > 1)
+            return false;
+    return true;
+}
+
+/* A sender that has more at hand wakes a receiver once for several batches, but before the channel
+ * is full. One that waits in its own ways wakes for each. */
+static size_t burst_of(const struct cp_edge *e)
+{
+    bool can_tell = e->from->type->process || e->from->type->next;
+    size_t burst = e->capacity - e->capacity / 4;
+
+    if (!can_tell || e->is_shared || e->is_pulled || e->when_full != CP_FULL_WAIT || burst == 0)
+        return 1;
+    return burst < MAX_BURST ? burst : MAX_BURST;
+}
+
 static void plan_edges(struct cp_plan *plan)
 {
+    bool has_bursts = is_line(plan);
+
     for (size_t i = 0; i < plan->n_edges; i++) {
         struct cp_edge *e = plan->edges[i];
         e->capacity = e->to->capacity;
@@ -352,6 +377,7 @@ static void plan_edges(struct cp_plan *plan)
         e->is_shared = has_many && ((e->senders > 1 && e->from->is_loose) || e->to->is_loose);
         e->is_counted |= has_many && !e->is_shared;
         e->is_pulled = can_be_pulled(e);
+        e->burst = has_bursts ? burst_of(e) : 1;
     }
 }
 

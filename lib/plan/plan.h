@@ -27,6 +27,7 @@ struct cp_edge {
     size_t senders, receivers; /* workers that send and receive */
     bool is_shared;            /* by all of them: one channel, and no turns */
     bool is_pulled;            /* the receivers read from the source: run/pull.h */
+    size_t burst;              /* batches between two wake-ups of a receiver, at most */
     bool is_counted;           /* the receiver counts groups: empty ones are sent too */
     bool is_late;              /* all that goes over it is made when the input has ended */
     uint16_t *live;            /* slots that are filled in what goes over it */

@@ -296,6 +296,49 @@ static enum chan_status send_fail(struct cp_edge *e, size_t worker, chan_tx *tx,
     return CHAN_FULL;
 }
 
+/* ---- Bursts ---- */
+
+enum { BURST_GAP_NS = 250000 }; /* a sender that takes longer for a batch wakes for each */
+
+static_assert(CP_MAX_WORKERS <= 64, "a bit for each receiver");
+
+void cp_edge_tell(const struct cp_stage *s)
+{
+    for (size_t k = 0; k < s->n_outs; k++) {
+        struct cp_edge *e = s->outs[k];
+        if (s->worker >= e->senders)
+            continue;
+        struct cp_edge_end *end = sender(e, s->worker);
+        for (; end->untold; end->untold &= end->untold - 1)
+            chan_tx_wake(e->tx[s->worker * e->receivers + (size_t)__builtin_ctzll(end->untold)]);
+        end->n_untold = 0;
+    }
+}
+
+/* Whether the next batch may be expected soon. */
+static bool is_quick(struct cp_edge_end *end)
+{
+    int64_t now = chan_now_ns(), before = end->sent_at;
+
+    end->sent_at = now;
+    return now - before < BURST_GAP_NS;
+}
+
+/* Leaves a receiver that sleeps asleep until the burst is over. */
+static enum chan_status send_in_burst(struct cp_edge *e, size_t worker, size_t to,
+                                      struct cp_batch *b)
+{
+    struct cp_edge_end *end = sender(e, worker);
+    chan_tx *tx = e->tx[worker * e->receivers + to];
+    bool may_wait = is_quick(end);
+    enum chan_status status = chan_try_send_quiet(tx, &b);
+
+    end->untold |= (uint64_t)1 << to;
+    if (!may_wait || status != CHAN_OK || ++end->n_untold >= e->burst)
+        cp_edge_tell(e->from->workers[worker]);
+    return status == CHAN_FULL ? send_wait(e, worker, tx, b) : sent(end, b, status);
+}
+
 /* Each owns b, and says as cp_edge_send what became of it. */
 static enum chan_status (*const senders[])(struct cp_edge *, size_t, chan_tx *,
                                            struct cp_batch *) = {
@@ -328,9 +371,9 @@ enum chan_status cp_edge_send(struct cp_edge *e, size_t worker, struct cp_batch 
         cp_batch_release(b);
         return CHAN_OK;
     }
-    enum chan_status status = CHAN_OK;
-    if (!e->is_pulled || !cp_pull_keeps(e, to, b))
-        status = senders[e->when_full](e, worker, tx, b);
+    enum chan_status status = e->is_pulled   ? sent(end, b, cp_pull_send(e, to, &b))
+                              : e->burst > 1 ? send_in_burst(e, worker, to, b)
+                                             : senders[e->when_full](e, worker, tx, b);
     if (status == CHAN_OK && !has_more)
         end->turn += e->senders;
     return status;

@@ -19,6 +19,11 @@
  * comes next, and a slow batch holds up its worker alone. That goes on down to the next stage with
  * one worker: where nobody knows whose batch comes next there are no turns.
  *
+ * Where all stages are in a line, a sender that has more to do at once sends without waking a
+ * receiver that sleeps, up to a number of batches (`burst`), and wakes it for all of them, or when
+ * it is about to wait itself (cp_edge_tell). A stage that is much faster than the one above it
+ * would be woken for each batch otherwise. A sender that takes its time wakes for each.
+ *
  * Where several workers read from a source they read by themselves: pull.h.
  *
  * Rejected: such a channel everywhere, and a buffer in which the receiver puts what came
@@ -37,6 +42,9 @@ struct cp_edge_end {
     struct cp_batch *mark;    /* of a sender: waits for room; or NULL */
     uint64_t batches;         /* of a sender: those with records */
     uint64_t thinned;         /* of a sender: records that CP_FULL_SAMPLE has seen */
+    uint64_t untold;          /* of a sender: a bit for each receiver that may not know of all */
+    size_t n_untold;          /* batches that they may not know of */
+    int64_t sent_at;          /* of a sender: when the last one left, on the clock of chan_now_ns */
 
     /* Atomic, relaxed: written by that thread, read by any. */
     _Atomic uint64_t records; /* of a sender: sent; of a receiver: received */
@@ -54,6 +62,9 @@ void cp_edge_close(struct cp_edge *e);
  * e->when_full says. b->has_more says that its group goes on. A batch that nobody has to see is
  * released. CHAN_CLOSED: the receiver has closed; CHAN_FULL: with CP_FULL_FAIL. */
 enum chan_status cp_edge_send(struct cp_edge *e, size_t worker, struct cp_batch *b);
+/* Wakes whoever sleeps and does not know of what that worker has sent. To be called before it waits
+ * for anything but room in its channels. */
+void cp_edge_tell(const struct cp_stage *s);
 /* As chan_select with the first n cases, and delivers meanwhile the marks that worker s has for its
  * outputs. There is room for s->n_outs more cases. */
 enum chan_status cp_edge_select(const struct cp_stage *s, struct chan_case *cases, size_t n,

@@ -474,6 +474,9 @@ static bool read_on(struct cp_feed *f, struct cp_reader *r)
 {
     size_t room;
     uint8_t *p = cp_feed_room(f, &room);
+
+    if (!r->is_regular)
+        cp_stage_tell(f->stage);
     ssize_t n = cp_reader_read(r, p, room, &f->stage->err);
 
     if (n < 0) {

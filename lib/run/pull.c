@@ -49,12 +49,28 @@ static void end_source(struct cp_edge *e)
     worker_end(e->from);
 }
 
-bool cp_pull_keeps(struct cp_edge *e, size_t to, struct cp_batch *b)
+const struct cp_stage *cp_pull_reader(const struct cp_edge *e)
+{
+    return e->to->workers[e->pull->reader];
+}
+
+/* One that is slow keeps who reads waiting. */
+static enum chan_status deal(struct cp_edge *e, chan_tx *tx, struct cp_batch **b)
+{
+    enum chan_status st = chan_try_send(tx, b);
+
+    if (st != CHAN_FULL)
+        return st;
+    cp_edge_tell(cp_pull_reader(e));
+    return chan_send(tx, b);
+}
+
+enum chan_status cp_pull_send(struct cp_edge *e, size_t to, struct cp_batch **b)
 {
     if (!e->is_shared && to != e->pull->reader)
-        return false;
-    e->pull->kept = b;
-    return true;
+        return deal(e, e->tx[to], b);
+    e->pull->kept = *b;
+    return CHAN_OK;
 }
 
 /* Calls the source until there is a batch for that worker, which has the token. */

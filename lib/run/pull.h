@@ -27,8 +27,10 @@ int cp_pull_open(struct cp_edge *e, struct cp_heap *heap, struct cp_err *err);
 enum chan_status cp_pull_try(struct cp_edge *e, size_t worker, struct cp_batch **b);
 /* As cp_edge_receive. */
 enum chan_status cp_pull_wait(struct cp_edge *e, size_t worker, struct cp_batch **b);
-/* The source sends b to that receiver. True: who reads keeps it. */
-bool cp_pull_keeps(struct cp_edge *e, size_t to, struct cp_batch *b);
+/* The source sends *b to that receiver: who reads keeps it, or deals it. CHAN_OK or CHAN_CLOSED. */
+enum chan_status cp_pull_send(struct cp_edge *e, size_t to, struct cp_batch **b);
+/* The worker that reads: the source waits in its thread. */
+const struct cp_stage *cp_pull_reader(const struct cp_edge *e);
 /* When all threads have ended. */
 void cp_pull_close(struct cp_edge *e);
 

@@ -3,6 +3,7 @@
 #include <limits.h>
 
 #include "edge.h"
+#include "pull.h"
 #include "rejects.h"
 #include "run_impl.h"
 
@@ -114,11 +115,17 @@ bool cp_emit(struct cp_stage *s, struct cp_batch *b)
 
 /* ---- Waiting ---- */
 
+void cp_stage_tell(struct cp_stage *s)
+{
+    cp_edge_tell(cp_stage_has_threads(s) ? s : cp_pull_reader(s->outs[0]));
+}
+
 bool cp_stage_wait(struct cp_stage *s, int64_t until)
 {
     char nothing;
 
     cp_account_show(s);
+    cp_stage_tell(s);
     return cp_edge_await(s, (struct chan_case){.rx = s->wake, .elem = &nothing}, until) ==
            CHAN_TIMEOUT;
 }
@@ -398,6 +405,7 @@ static enum chan_status wait_receive(struct cp_stage *s, struct cp_batch **b)
             return st;
         if (!stage_due(s))
             return CHAN_INVALID;
+        cp_edge_tell(s);
         cp_account_show(s);
     }
 }
@@ -409,6 +417,7 @@ static enum cp_outcome stage_receive(struct cp_stage *s, struct cp_batch **b)
     enum chan_status st = cp_edge_try_receive(s->ins[0], s->worker, b);
     if (st == CHAN_EMPTY) {
         *b = NULL;
+        cp_edge_tell(s);
         if (s->type->idle && s->type->idle(s, s->self) < 0)
             return CP_OUTCOME_DONE;
         st = wait_receive(s, b);
