@@ -243,7 +243,7 @@ san: ## the tests with AddressSanitizer and UBSan, then with ThreadSanitizer
 check-here: all man tests
 	@BUILD=$(BUILD) TEST_TIMEOUT=900 LIMIT=120 test/run $(T)
 
-model: ## check the models of libchan exhaustively (needs spin; up to 15 minutes)
+model: ## check the models of libchan exhaustively (needs spin; up to 40 minutes)
 	@BUILD=$(BUILD) LONG=$(LONG) test/model/run $(if $(T),'$(T)')
 
 stress-chan: $(BUILD)/test/chan_history_test ## 10 million random calls of libchan, and a checker of what they saw
