@@ -46,6 +46,9 @@
  * one thread, sees to it that what several of them passed leaves once. What a record looks like is
  * the second one's business.
  *
+ * WAITING. A stage that waits for something in its own way calls cp_before_wait (base/wait.h)
+ * first; what is offered here does so.
+ *
  * ERRORS. A stage tells of each record that fails, once per batch: with cp_stage_settle or
  * cp_stage_pass after evaluating expressions, else with cp_stage_failed or cp_stage_give_up. What
  * becomes of it is the runtime's business: where it goes, what is counted, and when it is too much
@@ -82,7 +85,7 @@ enum cp_stage_flags {
     CP_STAGE_JOINS = 16,    /* has several inputs: `run` takes from them (cp_stage_receive) */
     CP_STAGE_SIFTS = 32,    /* leaves out what has come before: may have workers, see above */
     CP_STAGE_POLLS = 64,    /* `run` takes its one input with cp_stage_poll, beside descriptors; has
-                            one    worker */
+                            one worker */
     CP_STAGE_COUNTS = 4,    /* what passes depends on how many came before (head, skip, sample): no
                                prefilter behind */
 };
@@ -483,9 +486,6 @@ bool cp_stage_is_late(const struct cp_stage *s, size_t input);
  */
 struct cp_batch *cp_stage_batch(struct cp_stage *s);
 
-/* The stage is about to wait for something in its own way: what it has sent is to be known below.
- */
-void cp_stage_tell(struct cp_stage *s);
 /* Waits until a time on the clock of chan_now_ns. False: nobody wants what the stage sends, or the
  * pipeline was asked to stop or has failed: it is not to wait any more, and what came leaves at
  * once. In process, with nothing in the batch that could have left before. */

@@ -157,3 +157,37 @@ refute_output_of() {
         gives '' '{"count":6}' -o json "files in | $p with max_memory=1MiB | count"
     done
 }
+
+@test "a thread that cannot be started: one message, status 4, and nobody waits for input" {
+    is_sanitized && skip "the program cannot be run with a library put before it"
+    cat >short.c <<'C'
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+
+int pthread_create(pthread_t *t, const pthread_attr_t *a, void *(*fn)(void *), void *arg)
+{
+    static int n;
+    int (*real)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *) =
+        (int (*)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *))dlsym(RTLD_NEXT, "pthread_create");
+
+    return ++n == atoi(getenv("FAIL_AT")) ? EAGAIN : real(t, a, fn, arg);
+}
+C
+    cc -shared -fPIC -o short.so short.c -ldl
+    mkfifo in
+    exec 7<>in
+    echo a >in
+    for w in 1 3; do
+        for n in 1 2 3 4; do
+            [ $((w * 10 + n)) = 14 ] && continue # three threads
+            status=0
+            FAIL_AT=$n LD_PRELOAD=$PWD/short.so timeout 20 "$CHANPIPE" -w $w 'grep /./ | stdout' in >out 2>err || status=$?
+            assert_equal "$status" 4
+            assert_equal "$(cat err)" 'chanpipe: cannot start a thread: Resource temporarily unavailable'
+        done
+    done
+    exec 7>&-
+}

@@ -262,6 +262,23 @@ numbers='{"n":1,"s":"a"}\n{"n":2,"s":"b"}\n{"n":3,"s":"a"}\n{"n":4,"s":"b"}\n'
     assert_equal "$output" '{"count":0}'
 }
 
+@test "large records: nobody waits for a block that somebody holds who was not told" {
+    for i in $(seq 60); do head -c $((300000 + i * 1000)) /dev/zero | tr '\0' a; echo $i; done >big
+    for i in $(seq 300); do head -c 600 /dev/zero | tr '\0' a; echo $i; done >small
+    for _ in 1 2 3; do
+        for p in 'files big' 'files big | parse line' 'files big | grep a' 'files big | sort line | grep /a/' \
+            'files big | multiline /^[a-z]/ | grep /a/'; do
+            for w in 1 3; do
+                cp_run -w $w -o raw "$p"
+                assert_equal "$status" 0
+                cmp -s <(sort big) <(sort <<<"$output") || fail "$w workers: $p"
+            done
+        done
+        CHANPIPE_TEST_BLOCK=256 cp_run -w 2 -o raw 'files small | grep /./ | parse line'
+        cmp -s small <(printf '%s\n' "$output") || fail 'small blocks'
+    done
+}
+
 @test "workers read from the source by themselves: what explain says" {
     cp_run explain -w 2 'parse json | filter a > 1' x.json
     grep -q '^ *files *source *- *Reads files, one after another; in' <<<"$output" || fail "$output"

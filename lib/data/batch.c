@@ -7,6 +7,7 @@
 
 #include "../base/alloc.h"
 #include "../base/scan.h"
+#include "../base/wait.h"
 #include "input.h"
 #include "piece.h"
 
@@ -168,13 +169,19 @@ static void pool_extend_locked(struct cp_pool *p)
     chunk_carve(p, c);
 }
 
-/* None is free. */
-static void pool_want_locked(struct cp_pool *p)
+/* None is free. The first time (*is_told false) the caller has to look again. */
+static void pool_want_locked(struct cp_pool *p, bool *is_told)
 {
-    if (p->size.grows)
+    if (p->size.grows) {
         pool_extend_locked(p);
-    else
+    } else if (*is_told) {
         pthread_cond_wait(&p->freed, &p->mu);
+    } else {
+        pthread_mutex_unlock(&p->mu);
+        cp_before_wait();
+        *is_told = true;
+        pthread_mutex_lock(&p->mu);
+    }
 }
 
 struct cp_pool *cp_pool_new(const struct cp_pool_size *size)
@@ -228,9 +235,11 @@ size_t cp_pool_in_flight(struct cp_pool *p)
 
 struct cp_batch *cp_pool_batch(struct cp_pool *p)
 {
+    bool is_told = false;
+
     pthread_mutex_lock(&p->mu);
     while (!p->batches)
-        pool_want_locked(p);
+        pool_want_locked(p, &is_told);
     struct cp_batch *b = p->batches;
     p->batches = b->next;
     p->in_flight++;
@@ -252,10 +261,11 @@ struct cp_batch *cp_pool_batch(struct cp_pool *p)
 static struct cp_block *pool_take_block(struct cp_pool *p, bool is_large)
 {
     struct cp_block **stack = stack_of(p, is_large);
+    bool is_told = false;
 
     pthread_mutex_lock(&p->mu);
     while (!*stack)
-        pool_want_locked(p);
+        pool_want_locked(p, &is_told);
     struct cp_block *b = *stack;
     *stack = b->next;
     pthread_mutex_unlock(&p->mu);

@@ -15,6 +15,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../base/wait.h"
+
 extern char **environ;
 
 enum {
@@ -225,6 +227,7 @@ bool cp_process_wait(struct cp_process *p, int timeout_ms, int stop_fd)
 {
     int64_t end = now_ms() + timeout_ms;
 
+    cp_before_wait();
     while (p->pid != 0 && !is_over(p)) {
         struct pollfd fds[2] = {{.fd = p->ended_fd, .events = POLLIN},
                                 {.fd = stop_fd, .events = POLLIN}};

@@ -11,6 +11,7 @@
 #include <zlib.h>
 
 #include "../base/alloc.h"
+#include "../base/wait.h"
 
 enum { GZIP_INPUT = 64 * 1024, PIPE_SIZE = 1 << 20 };
 
@@ -64,6 +65,7 @@ int cp_reader_open(struct cp_reader *r, const char *path, int stop_fd, struct cp
 {
     if (strcmp(path, "-") == 0)
         return cp_reader_open_fd(r, STDIN_FILENO, "-", stop_fd, err);
+    cp_before_wait(); /* a FIFO without a writer */
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
     if (fd < 0)
         return cp_err_set(err, CP_EXIT_IO, errno, "cannot open %s", path);
@@ -93,21 +95,36 @@ void cp_reader_close(struct cp_reader *r)
 static int wait_readable(const struct cp_reader *r)
 {
     struct pollfd fds[2] = {{.fd = r->fd, .events = POLLIN}, {.fd = r->stop_fd, .events = POLLIN}};
-    while (poll(fds, 2, -1) < 0)
-        if (errno != EINTR)
+    int ready, timeout = 0;
+
+    while ((ready = poll(fds, 2, timeout)) <= 0) {
+        if (ready < 0 && errno != EINTR)
             return -1;
+        if (timeout == 0)
+            cp_before_wait();
+        timeout = -1;
+    }
     return fds[1].revents == 0 ? 1 : CP_READER_STOPPED;
+}
+
+/* Some files that are regular by name make readers wait; then there was little the time before. */
+static int wait_regular(const struct cp_reader *r)
+{
+    if (r->was_short)
+        cp_before_wait();
+    return 1;
 }
 
 static ssize_t read_fd(struct cp_reader *r, void *buf, size_t n, struct cp_err *err)
 {
     for (;;) {
-        int ready = r->is_regular ? 1 : wait_readable(r);
+        int ready = r->is_regular ? wait_regular(r) : wait_readable(r);
         if (ready == CP_READER_STOPPED)
             return ready;
         ssize_t got = ready < 0 ? -1 : read(r->fd, buf, n);
         if (got >= 0) {
             r->bytes += (uint64_t)got;
+            r->was_short = (size_t)got < n;
             return got;
         }
         if (ready < 0 || (errno != EINTR && errno != EAGAIN))

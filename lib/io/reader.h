@@ -22,6 +22,7 @@ struct cp_reader {
     int stop_fd;     /* a read that would wait ends when this becomes readable; -1: none */
     bool is_regular; /* reads never wait */
     bool owns_fd;
+    bool was_short;   /* the last read gave less than it could */
     bool is_started;  /* the first bytes have been looked at */
     int64_t modified; /* ns; of a regular file, else 0 */
     struct cp_gzip *gzip;

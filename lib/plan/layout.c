@@ -10,7 +10,7 @@ enum {
     DEFAULT_CAPACITY = 4,
     MAX_BURST = 8,
     MAX_THREADS = 512,
-    ARENA_GUARDS = 16 * CP_PAD, /* see work_part in run.c */
+    ARENA_GUARDS = 16 * CP_PAD, /* see work_part in worker.c */
     MARKS_ARENA = 512 * 1024,   /* of a batch; records beyond it are left without marks */
 };
 
@@ -225,8 +225,8 @@ static void plan_views(struct cp_plan *plan, struct cp_stage *s)
     }
 }
 
-/* The source and the sink have a thread each, which on many processors have one for themselves;
- * more than eight parsers are faster than one thread reads. */
+/* The sink has a thread that encodes and one that writes, which on many processors have one for
+ * themselves; more than eight parsers are faster than those. */
 static size_t auto_workers(const struct cp_plan_options *o)
 {
     size_t n = o->processors - o->processors / 4;
@@ -330,16 +330,19 @@ size_t cp_edge_channels(const struct cp_edge *e)
     return e->senders * e->receivers / cp_greatest_divisor(e->senders, e->receivers);
 }
 
-/* Several workers can read from the source by themselves: what waits has a place, and nobody else
- * gets what the source sends. */
+/* Several workers can read from the source by themselves: what waits has a place, nobody else gets
+ * what the source sends, and who receives waits for nothing else meanwhile. */
 static bool can_be_pulled(const struct cp_edge *e)
 {
-    return e->from->type->next && e->from->n_outs == 1 && e->receivers > 1 && e->capacity > 0 &&
-           e->when_full == CP_FULL_WAIT;
+    const struct cp_stage_type *to = e->to->type;
+
+    if (!to->process || to->run || to->due || to->idle || e->when_full != CP_FULL_WAIT)
+        return false;
+    return e->from->type->next && e->from->n_outs == 1 && e->receivers > 1 && e->capacity > 0;
 }
 
-/* Nothing parts or comes together: there is a place for every batch, and nobody waits for one that
- * is on its way to a receiver which has not been told yet. */
+/* Nothing parts or comes together: who waits for a batch waits for its own sender, which tells
+ * before it waits itself. */
 static bool is_line(const struct cp_plan *plan)
 {
     for (size_t i = 0; i < plan->n; i++)
@@ -352,7 +355,8 @@ static bool is_line(const struct cp_plan *plan)
  * is full. One that waits in its own ways wakes for each. */
 static size_t burst_of(const struct cp_edge *e)
 {
-    bool can_tell = e->from->type->process || e->from->type->next;
+    const struct cp_stage_type *from = e->from->type;
+    bool can_tell = (from->process && !from->run) || from->next;
     size_t burst = e->capacity - e->capacity / 4;
 
     if (!can_tell || e->is_shared || e->is_pulled || e->when_full != CP_FULL_WAIT || burst == 0)

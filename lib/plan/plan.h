@@ -49,7 +49,7 @@ size_t cp_edge_channels(const struct cp_edge *e);
 /* Whether the stage runs in threads of its own: not a source that others call. */
 static inline bool cp_stage_has_threads(const struct cp_stage *s)
 {
-    return s->n_outs != 1 || !s->outs[0]->is_pulled;
+    return !(s->type->next && s->outs[0]->is_pulled);
 }
 
 /* Whether it loses batches when it is full. There is one sender then, and one receiver. */

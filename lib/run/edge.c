@@ -405,7 +405,7 @@ static enum chan_status received(struct cp_edge *e, size_t worker, struct cp_bat
 enum chan_status cp_edge_try_receive(struct cp_edge *e, size_t worker, struct cp_batch **b)
 {
     enum chan_status status =
-        e->is_pulled ? cp_pull_try(e, worker, b) : chan_try_recv(cp_edge_next(e, worker), b);
+        e->is_pulled ? cp_pull_take(e, worker, b) : chan_try_recv(cp_edge_next(e, worker), b);
 
     return received(e, worker, b, status);
 }
@@ -541,6 +541,7 @@ enum cp_came cp_edge_poll(struct cp_stage *s, struct pollfd *fds, size_t n, int 
 void cp_edge_end_sender(struct cp_edge *e, size_t worker)
 {
     set_mark(sender(e, worker), NULL);
+    sender(e, worker)->untold = 0;
     for (size_t j = 0; j < e->receivers; j++)
         chan_tx_drop(e->tx[worker * e->receivers + j]);
 }

@@ -22,7 +22,9 @@
  * Where all stages are in a line, a sender that has more to do at once sends without waking a
  * receiver that sleeps, up to a number of batches (`burst`), and wakes it for all of them, or when
  * it is about to wait itself (cp_edge_tell). A stage that is much faster than the one above it
- * would be woken for each batch otherwise. A sender that takes its time wakes for each.
+ * would be woken for each batch otherwise. A sender that takes its time wakes for
+ * each; so a batch may go unseen for as long as its sender works on the next one, if that takes
+ * longer than those before.
  *
  * Where several workers read from a source they read by themselves: pull.h.
  *
@@ -62,8 +64,8 @@ void cp_edge_close(struct cp_edge *e);
  * e->when_full says. b->has_more says that its group goes on. A batch that nobody has to see is
  * released. CHAN_CLOSED: the receiver has closed; CHAN_FULL: with CP_FULL_FAIL. */
 enum chan_status cp_edge_send(struct cp_edge *e, size_t worker, struct cp_batch *b);
-/* Wakes whoever sleeps and does not know of what that worker has sent. To be called before it waits
- * for anything but room in its channels. */
+/* Wakes whoever sleeps and does not know of what that worker has sent. In its thread cp_before_wait
+ * (base/wait.h) does this. */
 void cp_edge_tell(const struct cp_stage *s);
 /* As chan_select with the first n cases, and delivers meanwhile the marks that worker s has for its
  * outputs. There is room for s->n_outs more cases. */
@@ -71,7 +73,8 @@ enum chan_status cp_edge_select(const struct cp_stage *s, struct chan_case *case
                                 unsigned flags, size_t *chosen);
 /* Waits for one case until a time, as cp_edge_select. */
 enum chan_status cp_edge_await(const struct cp_stage *s, struct chan_case one, int64_t deadline);
-/* The next batch for that worker: CHAN_OK or CHAN_CLOSED; try also CHAN_EMPTY. */
+/* The next batch for that worker: CHAN_OK or CHAN_CLOSED; try also CHAN_EMPTY. Both may read from a
+ * source themselves (pull.h), and wait for its input. */
 enum chan_status cp_edge_try_receive(struct cp_edge *e, size_t worker, struct cp_batch **b);
 enum chan_status cp_edge_receive(struct cp_edge *e, size_t worker, struct cp_batch **b);
 /* The same until a time on the clock of chan_now_ns, CHAN_FOREVER or else also CHAN_TIMEOUT. */

@@ -470,13 +470,10 @@ void cp_feed_put(struct cp_feed *f, size_t n, bool may_follow)
 }
 
 /* Reads what comes next; waits for it. False: the source shall end. */
-static bool read_on(struct cp_feed *f, struct cp_reader *r)
+static bool read_more(struct cp_feed *f, struct cp_reader *r)
 {
     size_t room;
     uint8_t *p = cp_feed_room(f, &room);
-
-    if (!r->is_regular)
-        cp_stage_tell(f->stage);
     ssize_t n = cp_reader_read(r, p, room, &f->stage->err);
 
     if (n < 0) {
@@ -520,7 +517,7 @@ struct cp_batch *cp_feed_next(struct cp_feed *f, struct cp_reader *r)
     if (!f->input)
         cp_feed_begin(f, r->name, r->modified);
     while (!(b = cp_feed_cut(f)) && f->stage->err.exit == CP_EXIT_OK && !f->at_end)
-        if (!read_on(f, r))
+        if (!read_more(f, r))
             return NULL;
     return b;
 }

@@ -1,6 +1,7 @@
 /* pull.c: workers that read from a source by themselves. */
 #include "pull.h"
 
+#include "../base/wait.h"
 #include "run_impl.h"
 
 struct cp_pull {
@@ -37,8 +38,12 @@ int cp_pull_open(struct cp_edge *e, struct cp_heap *heap, struct cp_err *err)
     if (st != CHAN_OK)
         return cp_err_set(err, CP_EXIT_IO, 0, "cannot make the channel into %s: %s", e->to->name,
                           chan_status_name(st));
-    give_back(e, 0);
     return 0;
+}
+
+void cp_pull_begin(struct cp_edge *e)
+{
+    give_back(e, 0);
 }
 
 static void end_source(struct cp_edge *e)
@@ -49,26 +54,21 @@ static void end_source(struct cp_edge *e)
     worker_end(e->from);
 }
 
-const struct cp_stage *cp_pull_reader(const struct cp_edge *e)
-{
-    return e->to->workers[e->pull->reader];
-}
-
-/* One that is slow keeps who reads waiting. */
-static enum chan_status deal(struct cp_edge *e, chan_tx *tx, struct cp_batch **b)
+/* Whoever is slow keeps the reader waiting. */
+static enum chan_status deal(chan_tx *tx, struct cp_batch **b)
 {
     enum chan_status st = chan_try_send(tx, b);
 
     if (st != CHAN_FULL)
         return st;
-    cp_edge_tell(cp_pull_reader(e));
+    cp_before_wait();
     return chan_send(tx, b);
 }
 
 enum chan_status cp_pull_send(struct cp_edge *e, size_t to, struct cp_batch **b)
 {
     if (!e->is_shared && to != e->pull->reader)
-        return deal(e, e->tx[to], b);
+        return deal(e->tx[to], b);
     e->pull->kept = *b;
     return CHAN_OK;
 }
@@ -105,7 +105,7 @@ static enum chan_status take_turn(struct cp_edge *e, size_t worker, struct cp_ba
     return st;
 }
 
-enum chan_status cp_pull_try(struct cp_edge *e, size_t worker, struct cp_batch **b)
+enum chan_status cp_pull_take(struct cp_edge *e, size_t worker, struct cp_batch **b)
 {
     enum chan_status st = chan_try_recv(cp_edge_next(e, worker), b);
     char token;
@@ -128,10 +128,15 @@ enum chan_status cp_pull_wait(struct cp_edge *e, size_t worker, struct cp_batch 
     return chosen == 0 ? st : take_turn(e, worker, b);
 }
 
-void cp_pull_close(struct cp_edge *e)
+void cp_pull_abort(struct cp_edge *e)
 {
     if (!e->pull->has_ended)
         end_source(e);
+}
+
+void cp_pull_close(struct cp_edge *e)
+{
+    cp_pull_abort(e);
     for (size_t k = 0; k < e->receivers; k++) {
         chan_tx_drop(e->pull->tx[k]);
         chan_rx_drop(e->pull->rx[k]);

@@ -22,15 +22,17 @@ struct cp_pull;
 
 /* Of an edge whose channels are open. */
 int cp_pull_open(struct cp_edge *e, struct cp_heap *heap, struct cp_err *err);
+/* Gives the token out: all threads run. */
+void cp_pull_begin(struct cp_edge *e);
 /* As cp_edge_try_receive, without counting the batch. Reads if nobody else does: that waits for the
  * input. */
-enum chan_status cp_pull_try(struct cp_edge *e, size_t worker, struct cp_batch **b);
-/* As cp_edge_receive. */
+enum chan_status cp_pull_take(struct cp_edge *e, size_t worker, struct cp_batch **b);
+/* As cp_edge_receive. A stage that waits for a time or a mark meanwhile has one worker. */
 enum chan_status cp_pull_wait(struct cp_edge *e, size_t worker, struct cp_batch **b);
 /* The source sends *b to that receiver: who reads keeps it, or deals it. CHAN_OK or CHAN_CLOSED. */
 enum chan_status cp_pull_send(struct cp_edge *e, size_t to, struct cp_batch **b);
-/* The worker that reads: the source waits in its thread. */
-const struct cp_stage *cp_pull_reader(const struct cp_edge *e);
+/* The source ends, for the token was never given out. */
+void cp_pull_abort(struct cp_edge *e);
 /* When all threads have ended. */
 void cp_pull_close(struct cp_edge *e);
 

@@ -10,6 +10,7 @@
 
 #include "../base/alloc.h"
 #include "../base/scan.h"
+#include "../base/wait.h"
 #include "../io/writer.h"
 
 extern const struct cp_format cp_format_json;
@@ -208,6 +209,7 @@ int cp_rejects_flush(struct cp_stage *s)
     if (!r)
         return 0;
     r->batch = NULL;
+    cp_before_wait(); /* the file may be slow */
     cp_out_flush(&r->out);
     unlock(r);
     return r->out.failed ? write_failed(s) : 0;

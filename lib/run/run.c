@@ -16,6 +16,7 @@
 #include "../base/alloc.h"
 #include "../io/process.h"
 #include "edge.h"
+#include "pull.h"
 #include "rejects.h"
 #include "run_impl.h"
 
@@ -324,6 +325,9 @@ static int run_start(struct cp_run *run)
         }
     }
     pthread_attr_destroy(&attr);
+    for (size_t i = 0; i < run->plan->n_edges && rc == 0; i++)
+        if (run->plan->edges[i]->is_pulled)
+            cp_pull_begin(run->plan->edges[i]);
     return rc == 0 ? 0 : cp_err_set(&run->result->err, CP_EXIT_IO, rc, "cannot start a thread");
 }
 
@@ -331,6 +335,10 @@ static int run_start(struct cp_run *run)
 static void run_unwind(struct cp_run *run)
 {
     atomic_store(&run->is_aborted, true);
+    run_stop_sources(run);
+    for (size_t i = 0; i < run->plan->n_edges; i++)
+        if (run->plan->edges[i]->is_pulled)
+            cp_pull_abort(run->plan->edges[i]);
     for (size_t i = run->threadless; i < run->n_workers - run->started; i++)
         worker_end(run->workers[i]);
 }

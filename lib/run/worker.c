@@ -2,8 +2,8 @@
 #include <errno.h>
 #include <limits.h>
 
+#include "../base/wait.h"
 #include "edge.h"
-#include "pull.h"
 #include "rejects.h"
 #include "run_impl.h"
 
@@ -115,17 +115,12 @@ bool cp_emit(struct cp_stage *s, struct cp_batch *b)
 
 /* ---- Waiting ---- */
 
-void cp_stage_tell(struct cp_stage *s)
-{
-    cp_edge_tell(cp_stage_has_threads(s) ? s : cp_pull_reader(s->outs[0]));
-}
-
 bool cp_stage_wait(struct cp_stage *s, int64_t until)
 {
     char nothing;
 
     cp_account_show(s);
-    cp_stage_tell(s);
+    cp_before_wait();
     return cp_edge_await(s, (struct chan_case){.rx = s->wake, .elem = &nothing}, until) ==
            CHAN_TIMEOUT;
 }
@@ -405,7 +400,7 @@ static enum chan_status wait_receive(struct cp_stage *s, struct cp_batch **b)
             return st;
         if (!stage_due(s))
             return CHAN_INVALID;
-        cp_edge_tell(s);
+        cp_before_wait();
         cp_account_show(s);
     }
 }
@@ -417,7 +412,7 @@ static enum cp_outcome stage_receive(struct cp_stage *s, struct cp_batch **b)
     enum chan_status st = cp_edge_try_receive(s->ins[0], s->worker, b);
     if (st == CHAN_EMPTY) {
         *b = NULL;
-        cp_edge_tell(s);
+        cp_before_wait();
         if (s->type->idle && s->type->idle(s, s->self) < 0)
             return CP_OUTCOME_DONE;
         st = wait_receive(s, b);
@@ -516,17 +511,25 @@ static void source_loop(struct cp_stage *s)
         cp_stage_check_errors(s);
 }
 
+static void tell(void *arg)
+{
+    cp_edge_tell(arg);
+}
+
 void *worker_thread(void *arg)
 {
     struct cp_stage *s = arg;
 
+    cp_on_wait(tell, s);
     if (s->type->next)
         source_loop(s);
     else if (s->type->run)
         stage_run(s);
     else
         stage_loop(s);
+    cp_before_wait(); /* the end may take its time */
     worker_end(s);
+    cp_on_wait(NULL, NULL);
     atomic_fetch_add(&s->run->ended, 1);
     run_wake(s->run);
     return NULL;
