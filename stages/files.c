@@ -12,7 +12,7 @@ struct files {
 
     struct cp_framing *framing;
     char **names; /* in the heap */
-    size_t n, cap;
+    size_t n;
 
     /* What is read now. */
     size_t at; /* its name */
@@ -30,14 +30,7 @@ static const struct cp_option options[] = {
 
 static void add_name(struct files *self, struct cp_heap *heap, const char *name)
 {
-    if (self->n == self->cap) {
-        size_t cap = self->cap ? self->cap * 2 : 16;
-        char **v = cp_heap_take(heap, cap * sizeof *v);
-        if (self->n > 0)
-            memcpy(v, self->names, self->n * sizeof *v);
-        self->names = v;
-        self->cap = cap;
-    }
+    self->names = cp_heap_grow(heap, self->names, self->n, sizeof *self->names);
     self->names[self->n++] = cp_heap_copy(heap, name, strlen(name));
 }
 

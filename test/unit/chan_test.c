@@ -1145,26 +1145,41 @@ static void test_rx_drop_wakes_all(bool one)
     CHECK(dropped == 1);
 }
 
-/* One batch wakes as many receivers as it has values. */
-static void test_batch_wakes_several(bool one)
-{
-    struct pair pair = open_pair(one, 4);
-    struct call calls[4];
-    long values[4] = {1, 2, 4, 8};
-    long sum = 0;
+/* Values whose sum tells that each was received once. */
+static const long four[4] = {1, 2, 4, 8};
 
+/* Four receivers that sleep. */
+static void start_receivers(struct pair *pair, struct call calls[4])
+{
     for (int i = 0; i < 4; i++) {
-        calls[i] = (struct call){.rx = pair.rx};
+        calls[i] = (struct call){.rx = pair->rx};
         start(&calls[i], run_recv);
     }
-    AWAIT(receivers_waiting(pair.tx) == 4);
-    CHECK_STATUS(chan_send_many(pair.tx, values, 4, NULL), CHAN_OK);
+    AWAIT(receivers_waiting(pair->tx) == 4);
+}
+
+/* They have received the four values. */
+static void check_received(struct pair *pair, struct call calls[4])
+{
+    long sum = 0;
+
     for (int i = 0; i < 4; i++) {
         join(&calls[i]);
         sum += calls[i].values[0];
     }
     CHECK(sum == 15);
-    drop_pair(&pair);
+    drop_pair(pair);
+}
+
+/* One batch wakes as many receivers as it has values. */
+static void test_batch_wakes_several(bool one)
+{
+    struct pair pair = open_pair(one, 4);
+    struct call calls[4];
+
+    start_receivers(&pair, calls);
+    CHECK_STATUS(chan_send_many(pair.tx, four, 4, NULL), CHAN_OK);
+    check_received(&pair, calls);
 }
 
 /* A quiet send is a send for whoever looks. */
@@ -1221,23 +1236,12 @@ static void test_quiet_sends_wake_several(bool one)
 {
     struct pair pair = open_pair(one, 4);
     struct call calls[4];
-    long values[4] = {1, 2, 4, 8};
-    long sum = 0;
 
-    for (int i = 0; i < 4; i++) {
-        calls[i] = (struct call){.rx = pair.rx};
-        start(&calls[i], run_recv);
-    }
-    AWAIT(receivers_waiting(pair.tx) == 4);
+    start_receivers(&pair, calls);
     for (int i = 0; i < 4; i++)
-        CHECK_STATUS(chan_try_send_quiet(pair.tx, &values[i]), CHAN_OK);
+        CHECK_STATUS(chan_try_send_quiet(pair.tx, &four[i]), CHAN_OK);
     chan_tx_wake(pair.tx);
-    for (int i = 0; i < 4; i++) {
-        join(&calls[i]);
-        sum += calls[i].values[0];
-    }
-    CHECK(sum == 15);
-    drop_pair(&pair);
+    check_received(&pair, calls);
 }
 
 static void test_slots_wake_senders(bool one)
