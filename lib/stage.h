@@ -31,6 +31,9 @@
  * held back for what may come must leave, with cp_emit; where branches meet it stands at
  * cp_stage_due_place. While batches come the time may be over without it. For CP_STAGE_STREAMS.
  *
+ * leave: each of several workers, when it takes nothing more, whatever the reason: what it holds
+ * back leaves, in its turn. It may wait for the others until then.
+ *
  * finish: at the end of input or after CP_OUTCOME_DONE: aggregates emit their rows, sources give up
  * what they hold.
  *
@@ -86,6 +89,8 @@ enum cp_stage_flags {
     CP_STAGE_SIFTS = 32,    /* leaves out what has come before: may have workers, see above */
     CP_STAGE_POLLS = 64,    /* `run` takes its one input with cp_stage_poll, beside descriptors; has
                             one worker */
+    CP_STAGE_SEES_ALL = 128, /* `process` gets all batches that come, also those without records:
+                                they may end a group */
     CP_STAGE_COUNTS = 4,    /* what passes depends on how many came before (head, skip, sample): no
                                prefilter behind */
 };
@@ -139,6 +144,7 @@ struct cp_stage_type {
     enum cp_outcome (*process)(struct cp_stage *s, void *self, struct cp_batch *b);
     int (*idle)(struct cp_stage *s, void *self); /* -1: it takes nothing more; due as well */
     int (*due)(struct cp_stage *s, void *self);
+    void (*leave)(struct cp_stage *s, void *self); /* NULL: there is nothing to wait for */
     void (*merge)(struct cp_stage *s, void *self, void *other); /* NULL: there is nothing to add */
     int (*finish)(struct cp_stage *s, void *self);
     void (*close)(void *self);
@@ -313,6 +319,8 @@ int cp_plan_least_memory(struct cp_planner *p, uint64_t max_memory, size_t least
 size_t cp_plan_largest_record(const struct cp_planner *p);
 /* The stage runs so many programs beside its thread: for explain and graph. */
 void cp_plan_programs(struct cp_planner *p, size_t n);
+/* The stage has one worker for that reason. -1 after a diagnostic: the user asked for more. */
+int cp_plan_one_worker(struct cp_planner *p, const char *why);
 /* Counts memory of the stage that is in no pool, for the bound that explain prints. */
 void cp_plan_memory(struct cp_planner *p, size_t bytes);
 

@@ -92,7 +92,7 @@ static bool wait_for_more(struct cp_stage *s, struct to_program *self, enum cp_c
     *came = cp_stage_poll(s, fds, WATCHED, -1, b);
     if (*came != CP_CAME_NOTHING || !has_left(self, fds))
         return true;
-    cp_async_close(&self->sink.async);
+    cp_outlet_end(&self->sink.end->outlet);
     s->has_failed = reader_left(s, &self->sink) == CP_OUTCOME_FAILED;
     return false;
 }
@@ -150,7 +150,7 @@ static void to_program_run(struct cp_stage *s, void *data)
     else if (came == CP_CAME_STOP)
         sink_finish(s, &self->sink); /* a write has failed: says why */
     cp_stage_cut_input(s);
-    cp_async_close(&self->sink.async);
+    cp_outlet_end(&self->sink.end->outlet);
     cp_process_stop(&self->process);
 }
 

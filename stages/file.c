@@ -128,9 +128,11 @@ static int start_file(struct cp_stage *s, struct file *self, int fd, struct cp_e
 static int file_open(struct cp_stage *s, void *data, struct cp_err *err)
 {
     struct file *self = data;
-    int fd = open(self->path,
-                  O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY | (self->appends ? O_APPEND : 0), 0644);
+    int flags = O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY | (self->appends ? O_APPEND : 0);
 
+    if (s->worker > 0)
+        return sink_join(s, &self->sink, err);
+    int fd = open(self->path, flags, 0644);
     if (fd < 0)
         return cp_err_set(err, CP_EXIT_IO, errno, "cannot write %s", self->path);
     self->fd = fd + 1;
@@ -156,7 +158,7 @@ static int close_file(struct cp_stage *s, struct file *self)
     if (!has_failed)
         return 0;
     cp_stage_fail(s, CP_EXIT_IO, sys, "cannot write %s after %llu bytes", self->path,
-                  (unsigned long long)self->sink.writer.bytes);
+                  (unsigned long long)self->sink.end->writer.bytes);
     return -1;
 }
 
@@ -192,13 +194,13 @@ const struct cp_stage_type cp_stage_file = {
            "tsv begin "
            "with a header line each time, also behind what the file holds already.",
     .args = CP_ARGS_WORDS,
+    .flags = CP_STAGE_STATELESS | CP_STAGE_SEES_ALL,
     .size = sizeof(struct file),
     .options = options,
     .setting = file_setting,
     .plan = file_plan,
     .open = file_open,
-    .process = sink_stage_process,
-    .idle = sink_stage_idle,
+    SINK_FUNCTIONS,
     .finish = file_finish,
     .close = file_close,
     .examples =

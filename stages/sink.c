@@ -6,6 +6,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+enum { MAX_BUFFERS = CP_OUTLET_BUFFERS + 1 }; /* and what several workers gather */
+
 /* ---- Planning ---- */
 
 static const char *default_format(const struct cp_planner *p)
@@ -99,111 +101,144 @@ int sink_plan(struct cp_planner *p, struct sink *k, const char *wanted)
     k->shape = is_own ? cp_plan_shape_raw(p) : cp_plan_shape(p);
     p->stage->shape = k->shape;
     p->stage->format = k->format;
-    cp_plan_memory(p, 2 * (CP_OUT_SIZE + CP_PAD));
+    k->end = cp_heap_take(p->heap, sizeof *k->end);
+    cp_plan_memory(p, MAX_BUFFERS * (CP_OUT_SIZE + CP_PAD));
+    if (k->format->flags & CP_FORMAT_IS_TABLE)
+        return cp_plan_one_worker(p, "all lines have the columns of the first one");
     return 0;
+}
+
+void sink_stage_fork(struct cp_stage *s, void *self)
+{
+    struct sink *k = self;
+    void *encoder = cp_heap_take(s->heap, k->format->encoder_size + 1);
+
+    memcpy(encoder, k->encoder, k->format->encoder_size);
+    k->encoder = encoder;
 }
 
 /* ---- Working ---- */
 
-/* Writes, and notes where whole lines end for files that are cut back. The writing thread's, or the
- * stage's while that one is idle. */
+/* Writes, and notes where whole lines end for files that are cut back. */
 static int write_bytes(void *ctx, const char *p, size_t n)
 {
-    struct sink *k = ctx;
-    uint64_t before = k->writer.bytes;
-    int rc = cp_writer_write(&k->writer, p, n);
-    size_t done = (size_t)(k->writer.bytes - before);
-    const char *last = k->cuts ? memrchr(p, '\n', done) : NULL;
+    struct sink_end *end = ctx;
+    uint64_t before = end->writer.bytes;
+    int rc = cp_writer_write(&end->writer, p, n);
+    size_t done = (size_t)(end->writer.bytes - before);
+    const char *last = end->cuts ? memrchr(p, '\n', done) : NULL;
 
     if (last)
-        k->whole = before + (uint64_t)(last + 1 - p);
+        end->whole = before + (uint64_t)(last + 1 - p);
     return rc;
 }
 
-/* The writing thread's: the stage may be waiting for input, and shall end. */
+/* The workers may be waiting for input, and shall end. */
 static void write_has_failed(void *ctx)
 {
-    struct sink *k = ctx;
-    cp_stage_cut_input(k->stage);
+    struct sink_end *end = ctx;
+    cp_stage_cut_input(end->stage);
 }
 
-static int write_now(void *ctx, const char *p, size_t n)
+/* What is given ends a turn when its portion does. */
+static char *give(void *ctx, char *buffer, size_t n, enum cp_out_why why, bool *failed)
 {
     struct sink *k = ctx;
-    if (cp_async_drain(&k->async) < 0 || write_bytes(k, p, n) < 0)
-        return -1;
-    k->written = k->given = k->stage->account.out;
-    return 0;
-}
+    struct cp_outlet *outlet = &k->end->outlet;
+    size_t worker = k->stage->worker;
+    uint64_t records = k->stage->account.out;
 
-static char *give_buffer(void *ctx, char *buffer, size_t n, bool *failed)
-{
-    struct sink *k = ctx;
-    char *next = cp_async_give(&k->async, buffer, n);
-
-    *failed = atomic_load(&k->async.has_failed);
-    if (!*failed)
-        k->written = k->given; /* what was handed over before: the other buffer is free */
-    k->given = k->stage->account.out;
-    return next;
+    if (why == CP_OUT_FLUSHES)
+        buffer = cp_outlet_flush(outlet, worker, buffer, n, records);
+    else
+        buffer = cp_outlet_give(outlet, worker, buffer, n, records, why == CP_OUT_ENDS);
+    *failed = cp_outlet_has_failed(outlet);
+    return buffer;
 }
 
 void sink_cuts(struct sink *k, uint64_t start)
 {
-    k->cuts = true;
-    k->start = start;
+    k->end->cuts = true;
+    k->end->start = start;
 }
 
 int sink_open(struct cp_stage *s, struct sink *k, int fd, const char *path, struct cp_err *err)
 {
-    k->path = path;
-    k->stage = s;
-    k->writer = (struct cp_writer){.fd = fd};
-    snprintf(k->thread_name, sizeof k->thread_name, "cp:%.9s/w", s->name);
-    k->async = (struct cp_async){
-        .name = k->thread_name,
+    struct sink_end *end = k->end;
+
+    snprintf(end->thread_name, sizeof end->thread_name, "cp:%.9s/w", s->name);
+    end->path = path;
+    end->stage = s;
+    end->writer = (struct cp_writer){.fd = fd};
+    end->outlet = (struct cp_outlet){
+        .name = end->thread_name,
         .write = write_bytes,
         .on_failure = write_has_failed,
-        .ctx = k,
-        .spare = cp_heap_take(s->heap, CP_OUT_SIZE + CP_PAD),
+        .ctx = end,
+        .n = s->n_workers,
+        .is_loose = s->is_loose,
+        .size = CP_OUT_SIZE + CP_PAD,
     };
-    cp_out_init(&k->out, cp_heap_take(s->heap, CP_OUT_SIZE + CP_PAD), CP_OUT_SIZE, write_now, k);
-    k->out.give = give_buffer;
+    if (cp_outlet_open(&end->outlet, s->heap, err) < 0)
+        return -1;
+    return sink_join(s, k, err);
+}
+
+int sink_join(struct cp_stage *s, struct sink *k, struct cp_err *err)
+{
+    k->stage = s;
+    cp_out_init(&k->out, cp_outlet_buffer(&k->end->outlet, s->worker), CP_OUT_SIZE, NULL, k);
+    k->out.give = give;
     return k->format->encode_open ? k->format->encode_open(k->encoder, s->heap, err) : 0;
 }
 
 /* The file ends where we left it: nobody else has appended to it meanwhile. */
-static bool is_ours(const struct sink *k)
+static bool is_ours(const struct sink_end *end)
 {
     struct stat st;
-    return fstat(k->writer.fd, &st) == 0 && (uint64_t)st.st_size == k->start + k->writer.bytes;
+    return fstat(end->writer.fd, &st) == 0 &&
+           (uint64_t)st.st_size == end->start + end->writer.bytes;
 }
 
-/* Records of buffers that were not written are held, not out. */
-static void take_back(struct sink *k)
+static enum cp_outcome tell_failure(struct cp_stage *s, struct sink *k)
 {
-    struct cp_account *a = &k->stage->account;
+    struct sink_end *end = k->end;
+    struct cp_writer *w = &end->writer;
 
-    if (a->out <= k->written)
-        return;
-    a->held += a->out - k->written;
-    a->out = k->written;
-}
-
-/* The write failed. A reader that left is no failure. */
-static enum cp_outcome write_failed(struct cp_stage *s, struct sink *k)
-{
-    cp_async_close(&k->async);
-    if (k->writer.sys == EPIPE && k->reader_left)
+    if (w->sys == EPIPE && k->reader_left)
         return k->reader_left(s, k);
-    if (k->writer.sys == EPIPE && k->writer.fd == 1) {
+    if (w->sys == EPIPE && w->fd == 1) {
         cp_stage_reader_left(s);
         return CP_OUTCOME_DONE;
     }
-    if (k->cuts && is_ours(k) && ftruncate(k->writer.fd, (off_t)(k->start + k->whole)) == 0)
-        k->writer.bytes = k->whole;
-    return cp_stage_fail(s, CP_EXIT_IO, k->writer.sys, "cannot write %s after %llu bytes", k->path,
-                         (unsigned long long)k->writer.bytes);
+    if (end->cuts && is_ours(end) && ftruncate(w->fd, (off_t)(end->start + end->whole)) == 0)
+        w->bytes = end->whole;
+    return cp_stage_fail(s, CP_EXIT_IO, w->sys, "cannot write %s after %llu bytes", end->path,
+                         (unsigned long long)w->bytes);
+}
+
+/* Records of buffers that were not written are held, not out. */
+static void take_back(struct cp_stage *s, const struct sink *k)
+{
+    struct cp_account *a = &s->account;
+    uint64_t written = cp_outlet_written(&k->end->outlet, s->worker);
+
+    if (a->out <= written)
+        return;
+    a->held += a->out - written;
+    a->out = written;
+}
+
+/* A write has failed. A reader that left is no failure. One worker tells of it. */
+static enum cp_outcome write_failed(struct cp_stage *s, struct sink *k)
+{
+    enum cp_outcome step = CP_OUTCOME_DONE;
+
+    cp_outlet_end(&k->end->outlet);
+    if (!atomic_exchange(&k->end->is_told, true))
+        step = tell_failure(s, k);
+    take_back(s, k);
+    return step;
 }
 
 /* How many of the records at the front were made by the same branch: they have one shape. */
@@ -228,13 +263,12 @@ const char *sink_encode(struct sink *k, struct cp_batch *b, const uint16_t *sel,
     return k->format->encode(k->encoder, b, sel, same, &k->out, done);
 }
 
-enum cp_outcome sink_process(struct cp_stage *s, struct sink *k, struct cp_batch *b)
+/* Encodes what is selected. */
+static enum cp_outcome encode_all(struct cp_stage *s, struct sink *k, struct cp_batch *b)
 {
     const uint16_t *sel = b->sel;
     size_t n = b->n_sel, all = n;
     enum cp_outcome step = CP_OUTCOME_OK;
-    struct cp_account before = s->account;
-    uint64_t failed = s->failed;
 
     while (n > 0 && step == CP_OUTCOME_OK) {
         size_t done;
@@ -251,25 +285,41 @@ enum cp_outcome sink_process(struct cp_stage *s, struct sink *k, struct cp_batch
             step = cp_stage_stop_at(s, b, 0, (uint32_t)n);
     }
     s->account.bad_utf8 = k->out.bad_utf8;
+    return step;
+}
+
+/* Several workers write by turns, each what it has made of one group of batches. */
+enum cp_outcome sink_process(struct cp_stage *s, struct sink *k, struct cp_batch *b)
+{
+    enum cp_outcome step = encode_all(s, k, b);
+
+    if (s->n_workers > 1 && (s->is_loose || !b->has_more))
+        cp_out_end(&k->out);
     if (!k->out.failed)
         return step;
-    step = write_failed(s, k);
-    if (step == CP_OUTCOME_FAILED) { /* the runtime counts what is left in the batch */
-        s->account.out = before.out;
-        s->account.filtered = before.filtered;
-        b->n_sel = (uint32_t)(all - (s->failed - failed));
-        take_back(k);
-    }
-    return step;
+    b->n_sel = 0;
+    return write_failed(s, k);
 }
 
 int sink_idle(struct cp_stage *s, struct sink *k)
 {
     if (cp_out_flush(&k->out) == 0)
         return 0;
-    if (write_failed(s, k) == CP_OUTCOME_FAILED)
-        take_back(k);
+    write_failed(s, k);
     return -1;
+}
+
+void sink_stage_leave(struct cp_stage *s, void *self)
+{
+    struct sink *k = self;
+    struct cp_outlet *outlet = &k->end->outlet;
+
+    cp_outlet_leave(outlet, s->worker, k->out.base, (size_t)(k->out.p - k->out.base),
+                    s->account.out);
+    if (cp_outlet_has_failed(outlet))
+        s->has_failed |= write_failed(s, k) == CP_OUTCOME_FAILED;
+    else
+        take_back(s, k);
 }
 
 /* Members that found no column (csv, tsv, table) are named once. */
@@ -289,7 +339,7 @@ int sink_finish(struct cp_stage *s, struct sink *k)
     if (!k->out.failed && k->format->encode_end)
         k->format->encode_end(k->encoder, &k->out);
     int rc = k->out.failed ? -1 : sink_idle(s, k);
-    cp_async_close(&k->async);
+    cp_outlet_end(&k->end->outlet);
     return rc;
 }
 
@@ -315,8 +365,8 @@ void sink_stage_close(void *self)
 
 void sink_close(struct sink *k)
 {
-    if (k->stage)
-        cp_async_close(&k->async);
+    if (k->stage && k->stage->worker == 0)
+        cp_outlet_close(&k->end->outlet);
     if (k->format && k->format->encode_close)
         k->format->encode_close(k->encoder);
 }

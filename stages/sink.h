@@ -3,9 +3,25 @@
 #ifndef CP_STAGES_SINK_H
 #define CP_STAGES_SINK_H
 
-#include "../lib/io/async.h"
+#include "../lib/io/outlet.h"
 #include "../lib/io/writer.h"
 #include "../lib/stage.h"
+
+/* What the workers of a sink share: where it all goes. */
+struct sink_end {
+    struct cp_outlet outlet;
+    struct cp_stage *stage; /* the first worker */
+    char thread_name[16];
+    const char *path; /* for messages */
+
+    /* Of who writes; after a failure of who tells it. */
+    struct cp_writer writer;
+    bool cuts;      /* after a failed write the file ends behind its last whole line */
+    uint64_t start; /* then: size of the file before */
+    uint64_t whole; /* and the bytes written up to the last newline */
+
+    _Atomic bool is_told; /* somebody tells of the failure */
+};
 
 struct sink {
     struct cp_slice format_name; /* option */
@@ -14,16 +30,8 @@ struct sink {
     void *encoder;
     struct cp_shape *shape;
     struct cp_out out;
-    struct cp_writer writer; /* of the thread that writes; the stage's after cp_async_drain */
-    struct cp_async async;
+    struct sink_end *end;
     struct cp_stage *stage;
-    char thread_name[16];
-    const char *path;        /* for messages */
-    uint64_t given, written; /* records handed to the writing thread, and those that it has written
-                                for sure: whole buffers, so some of the next may be, too */
-    bool cuts;               /* after a failed write the file ends behind its last whole line */
-    uint64_t start;          /* then: size of the file before */
-    uint64_t whole;          /* and the bytes written up to the last newline */
     /* Who reads has left (EPIPE), and nothing is written any more: says what that means. NULL: a
      * failed write; on standard output no failure. */
     enum cp_outcome (*reader_left)(struct cp_stage *s, struct sink *k);
@@ -36,8 +44,14 @@ struct sink {
     }
 
 /* The usual end of a sink's descriptor. Its struct begins with the struct sink. */
+#define SINK_FUNCTIONS                                                                             \
+    .fork = sink_stage_fork, .process = sink_stage_process, .idle = sink_stage_idle,               \
+    .leave = sink_stage_leave
+
+void sink_stage_fork(struct cp_stage *s, void *self);
 enum cp_outcome sink_stage_process(struct cp_stage *s, void *self, struct cp_batch *b);
 int sink_stage_idle(struct cp_stage *s, void *self);
+void sink_stage_leave(struct cp_stage *s, void *self);
 int sink_stage_finish(struct cp_stage *s, void *self);
 void sink_stage_close(void *self);
 
@@ -56,7 +70,10 @@ int sink_words(struct cp_planner *p, struct sink *k, const struct cp_option *tab
 const char *sink_encode(struct sink *k, struct cp_batch *b, const uint16_t *sel, size_t n,
                         size_t *done);
 
+/* The first worker. */
 int sink_open(struct cp_stage *s, struct sink *k, int fd, const char *path, struct cp_err *err);
+/* The others: it has been opened. */
+int sink_join(struct cp_stage *s, struct sink *k, struct cp_err *err);
 /* After sink_open, for a regular file that is ours alone and has `start` bytes. */
 void sink_cuts(struct sink *k, uint64_t start);
 enum cp_outcome sink_process(struct cp_stage *s, struct sink *k, struct cp_batch *b);

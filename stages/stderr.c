@@ -37,6 +37,8 @@ static int stderr_open(struct cp_stage *s, void *data, struct cp_err *err)
     struct std_err *self = data;
     struct stat st;
 
+    if (s->worker > 0)
+        return sink_join(s, &self->sink, err);
     if (fstat(STDERR_FILENO, &st) < 0)
         return cp_err_set(err, CP_EXIT_IO, 0, "cannot write standard error: it is closed");
     return sink_open(s, &self->sink, STDERR_FILENO, "standard error", err);
@@ -50,13 +52,13 @@ const struct cp_stage_type cp_stage_stderr = {
     .doc = "As stdout, but to standard error, where messages of the pipeline may stand between the "
            "records.",
     .args = CP_ARGS_WORDS,
+    .flags = CP_STAGE_STATELESS | CP_STAGE_SEES_ALL,
     .size = sizeof(struct std_err),
     .options = options,
     .setting = stderr_setting,
     .plan = stderr_plan,
     .open = stderr_open,
-    .process = sink_stage_process,
-    .idle = sink_stage_idle,
+    SINK_FUNCTIONS,
     .finish = sink_stage_finish,
     .close = sink_stage_close,
     .examples =

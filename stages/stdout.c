@@ -38,6 +38,8 @@ static int stdout_open(struct cp_stage *s, void *data, struct cp_err *err)
     struct std_out *self = data;
     struct stat st;
 
+    if (s->worker > 0)
+        return sink_join(s, &self->sink, err);
     if (fstat(STDOUT_FILENO, &st) < 0)
         return cp_err_set(err, CP_EXIT_IO, 0, "cannot write standard output: it is closed");
     if (S_ISREG(st.st_mode) && st.st_size > 0 && cp_stage_is_read(s, st.st_dev, st.st_ino))
@@ -59,13 +61,13 @@ const struct cp_stage_type cp_stage_stdout = {
            "Nothing is held back: what "
            "has come is written before the stage waits for more.",
     .args = CP_ARGS_WORDS,
+    .flags = CP_STAGE_STATELESS | CP_STAGE_SEES_ALL,
     .size = sizeof(struct std_out),
     .options = options,
     .setting = stdout_setting,
     .plan = stdout_plan,
     .open = stdout_open,
-    .process = sink_stage_process,
-    .idle = sink_stage_idle,
+    SINK_FUNCTIONS,
     .finish = sink_stage_finish,
     .close = sink_stage_close,
 };

@@ -162,6 +162,17 @@ static void plan_workers_setting(struct cp_planner *p, const struct common *comm
         s->n_workers = n;
 }
 
+int cp_plan_one_worker(struct cp_planner *p, const char *why)
+{
+    bool has_several = p->stage->n_workers > 1;
+
+    p->stage->n_workers = 1;
+    if (!has_several)
+        return 0;
+    return cp_diag_error(p->diags, plan_setting_pos(p, "workers"), NULL, "%s has one worker: %s",
+                         p->stage->type->name, why);
+}
+
 /* Once for each place: defaults hold for many stages. */
 static void warn_unbounded(struct cp_planner *p, struct cp_pos pos)
 {

@@ -313,10 +313,10 @@ static void work_send_rejected(struct cp_stage *s, const struct work *w)
 static enum cp_outcome work_batch(struct cp_stage *s, struct work *w)
 {
     enum cp_outcome step = CP_OUTCOME_OK;
-    bool is_parting = cp_stage_outputs(s) > 1 || s->numbers;
+    bool sees_all = cp_stage_outputs(s) > 1 || s->numbers || s->type->flags & CP_STAGE_SEES_ALL;
 
     w->is_alone = false;
-    while (w->batch->n_sel > 0 || (is_parting && step == CP_OUTCOME_OK)) {
+    while (w->batch->n_sel > 0 || (sees_all && step == CP_OUTCOME_OK)) {
         work_cut(s, w);
         work_mark(s, w);
         work_part(s, w->batch);
@@ -486,6 +486,8 @@ static void end_receiving(struct cp_stage *s)
 void worker_end(struct cp_stage *s)
 {
     end_receiving(s);
+    if (s->type->leave && s->n_workers > 1)
+        s->type->leave(s, s->self);
     if (s->to.output != CP_NO_OUTPUT) /* what failed each worker has sent itself */
         cp_edge_end_sender(s->outs[s->to.output], s->worker);
     stage_finish(s);
