@@ -121,16 +121,16 @@ static void put_thread(struct cmd_table *t, const struct cp_stage *s, bool has_p
 {
     cmd_table_cell(t, "%s", s->name);
     cmd_table_cell(t, "%s", cmd_kind_name(s->type->kind));
-    if (cp_stage_has_threads(s))
-        cmd_table_cell(t, "%zu", s->n_workers);
+    if (s->type->next && !cp_stage_has_threads(s))
+        cmd_table_cell(t, "-"); /* others call it */
     else
-        cmd_table_cell(t, "-");
+        cmd_table_cell(t, "%zu", s->n_workers);
     if (has_programs)
         cmd_table_cell(t, "%.0zu", s->n_programs); /* nothing for none */
     if (cp_stage_has_threads(s))
         cmd_table_cell(t, "%s", s->type->summary);
     else
-        cmd_table_cell(t, "%s; in the threads of %s", s->type->summary, s->outs[0]->to->name);
+        cmd_table_cell(t, "%s; in the threads of %s", s->type->summary, cp_stage_host(s)->name);
 }
 
 /* The programs of exec are not threads of ours, but work beside them. */
@@ -335,7 +335,9 @@ static void put_capacity(struct cmd_table *t, const struct cp_edge *e)
     size_t n = cp_edge_channels(e);
     const char *plural = e->capacity == 1 ? "" : "es";
 
-    if (e->capacity == CP_UNBOUNDED)
+    if (e->is_chained)
+        cmd_table_cell(t, "-");
+    else if (e->capacity == CP_UNBOUNDED)
         cmd_table_cell(t, "unbounded");
     else if (n > 1)
         cmd_table_cell(t, "%zu x %zu batch%s", n, e->capacity, plural);
@@ -351,7 +353,9 @@ static void put_when_full(struct cmd_table *t, const struct cp_edge *e)
                                         [CP_FULL_SAMPLE] = "sample",
                                         [CP_FULL_FAIL] = "fail"};
 
-    if (e->when_full == CP_FULL_SAMPLE)
+    if (e->is_chained)
+        cmd_table_cell(t, "none: the same thread");
+    else if (e->when_full == CP_FULL_SAMPLE)
         cmd_table_cell(t, "sample %" PRIu64, e->sample);
     else
         cmd_table_cell(t, "%s", words[e->when_full]);

@@ -420,6 +420,8 @@ struct cp_stage {
     struct cp_pool *pool;
     _Atomic size_t workers_alive; /* of the first worker: how many have not ended */
     bool has_failed;              /* process said CP_OUTCOME_FAILED */
+    bool has_stopped;             /* it takes nothing more, before its input ends */
+    bool is_receiving;            /* it waits for input, or is about to */
     struct cp_eval *eval;         /* made by cp_stage_eval */
     _Atomic bool must_stop;       /* sources, CP_STAGE_POLLS: somebody asked it to end */
     int stop_fd;                  /* the same: readable when must_stop */

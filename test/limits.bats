@@ -180,14 +180,18 @@ C
     mkfifo in
     exec 7<>in
     echo a >in
-    for w in 1 3; do
-        for n in 1 2 3 4; do
-            [ $((w * 10 + n)) = 14 ] && continue # three threads
-            status=0
-            FAIL_AT=$n LD_PRELOAD=$PWD/short.so timeout 20 "$CHANPIPE" -w $w 'grep /./ | stdout' in >out 2>err || status=$?
-            assert_equal "$status" 4
-            assert_equal "$(cat err)" 'chanpipe: cannot start a thread: Resource temporarily unavailable'
-        done
+    fails() { # AT WORKERS STAGES
+        status=0
+        FAIL_AT=$1 LD_PRELOAD=$PWD/short.so timeout 20 "$CHANPIPE" -w "$2" "$3" in >out 2>err || status=$?
+        assert_equal "$status" 4
+        assert_equal "$(cat err)" 'chanpipe: cannot start a thread: Resource temporarily unavailable'
+    }
+    for n in 1 2 3; do
+        fails $n 1 'grep /./ | stdout'
+        fails $n 3 'grep /./ | stdout'
+    done
+    for n in 1 2 3 4 5 6; do
+        fails $n 3 'grep /./ | stdout with capacity=2'
     done
     exec 7>&-
 }

@@ -282,7 +282,7 @@ numbers='{"n":1,"s":"a"}\n{"n":2,"s":"b"}\n{"n":3,"s":"a"}\n{"n":4,"s":"b"}\n'
 @test "workers read from the source by themselves: what explain says" {
     cp_run explain -w 2 'parse json | filter a > 1' x.json
     grep -q '^ *files *source *- *Reads files, one after another; in' <<<"$output" || fail "$output"
-    grep -q '6 threads in all' <<<"$output" || fail "$output"
+    grep -q '2 threads in all' <<<"$output" || fail "$output"
     for p in 'parse json with capacity=0' 'parse json with when_full=fail' 'parse json with workers=1'; do
         cp_run explain -w 2 "$p" x.json
         grep -q '^ *files *source *1 ' <<<"$output" || fail "$p: $output"

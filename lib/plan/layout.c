@@ -325,9 +325,26 @@ static void check_threads(struct walk *w)
 
 size_t cp_edge_channels(const struct cp_edge *e)
 {
+    if (e->is_chained)
+        return 0;
     if (e->is_shared)
         return 1;
     return e->senders * e->receivers / cp_greatest_divisor(e->senders, e->receivers);
+}
+
+/* Each worker of the second stage can work in the thread of one of the first: it gets all that this
+ * one sends, and waits for nothing but its input. Who gives a capacity wants a channel. */
+static bool can_be_chained(const struct cp_plan *plan, const struct cp_edge *e)
+{
+    const struct cp_stage_type *from = e->from->type, *to = e->to->type;
+
+    if (e->senders != e->receivers || e->senders == 1 || e->when_full != CP_FULL_WAIT ||
+        e->to->has_capacity || plan->options.has_capacity)
+        return false;
+    if (e->from->n_outs != 1 || e->to->n_ins != 1 || is_of_failed(e))
+        return false;
+    return from->process && !from->run && !from->due && !from->finish && to->process && !to->run &&
+           !to->due;
 }
 
 /* Several workers can read from the source by themselves: what waits has a place, nobody else gets
@@ -336,7 +353,7 @@ static bool can_be_pulled(const struct cp_edge *e)
 {
     const struct cp_stage_type *to = e->to->type;
 
-    if (!to->process || to->run || to->due || to->idle || e->when_full != CP_FULL_WAIT)
+    if (!to->process || to->run || to->due || e->when_full != CP_FULL_WAIT)
         return false;
     return e->from->type->next && e->from->n_outs == 1 && e->receivers > 1 && e->capacity > 0;
 }
@@ -359,7 +376,8 @@ static size_t burst_of(const struct cp_edge *e)
     bool can_tell = (from->process && !from->run) || from->next;
     size_t burst = e->capacity - e->capacity / 4;
 
-    if (!can_tell || e->is_shared || e->is_pulled || e->when_full != CP_FULL_WAIT || burst == 0)
+    if (!can_tell || e->is_shared || e->is_pulled || e->is_chained ||
+        e->when_full != CP_FULL_WAIT || burst == 0)
         return 1;
     return burst < MAX_BURST ? burst : MAX_BURST;
 }
@@ -380,6 +398,8 @@ static void plan_edges(struct cp_plan *plan)
         bool has_many = e->senders > 1 || e->receivers > 1;
         e->is_shared = has_many && ((e->senders > 1 && e->from->is_loose) || e->to->is_loose);
         e->is_counted |= has_many && !e->is_shared;
+        e->is_chained = can_be_chained(plan, e);
+        e->is_shared &= !e->is_chained;
         e->is_pulled = can_be_pulled(e);
         e->burst = has_bursts ? burst_of(e) : 1;
     }

@@ -27,6 +27,7 @@ struct cp_edge {
     size_t senders, receivers; /* workers that send and receive */
     bool is_shared;            /* by all of them: one channel, and no turns */
     bool is_pulled;            /* the receivers read from the source: run/pull.h */
+    bool is_chained;           /* each receiver works in the thread of its sender: run/chain.h */
     size_t burst;              /* batches between two wake-ups of a receiver, at most */
     bool is_counted;           /* the receiver counts groups: empty ones are sent too */
     bool is_late;              /* all that goes over it is made when the input has ended */
@@ -46,10 +47,20 @@ struct cp_edge {
 /* How many channels it has: one for each pair of workers that exchange batches by turns. */
 size_t cp_edge_channels(const struct cp_edge *e);
 
-/* Whether the stage runs in threads of its own: not a source that others call. */
+/* The stage in whose threads s runs: itself, unless it is a source that others call, or takes what
+ * comes in the thread of who sends it. */
+static inline const struct cp_stage *cp_stage_host(const struct cp_stage *s)
+{
+    if (s->type->next && s->outs[0]->is_pulled)
+        return s->outs[0]->to;
+    while (s->n_ins == 1 && s->ins[0]->is_chained)
+        s = s->ins[0]->from;
+    return s;
+}
+
 static inline bool cp_stage_has_threads(const struct cp_stage *s)
 {
-    return !(s->type->next && s->outs[0]->is_pulled);
+    return cp_stage_host(s) == s;
 }
 
 /* Whether it loses batches when it is full. There is one sender then, and one receiver. */

@@ -6,6 +6,7 @@
 #include <poll.h>
 
 #include "../base/alloc.h"
+#include "chain.h"
 #include "pull.h"
 
 static_assert(CP_UNBOUNDED == CHAN_UNBOUNDED, "capacities are the channels' own");
@@ -96,7 +97,7 @@ int cp_edge_open(struct cp_edge *e, struct cp_heap *heap, struct cp_err *err)
     for (size_t j = 0; j < e->receivers; j++)
         receiver(e, j)->turn = j;
     for (size_t k = 0; k < pairs; k++)
-        if (do_meet(e, k / e->receivers, k % e->receivers) &&
+        if (!e->is_chained && do_meet(e, k / e->receivers, k % e->receivers) &&
             open_channel(e, k / e->receivers, k % e->receivers, err) < 0)
             return -1;
     return e->is_pulled ? cp_pull_open(e, heap, err) : 0;
@@ -339,6 +340,17 @@ static enum chan_status send_in_burst(struct cp_edge *e, size_t worker, size_t t
     return status == CHAN_FULL ? send_wait(e, worker, tx, b) : sent(end, b, status);
 }
 
+/* ---- Without a channel ---- */
+
+static enum chan_status send_on(struct cp_edge *e, size_t worker, struct cp_batch *b)
+{
+    if (atomic_load_explicit(&e->is_shut, memory_order_relaxed))
+        return cut(sender(e, worker), b);
+    cp_edge_count(e, worker, b);
+    cp_chain_take(e->to->workers[worker], b);
+    return CHAN_OK;
+}
+
 /* Each owns b, and says as cp_edge_send what became of it. */
 static enum chan_status (*const senders[])(struct cp_edge *, size_t, chan_tx *,
                                            struct cp_batch *) = {
@@ -371,7 +383,8 @@ enum chan_status cp_edge_send(struct cp_edge *e, size_t worker, struct cp_batch 
         cp_batch_release(b);
         return CHAN_OK;
     }
-    enum chan_status status = e->is_pulled   ? sent(end, b, cp_pull_send(e, to, &b))
+    enum chan_status status = e->is_chained  ? send_on(e, worker, b)
+                              : e->is_pulled ? sent(end, b, cp_pull_send(e, to, &b))
                               : e->burst > 1 ? send_in_burst(e, worker, to, b)
                                              : senders[e->when_full](e, worker, tx, b);
     if (status == CHAN_OK && !has_more)

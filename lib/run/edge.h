@@ -26,7 +26,8 @@
  * each; so a batch may go unseen for as long as its sender works on the next one, if that takes
  * longer than those before.
  *
- * Where several workers read from a source they read by themselves: pull.h.
+ * Where several workers read from a source they read by themselves: pull.h. Where a stage has as
+ * many workers as the one above it they work in the same threads: chain.h.
  *
  * Rejected: such a channel everywhere, and a buffer in which the receiver puts what came
  * in order again: it balances uneven batches a little better, but its size is that of the whole

@@ -2,6 +2,7 @@
 #include "pull.h"
 
 #include "../base/wait.h"
+#include "chain.h"
 #include "run_impl.h"
 
 struct cp_pull {
@@ -51,7 +52,7 @@ static void end_source(struct cp_edge *e)
     e->pull->has_ended = true;
     if (!atomic_load(&e->from->must_stop))
         cp_stage_check_errors(e->from);
-    worker_end(e->from);
+    cp_chain_end(e->from);
 }
 
 /* Whoever is slow keeps the reader waiting. */

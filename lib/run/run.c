@@ -15,6 +15,7 @@
 
 #include "../base/alloc.h"
 #include "../io/process.h"
+#include "chain.h"
 #include "edge.h"
 #include "pull.h"
 #include "rejects.h"
@@ -240,16 +241,8 @@ static int stage_open(struct cp_run *run, struct cp_stage *s, struct cp_err *err
     return s->type->open ? s->type->open(s, s->self, err) : 0;
 }
 
-static void list_workers(struct cp_run *run, bool with_threads)
-{
-    for (size_t i = 0; i < run->plan->n; i++) {
-        struct cp_stage *s = run->plan->stages[i];
-        for (size_t k = 0; k < s->n_workers && cp_stage_has_threads(s) == with_threads; k++)
-            run->workers[run->n_workers++] = s->workers[k];
-    }
-}
-
-static void run_list_workers(struct cp_run *run)
+/* Those that have threads. */
+static void run_list_heads(struct cp_run *run)
 {
     struct cp_plan *plan = run->plan;
     size_t n = 0;
@@ -258,38 +251,42 @@ static void run_list_workers(struct cp_run *run)
         atomic_init(&plan->stages[i]->workers_alive, plan->stages[i]->n_workers);
         n += plan->stages[i]->n_workers;
     }
-    run->workers = cp_heap_take(&plan->heap, n * sizeof *run->workers);
-    list_workers(run, false);
-    run->threadless = run->n_workers;
-    list_workers(run, true);
+    run->heads = cp_heap_take(&plan->heap, n * sizeof *run->heads);
+    for (size_t i = 0; i < plan->n; i++) {
+        struct cp_stage *s = plan->stages[i];
+        for (size_t k = 0; k < s->n_workers && cp_stage_has_threads(s); k++)
+            run->heads[run->n_heads++] = s->workers[k];
+    }
 }
 
-static int run_open_rejects(struct cp_run *run)
+/* Calls fn for all workers, in the order of the plan. */
+static int run_each(struct cp_run *run,
+                    int (*fn)(struct cp_run *run, struct cp_stage *s, struct cp_err *err))
 {
-    for (size_t i = 0; i < run->n_workers; i++) {
-        if (cp_rejects_open(&run->rejects_files, run->workers[i], &run->result->err) < 0) {
-            run->result->err_stage = run->workers[i]->name;
-            return -1;
+    for (size_t i = 0; i < run->plan->n; i++) {
+        struct cp_stage *s = run->plan->stages[i];
+        for (size_t k = 0; k < s->n_workers; k++) {
+            if (fn(run, s->workers[k], &run->result->err) < 0) {
+                run->result->err_stage = s->name;
+                return -1;
+            }
         }
     }
     return 0;
 }
 
+static int open_rejects(struct cp_run *run, struct cp_stage *s, struct cp_err *err)
+{
+    return cp_rejects_open(&run->rejects_files, s, err);
+}
+
 static int run_open(struct cp_run *run)
 {
-    struct cp_err *err = &run->result->err;
-
-    run_list_workers(run);
+    run_list_heads(run);
     run->done_fd = eventfd(0, EFD_CLOEXEC);
     if (run->done_fd < 0)
-        return cp_err_set(err, CP_EXIT_IO, errno, "cannot make an event descriptor");
-    for (size_t i = 0; i < run->n_workers; i++) {
-        if (stage_open(run, run->workers[i], err) < 0) {
-            run->result->err_stage = run->workers[i]->name;
-            return -1;
-        }
-    }
-    return run_open_rejects(run);
+        return cp_err_set(&run->result->err, CP_EXIT_IO, errno, "cannot make an event descriptor");
+    return run_each(run, stage_open) < 0 ? -1 : run_each(run, open_rejects);
 }
 
 static int run_connect(struct cp_run *run)
@@ -316,11 +313,11 @@ static int run_start(struct cp_run *run)
 
     pthread_attr_init(&attr);
     pthread_attr_setstacksize(&attr, STACK_SIZE);
-    run->threads = cp_xcalloc(run->n_workers, sizeof *run->threads);
-    for (size_t i = run->n_workers; i-- > run->threadless && rc == 0;) {
-        rc = pthread_create(&run->threads[i], &attr, worker_thread, run->workers[i]);
+    run->threads = cp_xcalloc(run->n_heads, sizeof *run->threads);
+    for (size_t i = run->n_heads; i-- > 0 && rc == 0;) {
+        rc = pthread_create(&run->threads[i], &attr, worker_thread, run->heads[i]);
         if (rc == 0) {
-            thread_name(run->workers[i], run->threads[i]);
+            thread_name(run->heads[i], run->threads[i]);
             run->started++;
         }
     }
@@ -339,8 +336,8 @@ static void run_unwind(struct cp_run *run)
     for (size_t i = 0; i < run->plan->n_edges; i++)
         if (run->plan->edges[i]->is_pulled)
             cp_pull_abort(run->plan->edges[i]);
-    for (size_t i = run->threadless; i < run->n_workers - run->started; i++)
-        worker_end(run->workers[i]);
+    for (size_t i = 0; i < run->n_heads - run->started; i++)
+        cp_chain_end(run->heads[i]);
 }
 
 /* ---- The calling thread ---- */
@@ -461,7 +458,7 @@ static int signals_open(const struct cp_run_options *options)
 
 static void run_join(struct cp_run *run)
 {
-    for (size_t i = run->n_workers - run->started; i < run->n_workers; i++)
+    for (size_t i = run->n_heads - run->started; i < run->n_heads; i++)
         pthread_join(run->threads[i], NULL);
     for (size_t i = 0; i < run->plan->n_edges; i++)
         cp_edge_close(run->plan->edges[i]);

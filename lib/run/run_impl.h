@@ -30,12 +30,11 @@ struct cp_run {
     struct emptied_file *emptied_files; /* likewise */
     struct cp_rejects_file *rejects_files;
     const struct cp_run_options *options;
-    _Atomic size_t ended;      /* threads */
-    _Atomic bool is_late;      /* what is left to do has the time of grace only */
-    struct cp_stage **workers; /* of all stages: those without a thread, then in the order of the
-                                  plan */
-    pthread_t *threads;        /* one each; the last ones are started first */
-    size_t n_workers, threadless, started;
+    _Atomic size_t ended;    /* threads */
+    _Atomic bool is_late;    /* what is left to do has the time of grace only */
+    struct cp_stage **heads; /* workers that have threads, in the order of the plan */
+    pthread_t *threads;      /* one each; the last ones are started first */
+    size_t n_heads, started;
     _Atomic bool is_aborted; /* not all threads could be started: nothing is to be finished */
     int done_fd;             /* eventfd: readable when `ended` or `is_late` changed */
 
@@ -45,8 +44,6 @@ struct cp_run {
 
 /* worker.c: the thread of a worker; its argument is the worker. */
 void *worker_thread(void *arg);
-/* It takes and sends nothing more. Also for one whose thread could not be started. */
-void worker_end(struct cp_stage *s);
 
 /* run.c. Any thread. */
 

@@ -3,6 +3,7 @@
 #include <limits.h>
 
 #include "../base/wait.h"
+#include "chain.h"
 #include "edge.h"
 #include "rejects.h"
 #include "run_impl.h"
@@ -405,18 +406,17 @@ static enum chan_status wait_receive(struct cp_stage *s, struct cp_batch **b)
     }
 }
 
-/* The next batch, or NULL at the end; tells the stage when there is none at hand. */
+/* The next batch, or NULL at the end. */
 static enum cp_outcome stage_receive(struct cp_stage *s, struct cp_batch **b)
 {
     cp_account_show(s);
+    s->is_receiving = true;
     enum chan_status st = cp_edge_try_receive(s->ins[0], s->worker, b);
     if (st == CHAN_EMPTY) {
-        *b = NULL;
         cp_before_wait();
-        if (s->type->idle && s->type->idle(s, s->self) < 0)
-            return CP_OUTCOME_DONE;
         st = wait_receive(s, b);
     }
+    s->is_receiving = false;
     if (st == CHAN_INVALID)
         return CP_OUTCOME_DONE;
     if (st == CHAN_OK)
@@ -424,6 +424,14 @@ static enum cp_outcome stage_receive(struct cp_stage *s, struct cp_batch **b)
     else
         *b = NULL;
     return CP_OUTCOME_OK;
+}
+
+/* Takes nothing more. */
+static void stage_stop(struct cp_stage *s, enum cp_outcome step)
+{
+    s->has_stopped = true;
+    s->has_failed |= step == CP_OUTCOME_FAILED;
+    cp_stage_cut_input(s);
 }
 
 static void stage_loop(struct cp_stage *s)
@@ -436,11 +444,38 @@ static void stage_loop(struct cp_stage *s)
         if (step == CP_OUTCOME_OK)
             step = stage_receive(s, &b);
     }
-    s->has_failed = step == CP_OUTCOME_FAILED;
     if (step != CP_OUTCOME_OK)
-        cp_stage_cut_input(s);
-    else
-        cp_stage_check_errors(s);
+        stage_stop(s, step);
+}
+
+void cp_chain_take(struct cp_stage *s, struct cp_batch *b)
+{
+    enum cp_outcome step;
+
+    s->account.in += b->n_sel;
+    step = stage_work(s, b);
+    cp_account_show(s);
+    if (step != CP_OUTCOME_OK)
+        stage_stop(s, step);
+}
+
+/* There is nothing more at hand. Who wants nothing more then hears so from its input. */
+static void chain_idle(struct cp_stage *head)
+{
+    for (struct cp_stage *s = head; s; s = cp_chain_next(s))
+        if (s->type->idle && !s->has_stopped && s->type->idle(s, s->self) < 0)
+            stage_stop(s, CP_OUTCOME_DONE);
+}
+
+void cp_chain_wait(struct cp_stage *head)
+{
+    for (struct cp_stage *s = head; s; s = cp_chain_next(s))
+        cp_edge_tell(s);
+    if (!head->is_receiving)
+        return;
+    head->is_receiving = false; /* what is done now may wait as well */
+    chain_idle(head);
+    head->is_receiving = true;
 }
 
 static bool has_failed(const struct cp_stage *s)
@@ -483,7 +518,7 @@ static void end_receiving(struct cp_stage *s)
         cp_edge_end_receiver(s->ins[k], s->worker);
 }
 
-void worker_end(struct cp_stage *s)
+static void worker_end(struct cp_stage *s)
 {
     end_receiving(s);
     if (s->type->leave && s->n_workers > 1)
@@ -493,6 +528,15 @@ void worker_end(struct cp_stage *s)
     stage_finish(s);
     if (!s->type->merge)
         end_sending(s);
+}
+
+void cp_chain_end(struct cp_stage *head)
+{
+    for (struct cp_stage *s = head; s; s = cp_chain_next(s)) {
+        if (s->type->process && !s->type->run && !s->has_stopped)
+            cp_stage_check_errors(s);
+        worker_end(s);
+    }
 }
 
 static void stage_run(struct cp_stage *s)
@@ -513,16 +557,16 @@ static void source_loop(struct cp_stage *s)
         cp_stage_check_errors(s);
 }
 
-static void tell(void *arg)
+static void before_wait(void *arg)
 {
-    cp_edge_tell(arg);
+    cp_chain_wait(arg);
 }
 
 void *worker_thread(void *arg)
 {
     struct cp_stage *s = arg;
 
-    cp_on_wait(tell, s);
+    cp_on_wait(before_wait, s);
     if (s->type->next)
         source_loop(s);
     else if (s->type->run)
@@ -530,7 +574,7 @@ void *worker_thread(void *arg)
     else
         stage_loop(s);
     cp_before_wait(); /* the end may take its time */
-    worker_end(s);
+    cp_chain_end(s);
     cp_on_wait(NULL, NULL);
     atomic_fetch_add(&s->run->ended, 1);
     run_wake(s->run);
