@@ -1,4 +1,5 @@
-/* run.h: a plan at work: one named thread per stage, joined by bounded channels.
+/* run.h: a plan at work: one named thread per stage, joined by bounded channels. Workers of a stage
+ * have a thread each, which they may share with those of the stage below (chain.h).
  *
  * DESIGN. Every stage has one loop: receive a batch, work on it in place, send it on. Close is
  * data: the last sender gone means end of input, after everything queued was read; the last
