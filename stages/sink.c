@@ -103,7 +103,7 @@ int sink_plan(struct cp_planner *p, struct sink *k, const char *wanted)
     p->stage->format = k->format;
     k->end = cp_heap_take(p->heap, sizeof *k->end);
     cp_plan_memory(p, MAX_BUFFERS * (CP_OUT_SIZE + CP_PAD));
-    if (k->format->flags & CP_FORMAT_IS_TABLE)
+    if (p->stage->type->kind == CP_SINK && k->format->flags & CP_FORMAT_IS_TABLE)
         return cp_plan_one_worker(p, "all lines have the columns of the first one");
     return 0;
 }
@@ -336,6 +336,8 @@ static void note_left_out(struct cp_stage *s, const struct sink *k)
 int sink_finish(struct cp_stage *s, struct sink *k)
 {
     note_left_out(s, k);
+    if (s->n_workers > 1) /* what they had was written when they left */
+        return cp_outlet_has_failed(&k->end->outlet) ? -1 : 0;
     if (!k->out.failed && k->format->encode_end)
         k->format->encode_end(k->encoder, &k->out);
     int rc = k->out.failed ? -1 : sink_idle(s, k);

@@ -235,9 +235,9 @@ is_fine() {
 
 @test "check: threads have a limit" {
     p=head
-    for i in 1 2 3 4 5 6 7 8; do p="$p | filter line with workers=63"; done
-    gives '' 'pipeline: ok' check "$p"
-    refuses 'error: the pipeline has 570 threads, more than 512' check "$p | filter line with workers=63"
+    for i in 1 2 3 4 5 6 7 8; do p="$p | filter line with workers=63 capacity=1"; done
+    gives '' 'pipeline: ok' check "$p | filter line with workers=63" # in the threads of the last one
+    refuses 'error: the pipeline has 570 threads, more than 512' check "$p | filter line with workers=63 capacity=1"
 }
 
 # ---- explain ----

@@ -225,15 +225,10 @@ static void plan_views(struct cp_plan *plan, struct cp_stage *s)
     }
 }
 
-/* The sink has a thread that encodes and one that writes, which on many processors have one for
- * themselves; more than eight parsers are faster than those. */
+/* One worker reads at a time, and one writes: more than eight would wait for each other. */
 static size_t auto_workers(const struct cp_plan_options *o)
 {
-    size_t n = o->processors - o->processors / 4;
-
-    if (o->processors < 2)
-        return 1;
-    return n < 2 ? 2 : n > 8 ? 8 : n;
+    return o->processors < 1 ? 1 : o->processors < 8 ? o->processors : 8;
 }
 
 size_t plan_wanted_workers(const struct cp_plan_options *o, const struct cp_stage *s)
@@ -314,7 +309,7 @@ static void check_threads(struct walk *w)
 
     for (size_t i = 0; i < w->plan->n; i++) {
         const struct cp_stage *s = w->plan->stages[i];
-        n += s->n_workers;
+        n += cp_stage_has_threads(s) ? s->n_workers : 0;
         if (s->n_workers > most->n_workers)
             most = s;
     }
@@ -495,9 +490,9 @@ void plan_layout(struct walk *w)
     plan_order(w);
     plan_drops(w);
     plan_workers(w);
-    check_threads(w);
     plan_loose(w);
     plan_edges(plan);
+    check_threads(w);
     for (size_t i = 0; i < plan->n; i++) {
         struct cp_stage *s = plan->stages[i];
         plan_record(s);
