@@ -24,7 +24,7 @@ static inline struct cp_stage *cp_chain_next(const struct cp_stage *s)
     return e && e->is_chained ? e->to->workers[s->worker] : NULL;
 }
 
-/* s takes b, which comes over its chained edge: works on it, and sends it on. */
+/* In worker.c. s takes b, which comes over its chained edge: works on it, and sends it on. */
 void cp_chain_take(struct cp_stage *s, struct cp_batch *b);
 /* Before the thread of that head waits: whoever sleeps is told of what the chain has sent, and if
  * the head waits for input all of them hear that there is no more at hand. */
