@@ -107,7 +107,8 @@ static bool next_piece(struct cp_outlet *o, size_t *worker, struct piece *piece)
     return false;
 }
 
-/* Who calls while somebody writes has that one look again. */
+/* Who calls while somebody writes has that one look again. Who asks to flush has handed over
+ * before: looked at in the other order, the request could be met without what it is for. */
 static void write_what_is_there(struct cp_outlet *o)
 {
     struct piece piece;
@@ -117,9 +118,10 @@ static void write_what_is_there(struct cp_outlet *o)
         return;
     cp_before_wait();
     do {
+        bool flushes = atomic_exchange(&o->must_flush, false);
         while (next_piece(o, &worker, &piece))
             take(o, worker, &piece);
-        if (atomic_exchange(&o->must_flush, false))
+        if (flushes)
             write_gathered(o);
         seen = atomic_fetch_sub(&o->calls, seen) - seen;
     } while (seen > 0);
