@@ -1,5 +1,5 @@
-/* out.h: bytes on their way out: one buffer that is given to a write function when it is full or
- * flushed.
+/* out.h: bytes on their way out: a buffer that is given to a write function when it is full or
+ * flushed, or exchanged for another one.
  *
  * Not thread safe; belongs to one sink. After the first error everything is swallowed and the error
  * stays. Behind the buffer lie CP_PAD bytes that may be scribbled on, so that encoders may copy
@@ -28,7 +28,7 @@ struct cp_out {
      * same size; *failed when it, or one before, could not be written. */
     char *(*give)(void *ctx, char *buffer, size_t n, enum cp_out_why why, bool *failed);
     bool failed;
-    uint64_t bytes;  /* handed to write */
+    uint64_t bytes;  /* handed over */
     size_t bad_utf8; /* bytes replaced by U+FFFD */
 };
 
