@@ -203,8 +203,8 @@ int cmd_plan(struct cmd_pipeline *p, const struct cmd_input *in,
 
 /* ---- Reports of a run ---- */
 
-/* Standard input, output was closed when the program started. */
-extern bool cmd_stdin_is_closed, cmd_stdout_is_closed;
+/* Standard input, output, error was closed when the program started. */
+extern bool cmd_stdin_is_closed, cmd_stdout_is_closed, cmd_stderr_is_closed;
 
 /* One line for every stage where records failed; except `but`, whose error was printed already.
  * What failed in `broken` may not have been written where it should. Both may be NULL. */

@@ -13,7 +13,7 @@ const struct cmd *const cmds[] = {
     &cmd_list, &cmd_help,  &cmd_version, NULL,
 };
 
-bool cmd_stdin_is_closed, cmd_stdout_is_closed;
+bool cmd_stdin_is_closed, cmd_stdout_is_closed, cmd_stderr_is_closed;
 
 const struct cmd *cmd_find(const char *name)
 {
@@ -35,6 +35,7 @@ static void occupy_standard_descriptors(void)
             continue;
         cmd_stdin_is_closed |= fd == STDIN_FILENO;
         cmd_stdout_is_closed |= fd == STDOUT_FILENO;
+        cmd_stderr_is_closed |= fd == STDERR_FILENO;
         if (open("/dev/null", flags[fd]) != fd)
             _exit(CP_EXIT_IO);
     }

@@ -167,6 +167,16 @@ static size_t first_error(const struct cp_diags *d)
     return off;
 }
 
+/* What is wrong with a default is found at each stage. */
+static bool is_repeated(const struct cp_diags *d, size_t n, const struct cp_diag *diag)
+{
+    for (size_t i = 0; i < n; i++)
+        if (diag->pos.source && d->v[i].pos.source == diag->pos.source &&
+            d->v[i].pos.off == diag->pos.off && strcmp(d->v[i].message, diag->message) == 0)
+            return true;
+    return false;
+}
+
 /* Some of what the planner says is only a consequence: errors where the reader found one already,
  * and warnings behind an error (a field that no stage makes, since the stage that makes it is
  * wrong). */
@@ -176,7 +186,8 @@ static void drop_consequences(struct cp_diags *d, size_t n_read)
 
     for (size_t i = n_read; i < d->n; i++) {
         bool is_error = d->v[i].severity == CP_ERROR;
-        if (is_error ? !is_reported(d, n_read, d->v[i].pos) : d->v[i].pos.off <= off) {
+        bool is_news = is_error ? !is_reported(d, n_read, d->v[i].pos) : d->v[i].pos.off <= off;
+        if (is_news && !is_repeated(d, kept, &d->v[i])) {
             d->v[kept++] = d->v[i];
             continue;
         }

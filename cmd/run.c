@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "../lib/base/moment.h"
@@ -60,14 +61,43 @@ struct run {
 
 /* ---- Before ---- */
 
-static int open_account(struct run *r)
+static bool is_same_file(int a, int b)
+{
+    struct stat sa, sb;
+
+    return fstat(a, &sa) == 0 && fstat(b, &sb) == 0 && sa.st_dev == sb.st_dev &&
+           sa.st_ino == sb.st_ino;
+}
+
+/* Standard output or standard error, if the file is open there as well; else -1. */
+static int standard_of(int fd)
+{
+    return is_same_file(fd, STDOUT_FILENO)   ? STDOUT_FILENO
+           : is_same_file(fd, STDERR_FILENO) ? STDERR_FILENO
+                                             : -1;
+}
+
+/* A file of its own is emptied when the run begins; there the account follows what was written. */
+static int open_account(struct run *r, struct cp_run_options *o)
 {
     const char *path = r->o.account;
 
     if (!path)
         return 0;
-    r->account = strcmp(path, "-") == 0 ? stderr : fopen(path, "we");
-    if (!r->account)
+    if (strcmp(path, "-") == 0) {
+        r->account = stderr;
+        return 0;
+    }
+    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY, 0666);
+    int standard = fd < 0 ? -1 : standard_of(fd);
+    if (standard >= 0) {
+        close(fd);
+        fd = fcntl(standard, F_DUPFD_CLOEXEC, 3);
+    } else {
+        o->report_path = path;
+        o->report_fd = fd;
+    }
+    if (fd < 0 || !(r->account = fdopen(fd, "w")))
         return cmd_fail(CP_EXIT_IO, "cannot open %s for the account: %s", path, strerror(errno));
     return 0;
 }
@@ -101,6 +131,8 @@ static int check_descriptors(const struct cp_plan *plan)
             return cmd_fail(CP_EXIT_IO, "cannot read standard input: it is closed");
         if (cmd_stdout_is_closed && is_kind(plan->stages[i], "stdout"))
             return cmd_fail(CP_EXIT_IO, "cannot write standard output: it is closed");
+        if (cmd_stderr_is_closed && is_kind(plan->stages[i], "stderr"))
+            return cmd_fail(CP_EXIT_IO, "cannot write standard error: it is closed");
     }
     return 0;
 }
@@ -124,7 +156,8 @@ static int write_account(struct run *r)
 {
     if (!r->account)
         return 0;
-    bool is_good = cmd_report_account(r->account, &r->plan, r->result.is_cut);
+    bool is_good =
+        !r->result.has_begun || cmd_report_account(r->account, &r->plan, r->result.is_cut);
     int sys = errno;
     if (r->account != stderr && fclose(r->account) != 0) {
         sys = is_good ? errno : sys;
@@ -270,7 +303,7 @@ static int run_plan(struct run *r)
     int rc = check_descriptors(&r->plan);
 
     if (rc == 0)
-        rc = open_account(r);
+        rc = open_account(r, &o);
     if (rc != 0)
         return rc;
     if (r->o.verbose)

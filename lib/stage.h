@@ -91,8 +91,8 @@ enum cp_stage_flags {
                             one worker */
     CP_STAGE_SEES_ALL = 128, /* `process` gets all batches that come, also those without records:
                                 they may end a group */
-    CP_STAGE_COUNTS = 4,    /* what passes depends on how many came before (head, skip, sample): no
-                               prefilter behind */
+    CP_STAGE_COUNTS = 4,     /* what passes depends on how many came before (head, skip, sample): no
+                                prefilter behind */
 };
 
 /* One tested example: what the stage makes of an input, in a one-liner. Run by the tests, shown by
@@ -410,8 +410,9 @@ struct cp_stage {
     struct cp_edge **ins, **outs; /* what comes in and goes out; shared by the workers. The last
                                      output is that of failed records, where there is one */
     size_t n_ins, n_outs;
-    bool wants_workers; /* workers: auto */
-    bool waives_order;  /* order: false */
+    bool wants_workers;     /* workers: auto */
+    size_t default_workers; /* what defaults say in place of -w; 0: nothing */
+    bool waives_order;      /* order: false */
     bool is_loose; /* its workers take what comes next, and what they send leaves as it is ready;
                       else by turns */
 

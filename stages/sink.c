@@ -166,6 +166,7 @@ int sink_open(struct cp_stage *s, struct sink *k, int fd, const char *path, stru
 {
     struct sink_end *end = k->end;
 
+    k->stage = s;
     snprintf(end->thread_name, sizeof end->thread_name, "cp:%.9s/w", s->name);
     end->path = path;
     end->stage = s;
@@ -316,6 +317,7 @@ void sink_stage_leave(struct cp_stage *s, void *self)
 
     cp_outlet_leave(outlet, s->worker, k->out.base, (size_t)(k->out.p - k->out.base),
                     s->account.out);
+    k->out.p = k->out.base; /* nothing is encoded any more */
     if (cp_outlet_has_failed(outlet))
         s->has_failed |= write_failed(s, k) == CP_OUTCOME_FAILED;
     else

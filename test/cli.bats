@@ -167,6 +167,36 @@ load helper
     [ ! -e out.json ]
 }
 
+@test "--account never writes into a file that the pipeline reads or writes, nor empties one for nothing" {
+    seq 5 | sed 's/.*/{"n":&}/' >in
+    cp in saved
+    for args in 'in' '' 'out.json' './bad'; do
+        status=0
+        case $args in
+        in) chanpipe --account in 'parse json | count' in ;;
+        '') chanpipe --account in 'parse json | count' <in ;;
+        *) chanpipe --account "${args#./}" 'parse json with on_error={to: ./bad} | file out.json' in ;;
+        esac >out 2>err || status=$?
+        assert_equal "$status" 4
+        grep -Eq '^chanpipe: cannot write (in: the pipeline reads|(bad|out.json): the pipeline writes) this file' err || fail "$args: $(cat err)"
+        cmp in saved
+    done
+    status=0
+    chanpipe --account saved -e 'head 1' missing 2>err || status=$?
+    assert_equal "$status" 4
+    cmp in saved
+    echo old >log
+    chanpipe --account /dev/stdout 'parse json | count' in >>log
+    assert_equal "$(head -n 2 log)" $'old\n{"count":5}'
+    assert_equal "$(grep -c '"stage"' log)" 4
+}
+
+@test "a sink whose descriptor is closed is status 4" {
+    status=0
+    echo '{}' | chanpipe 'parse json | stderr' 2>&- || status=$?
+    assert_equal "$status" 4
+}
+
 @test "help, list and explain report a full disk and a closed output" {
     for args in help version 'list functions' "help parse"; do
         status=0

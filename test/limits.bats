@@ -18,7 +18,7 @@ load helper
         refute_output_of 'too many levels'
         refuses 'too many levels deep' check "${nest% *} $nested }"
     done
-    refuses 'threads, more than 512' explain -w 64 "$(printf 'set a = 1 | %.0s' {1..10})head"
+    refuses 'threads, more than 512' explain -w 64 "$(printf 'set a = 1 with capacity=1 | %.0s' {1..10})head"
 }
 
 refute_output_of() {

@@ -222,3 +222,15 @@ converts() {
     cp_run check p.yaml
     assert_equal "$status" 2
 }
+
+@test "defaults: workers for the stages that can have them; what is wrong is said once" {
+    printf 'defaults: {workers: 3}\nstages:\n  - parse: json\n  - filter: n > 1\n  - head: 2\n  - stdout: {format: csv}\n' >p.yaml
+    gives '{"n":1}\n{"n":2}\n{"n":3}\n{"n":4}\n' 'n\n2\n3' run p.yaml
+    cp_run explain p.yaml
+    assert_equal "$(awk '$1 ~ /^(parse|filter|head|stdout)$/ && n++ < 4 { printf "%s ", $3 }' <<<"$output")" '3 3 1 1 '
+    printf 'defaults: {workers: x, name: a}\nstages:\n  - parse: json\n  - head: 2\n' >p.yaml
+    cp_run check p.yaml
+    assert_equal "$status $(grep -c error: <<<"$stderr")" '2 2'
+    assert_stderr '^p.yaml:1:21: error: workers is a number from 1 to 64, or auto'
+    assert_stderr 'hint: workers, order, capacity'
+}

@@ -61,11 +61,11 @@ static void put(struct cp_outlet *o, struct cp_outlet_lane *lane, const struct p
     if (o->is_over)
         return;
     lane->taken = piece->records;
-    if (is_small) {
+    if (!is_small) {
+        write_now(o, piece->buffer, piece->n);
+    } else if (piece->n > 0) {
         memcpy(o->gathered + o->n_gathered, piece->buffer, piece->n);
         o->n_gathered += piece->n;
-    } else {
-        write_now(o, piece->buffer, piece->n);
     }
 }
 
@@ -74,7 +74,7 @@ static void take(struct cp_outlet *o, size_t worker, const struct piece *piece)
 {
     struct cp_outlet_lane *lane = &o->lanes[worker];
 
-    if (piece->n > 0 && !o->is_over)
+    if (!o->is_over)
         put(o, lane, piece);
     if (piece->leaves) {
         write_gathered(o);

@@ -65,6 +65,9 @@ static void read_vars(struct cp_doc_reader *r, struct cp_node *node)
     }
 }
 
+static const char with_default[] =
+    "workers, order, capacity, when_full, on_error and max_errors have one";
+
 static void read_defaults(struct cp_doc_reader *r, struct cp_node *node)
 {
     r->doc->defaults = node;
@@ -75,13 +78,13 @@ static void read_defaults(struct cp_doc_reader *r, struct cp_node *node)
     }
     for (size_t i = 0; i < node->n; i++) {
         struct cp_slice key = node->keys[i].s;
-        if (!cp_is_common_key(key) || cp_slice_is(key, "name") || cp_slice_is(key, "from"))
-            cp_diag_error(
-                r->diags, node->keys[i].pos,
-                cp_doc_did_you_mean(
-                    r, key, false, true,
-                    "workers, order, capacity, when_full, on_error and max_errors have one"),
-                "there is no default for %.*s", CP_SHOW(key));
+        if (cp_slice_is(key, "name") || cp_slice_is(key, "from"))
+            cp_diag_error(r->diags, node->keys[i].pos, with_default, "there is no default for %.*s",
+                          CP_SHOW(key));
+        else if (!cp_is_common_key(key))
+            cp_diag_error(r->diags, node->keys[i].pos,
+                          cp_doc_did_you_mean(r, key, false, true, with_default),
+                          "there is no default for %.*s", CP_SHOW(key));
         else if (!cp_yaml_node_of(node->items[i])->is_bad && cp_node_is_null(node->items[i]))
             cp_diag_error(r->diags, node->keys[i].pos, NULL, "%.*s has no value", CP_SHOW(key));
     }

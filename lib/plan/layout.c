@@ -233,19 +233,29 @@ static size_t auto_workers(const struct cp_plan_options *o)
 
 size_t plan_wanted_workers(const struct cp_plan_options *o, const struct cp_stage *s)
 {
-    size_t n = s->n_workers ? s->n_workers : o->workers;
+    size_t n = s->n_workers ? s->n_workers : s->default_workers ? s->default_workers : o->workers;
 
     if (s->wants_workers)
         n = CP_WORKERS_AUTO;
     return n == CP_WORKERS_AUTO ? auto_workers(o) : n;
 }
 
-/* How many workers a stage gets when it does not say so itself. */
+/* What comes from one worker one thread can encode. */
+static bool is_below_one(const struct cp_stage *s)
+{
+    const struct cp_stage *from = s->n_ins > 0 ? s->ins[0]->from : NULL;
+
+    return from && (from->n_workers == 1 || from->type->merge);
+}
+
+/* How many workers a stage gets when it does not say so itself; those above it have got theirs. */
 static size_t default_workers(const struct cp_plan *plan, const struct cp_stage *s)
 {
     size_t n = plan_wanted_workers(&plan->options, s);
 
-    return can_share(s) && !limits_errors(s) && !s->numbers && n > 0 ? n : 1;
+    if (!can_share(s) || limits_errors(s) || s->numbers || n == 0)
+        return 1;
+    return s->type->kind == CP_SINK && is_below_one(s) ? 1 : n;
 }
 
 /* Turns are kept only where no batch is lost: a drop policy has one worker on either side. */

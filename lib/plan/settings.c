@@ -23,6 +23,7 @@ struct common {
     struct cp_slice max_errors;
     struct cp_pos max_errors_pos;
     struct cp_slice workers;
+    struct cp_pos workers_pos;
     bool order;
 };
 
@@ -84,6 +85,8 @@ static void note_pos(struct common *common, const struct cp_option *o, struct cp
         common->when_full_pos = pos;
     if (o->offset == offsetof(struct common, max_errors))
         common->max_errors_pos = pos;
+    if (o->offset == offsetof(struct common, workers))
+        common->workers_pos = pos;
 }
 
 /* on_error: {to: …}. Anything else is one word. */
@@ -137,26 +140,42 @@ static void plan_setting(struct cp_planner *p, const struct cp_setting *set, str
     }
 }
 
-/* `workers: N | auto`. What is decided later is left 0. */
+/* `N | auto`; 0 after a diagnostic. */
+static size_t read_workers(struct cp_planner *p, struct cp_slice text, struct cp_pos pos)
+{
+    uint64_t n = 0;
+
+    if (cp_slice_is(text, "auto"))
+        return CP_WORKERS_AUTO;
+    if (text.n <= 4 && cp_digits_parse(text.p, text.n, &n) && n > 0 && n <= CP_MAX_WORKERS)
+        return (size_t)n;
+    cp_diag_error(p->diags, pos, NULL, "workers is a number from 1 to %d, or auto", CP_MAX_WORKERS);
+    return 0;
+}
+
+/* For all stages that can have them. */
+static void plan_default_workers(struct cp_planner *p, struct common *common)
+{
+    if (common->workers.n > 0)
+        p->stage->default_workers = read_workers(p, common->workers, common->workers_pos);
+    common->workers = (struct cp_slice){0};
+}
+
+/* `workers:` of the stage itself. What is decided later is left 0. */
 static void plan_workers_setting(struct cp_planner *p, const struct common *common)
 {
     struct cp_stage *s = p->stage;
-    struct cp_slice text = common->workers;
-    uint64_t n = 0;
+    struct cp_pos pos = common->workers_pos;
+    size_t n = common->workers.n > 0 ? read_workers(p, common->workers, pos) : 0;
 
-    if (text.n == 0 || cp_slice_is(text, "auto")) {
-        s->wants_workers = text.n > 0;
+    s->wants_workers = n == CP_WORKERS_AUTO;
+    if (n == CP_WORKERS_AUTO)
         return;
-    }
-    if (text.n > 4 || !cp_digits_parse(text.p, text.n, &n) || n == 0 || n > CP_MAX_WORKERS)
-        cp_diag_error(p->diags, plan_setting_pos(p, "workers"), NULL,
-                      "workers is a number from 1 to %d, or auto", CP_MAX_WORKERS);
-    else if (n > 1 && !can_share(s))
-        cp_diag_error(p->diags, plan_setting_pos(p, "workers"), NULL,
+    if (n > 1 && !can_share(s))
+        cp_diag_error(p->diags, pos, NULL,
                       "%s has one worker: it must see all records in their order", s->type->name);
     else if (n > 1 && cp_plan_limits_errors(p))
-        cp_diag_error(p->diags, plan_setting_pos(p, "workers"), NULL,
-                      "with %s a stage has one worker",
+        cp_diag_error(p->diags, pos, NULL, "with %s a stage has one worker",
                       s->on_error == CP_ON_ERROR_STOP ? "on_error: stop" : "max_errors");
     else
         s->n_workers = n;
@@ -334,6 +353,7 @@ void plan_settings(struct cp_planner *p)
 
     for (size_t i = 0; defaults && i < defaults->n; i++)
         plan_setting(p, &(struct cp_setting){defaults->keys[i], defaults->items[i]}, &common);
+    plan_default_workers(p, &common);
     for (size_t i = 0; i < item->n_settings; i++)
         plan_setting(p, &item->settings[i], &common);
     p->stage->waives_order = !common.order;

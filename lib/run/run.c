@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "../base/alloc.h"
@@ -201,6 +202,29 @@ void cp_stage_empties(struct cp_stage *s, int fd, const char *path)
 
     *f = (struct emptied_file){s, path, fd, s->run->emptied_files};
     s->run->emptied_files = f;
+}
+
+static int refuse_report(struct cp_run *run, const char *does)
+{
+    cp_err_set(&run->result->err, CP_EXIT_IO, 0, "cannot write %s: the pipeline %s this file",
+               run->options->report_path, does);
+    return cp_err_hint(&run->result->err, "give the account a file of its own");
+}
+
+/* The report is written when all is over: into no file that the pipeline has to do with. */
+static int run_check_report(struct cp_run *run)
+{
+    const struct cp_run_options *o = run->options;
+    struct stat st;
+
+    if (!o->report_path || fstat(o->report_fd, &st) < 0 || !S_ISREG(st.st_mode))
+        return 0;
+    for (const struct used_file *f = run->used_files; f; f = f->next)
+        if (f->device == st.st_dev && f->inode == st.st_ino)
+            return refuse_report(run, f->writer ? "writes" : "reads");
+    if (ftruncate(o->report_fd, 0) < 0)
+        return cp_err_set(&run->result->err, CP_EXIT_IO, errno, "cannot write %s", o->report_path);
+    return 0;
 }
 
 static int run_empty_files(struct cp_run *run)
@@ -514,7 +538,9 @@ int cp_run(struct cp_plan *plan, const struct cp_run_options *options, struct cp
     *result = (struct cp_run_result){0};
     *run = (struct cp_run){.plan = plan, .options = options, .result = result, .done_fd = -1};
     pthread_mutex_init(&run->mu, NULL);
-    if (run_open(run) == 0 && run_connect(run) == 0 && run_empty_files(run) == 0)
+    result->has_begun = run_open(run) == 0 && run_connect(run) == 0 && run_check_report(run) == 0 &&
+                        run_empty_files(run) == 0;
+    if (result->has_begun)
         run_threads(run);
     result->wall_ns = chan_now_ns() - start;
     if (!result->is_cut) {

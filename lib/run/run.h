@@ -23,6 +23,10 @@ struct cp_run_options {
     void (*note)(const char *text); /* gets what cp_stage_note says, from any thread, one at a time;
                                        or NULL */
     void (*show)(const struct cp_plan *plan); /* SIGUSR1 came, in the calling thread; or NULL */
+    /* A file that the caller writes after the run, or NULL. The pipeline may neither read nor write
+     * it; it is emptied when all stages are open. */
+    const char *report_path;
+    int report_fd;
     bool handles_signals; /* SIGINT, SIGTERM, SIGPIPE are ours; tests of the library say no */
 };
 
@@ -33,6 +37,7 @@ struct cp_run_result {
                   */
     bool is_cut; /* grace was over: threads still run; the process must end without releasing
                     anything */
+    bool has_begun; /* all stages were open: what is reported is of a run */
     int64_t wall_ns;
 };
 
