@@ -222,8 +222,6 @@ static int run_check_report(struct cp_run *run)
     for (const struct used_file *f = run->used_files; f; f = f->next)
         if (f->device == st.st_dev && f->inode == st.st_ino)
             return refuse_report(run, f->writer ? "writes" : "reads");
-    if (ftruncate(o->report_fd, 0) < 0)
-        return cp_err_set(&run->result->err, CP_EXIT_IO, errno, "cannot write %s", o->report_path);
     return 0;
 }
 
@@ -235,6 +233,8 @@ static int run_empty_files(struct cp_run *run)
         run->result->err_stage = f->writer->name;
         return cp_err_set(&run->result->err, CP_EXIT_IO, errno, "cannot write %s", f->path);
     }
+    if (run->options->report_path)
+        (void)!ftruncate(run->options->report_fd, 0); /* what is no file cannot be emptied */
     return 0;
 }
 
@@ -538,7 +538,7 @@ int cp_run(struct cp_plan *plan, const struct cp_run_options *options, struct cp
     *result = (struct cp_run_result){0};
     *run = (struct cp_run){.plan = plan, .options = options, .result = result, .done_fd = -1};
     pthread_mutex_init(&run->mu, NULL);
-    result->has_begun = run_open(run) == 0 && run_connect(run) == 0 && run_check_report(run) == 0 &&
+    result->has_begun = run_open(run) == 0 && run_check_report(run) == 0 && run_connect(run) == 0 &&
                         run_empty_files(run) == 0;
     if (result->has_begun)
         run_threads(run);
