@@ -166,7 +166,6 @@ int sink_open(struct cp_stage *s, struct sink *k, int fd, const char *path, stru
 {
     struct sink_end *end = k->end;
 
-    k->stage = s;
     snprintf(end->thread_name, sizeof end->thread_name, "cp:%.9s/w", s->name);
     end->path = path;
     end->stage = s;
@@ -369,7 +368,7 @@ void sink_stage_close(void *self)
 
 void sink_close(struct sink *k)
 {
-    if (k->stage && k->stage->worker == 0)
+    if (k->end)
         cp_outlet_close(&k->end->outlet);
     if (k->format && k->format->encode_close)
         k->format->encode_close(k->encoder);

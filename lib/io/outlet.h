@@ -93,7 +93,8 @@ uint64_t cp_outlet_written(const struct cp_outlet *o, size_t worker);
 bool cp_outlet_has_failed(const struct cp_outlet *o);
 /* One worker: waits until all is written, and ends the thread. May be called again. */
 void cp_outlet_end(struct cp_outlet *o);
-/* When nobody uses it: gives back what is not of the heap. */
+/* When nobody uses it: gives back what is not of the heap. May be called again, and before
+ * cp_outlet_open. */
 void cp_outlet_close(struct cp_outlet *o);
 
 #endif

@@ -144,10 +144,10 @@ static struct used_file *add_file(struct cp_stage *s, uint64_t device, uint64_t 
     return f;
 }
 
-static const struct used_file *find_file(const struct cp_stage *s, uint64_t device, uint64_t inode,
+static const struct used_file *find_file(const struct cp_run *run, uint64_t device, uint64_t inode,
                                          bool is_written)
 {
-    for (const struct used_file *f = s->run->used_files; f; f = f->next)
+    for (const struct used_file *f = run->used_files; f; f = f->next)
         if (f->device == device && f->inode == inode && (f->writer != NULL) == is_written)
             return f;
     return NULL;
@@ -160,7 +160,7 @@ void cp_stage_reads(struct cp_stage *s, uint64_t device, uint64_t inode)
 
 bool cp_stage_is_read(const struct cp_stage *s, uint64_t device, uint64_t inode)
 {
-    return find_file(s, device, inode, false) != NULL;
+    return find_file(s->run, device, inode, false) != NULL;
 }
 
 /* `file2 (p.yaml:4:5)`. */
@@ -179,7 +179,7 @@ static void name_with_place(const struct cp_stage *s, char *out, size_t size)
 int cp_stage_writes(struct cp_stage *s, uint64_t device, uint64_t inode, bool appends,
                     struct cp_err *err)
 {
-    const struct used_file *f = find_file(s, device, inode, true);
+    const struct used_file *f = find_file(s->run, device, inode, true);
     char first[160], second[160];
 
     if (!f) {
@@ -219,10 +219,9 @@ static int run_check_report(struct cp_run *run)
 
     if (!o->report_path || fstat(o->report_fd, &st) < 0 || !S_ISREG(st.st_mode))
         return 0;
-    for (const struct used_file *f = run->used_files; f; f = f->next)
-        if (f->device == st.st_dev && f->inode == st.st_ino)
-            return refuse_report(run, f->writer ? "writes" : "reads");
-    return 0;
+    if (find_file(run, st.st_dev, st.st_ino, false))
+        return refuse_report(run, "reads");
+    return find_file(run, st.st_dev, st.st_ino, true) ? refuse_report(run, "writes") : 0;
 }
 
 static int run_empty_files(struct cp_run *run)
